@@ -1,0 +1,185 @@
+"""Checks of arguments, and the only place that words an error about one.
+
+Every message names the argument, the rule, the value, and what to type instead.
+"""
+
+import math
+from numbers import Real
+from typing import Any, NoReturn, TypeGuard
+
+import numpy as np
+
+__all__ = [
+    "class_balance",
+    "focusing_parameter",
+    "learning_rate_limit",
+    "one_of",
+    "reject",
+    "require_equal_shapes",
+    "require_finite",
+    "require_inside_unit_interval",
+    "require_labels",
+    "require_positive_total",
+    "require_two_classes",
+    "require_weights",
+]
+
+
+def reject(name: str, rule: str, value: object, advice: str) -> NoReturn:
+    """Raise the ValueError that every check of this package raises."""
+    raise ValueError(f"{name} must be {rule}; got {_shown(value)}. {advice}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _is_number(value: object) -> TypeGuard[Real]:
+    """A real number; bool is one to Python, and a mistake to the user."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+
+
+def focusing_parameter(
+    gamma: object, name: str = "gamma"
+) -> float | tuple[float, float]:
+    """Return gamma as a float, or as a pair of two different floats."""
+    pair = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
+    values = pair if isinstance(pair, list | tuple) else (pair, pair)
+    if len(values) != 2 or not all(
+        _is_number(value) and 0 <= float(value) < math.inf for value in values
+    ):
+        reject(
+            name,
+            "a finite number >= 0, or a pair (positive, negative) of such",
+            gamma,
+            f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss.",
+        )
+    positive, negative = (float(value) for value in values)
+    return positive if positive == negative else (positive, negative)
+
+
+def class_balance(alpha: object, name: str = "alpha") -> float | None:
+    """Return alpha as a float in (0, 1), or None."""
+    if alpha is None:
+        return None
+    if not _is_number(alpha) or not 0 < float(alpha) < 1:
+        reject(
+            name,
+            "a number between 0 and 1, both excluded, or None",
+            alpha,
+            f"Positives weigh alpha and negatives 1 - alpha; use {name}=None for no "
+            "class balance, or sample_weight for other weights.",
+        )
+    return float(alpha)
+
+
+def learning_rate_limit(value: object, name: str = "max_learning_rate") -> float:
+    """Return a learning rate as a float in (0, 2)."""
+    if not _is_number(value) or not 0 < float(value) < 2:
+        reject(
+            name,
+            "a number between 0 and 2, both excluded",
+            value,
+            "Use 0.3 or less; a Newton step of twice its length raises any loss.",
+        )
+    return float(value)
+
+
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Check that value is one of the allowed words."""
+    if not (isinstance(value, str) and value in allowed):
+        words = " or ".join(map(repr, allowed))
+        reject(name, f"one of {words}", value, f"Use {name}={allowed[0]!r}.")
+
+
+def require_equal_shapes(name: str, array: Any, raw_prediction: Any) -> None:
+    """Check that array has one entry for each raw prediction."""
+    if array.shape != raw_prediction.shape:
+        reject(
+            name,
+            f"of the shape of raw_prediction, {tuple(raw_prediction.shape)}",
+            tuple(array.shape),
+            f"Pass one entry of {name} for each raw prediction.",
+        )
+
+
+def _require(
+    condition: Any, xp: Any, array: Any, name: str, rule: str, way: str
+) -> Any:
+    """Check a condition of every entry, and show the first that breaks it."""
+    if not bool(xp.all(condition)):
+        flat = xp.reshape(array, (-1,))
+        first = int(xp.argmin(xp.astype(xp.reshape(condition, (-1,)), xp.int8)))
+        reject(name, rule, float(flat[first]), way)
+
+
+def require_finite(xp: Any, raw_prediction: Any) -> None:
+    """Check that no raw prediction is NaN or infinite."""
+    _require(
+        xp.isfinite(raw_prediction),
+        xp,
+        raw_prediction,
+        "raw_prediction",
+        "finite",
+        "Look for NaN or inf in init_score, base_margin or the model.",
+    )
+
+
+def require_labels(xp: Any, y_true: Any) -> None:
+    """Check that every label lies in [0, 1]; a NaN does not."""
+    _require(
+        (y_true >= 0) & (y_true <= 1),
+        xp,
+        y_true,
+        "y_true",
+        "0 or 1 (or a probability in between)",
+        "Encode the labels, for instance with y_true = (y == positive_class).",
+    )
+
+
+def require_weights(xp: Any, sample_weight: Any) -> None:
+    """Check that every weight is finite and not negative."""
+    _require(
+        (sample_weight >= 0) & xp.isfinite(sample_weight),
+        xp,
+        sample_weight,
+        "sample_weight",
+        "finite and >= 0",
+        "Use 0 for a row that shall not count.",
+    )
+
+
+def require_inside_unit_interval(xp: Any, posterior: Any) -> None:
+    """Check that every probability lies strictly between 0 and 1."""
+    _require(
+        (posterior > 0) & (posterior < 1),
+        xp,
+        posterior,
+        "posterior",
+        "between 0 and 1, both excluded",
+        "A probability of 0 or 1 has no finite raw prediction.",
+    )
+
+
+def require_two_classes(positive_mass: float, negative_mass: float) -> None:
+    """Check that both classes carry weight, so that a best constant exists."""
+    if not (positive_mass > 0 and negative_mass > 0):
+        reject(
+            "y_true",
+            "labels of two classes, both with positive weight",
+            {"weight of class 1": positive_mass, "weight of class 0": negative_mass},
+            "Add rows of the missing class, or correct the weights: nothing can be "
+            "learned from one class.",
+        )
+
+
+def require_positive_total(total: float) -> None:
+    """Check that some row has a positive weight."""
+    if not total > 0:
+        reject(
+            "sample_weight",
+            "positive for at least one row",
+            total,
+            "Leave out sample_weight, or pass rows that count.",
+        )

@@ -1,0 +1,109 @@
+"""Evaluation sets and metrics of FocalLGBMClassifier, in the form LightGBM wants."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from focalboost.estimators._base import Target
+from focalboost.losses import FocalLoss
+from focalboost.objectives import FocalMetric
+
+__all__ = ["Evaluation", "on_posterior"]
+
+
+class Evaluation:
+    """The evaluation sets of one fit, given as eval_set or as eval_X and eval_y."""
+
+    def __init__(self, target: Target, eval_set: Any, eval_X: Any, eval_y: Any) -> None:
+        self._target = target
+        self._given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
+        if isinstance(eval_set, tuple):
+            eval_set = [eval_set]
+        if eval_set is None and eval_X is not None and eval_y is not None:
+            several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
+            eval_set = (
+                zip(eval_X, eval_y, strict=True) if several else [(eval_X, eval_y)]
+            )
+        self._pairs = [(X, target.encode(y)) for X, y in eval_set or ()]
+
+    def arguments(self) -> dict[str, Any]:
+        """The sets with encoded labels, under the names they were given by.
+
+        Names not used are left out: LightGBM before 4.7 lacks eval_X and eval_y.
+        """
+        given = {name: v for name, v in self._given.items() if v is not None}
+        if set(given) == {"eval_set"}:
+            return {"eval_set": self._pairs}
+        if set(given) == {"eval_X", "eval_y"}:
+            features, labels = zip(*self._pairs, strict=True)
+            return {"eval_X": features, "eval_y": labels}
+        return given  # none, or a mixture that LightGBM words an error for
+
+    def init_scores(self, baseline: float, given: Any) -> list[Any] | None:
+        """The baseline for every set that has no init_score of its own."""
+        if not self._pairs:
+            return None
+        return [
+            np.full(len(y), baseline) if own is None else own
+            for (_, y), own in zip(self._pairs, self._spread(given), strict=True)
+        ]
+
+    def weights(self, sample_weight: Any, class_weight: Any) -> Any:
+        """The weights of each set times y's class weights, unless it has its own."""
+        if self._target.class_weight is None:
+            return sample_weight
+        return [
+            weight if own is not None else self._target.weigh(y, weight)
+            for (_, y), weight, own in zip(
+                self._pairs,
+                self._spread(sample_weight),
+                self._spread(class_weight),
+                strict=True,
+            )
+        ]
+
+    def class_weights(self, class_weight: Any) -> Any:
+        """Class weights with their labels encoded, as those of the sets are."""
+        if class_weight is None:
+            return None
+        codes = {label: code for code, label in enumerate(self._target.classes)}
+        return [
+            {codes[label]: w for label, w in own.items()}
+            if isinstance(own, dict)
+            else own
+            for own in self._spread(class_weight)
+        ]
+
+    def _spread(self, given: Any) -> list[Any]:
+        """One entry for each set, of a list that may be short or a dict by position."""
+        positions = range(len(self._pairs))
+        if given is None:
+            return [None for _ in positions]
+        if isinstance(given, dict):
+            return [given.get(i) for i in positions]
+        return [given[i] if i < len(given) else None for i in positions]
+
+
+def on_posterior(loss: FocalLoss, metric: Any) -> Any:
+    """The metric, called with the posterior where LightGBM has raw predictions."""
+    if isinstance(metric, FocalMetric):
+        return metric.for_lightgbm
+    is_focal = isinstance(getattr(metric, "__self__", None), FocalMetric)
+    return metric if isinstance(metric, str) or is_focal else _Posterior(loss, metric)
+
+
+class _Posterior:
+    """A user's metric of (labels, probabilities[, weights[, groups]])."""
+
+    def __init__(self, loss: FocalLoss, function: Callable[..., Any]) -> None:
+        self.loss = loss
+        self.function = function
+        self.n_parameters = len(signature(function).parameters)
+
+    # Three parameters: LightGBM counts them, and passes the weights as the third.
+    def __call__(self, y_true: Any, raw_prediction: Any, sample_weight: Any) -> Any:
+        posterior = self.loss.posterior(raw_prediction)
+        arguments = (y_true, posterior, sample_weight, None)
+        return self.function(*arguments[: self.n_parameters])

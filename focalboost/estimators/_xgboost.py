@@ -1,0 +1,250 @@
+"""FocalXGBClassifier."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from xgboost import XGBClassifier
+
+from focalboost import xgboost as host
+from focalboost._host import (
+    DEFAULT_LEARNING_RATE_LIMIT,
+    learning_rate_bound,
+    one_value,
+    warn_of_no_split,
+)
+from focalboost.estimators._base import (
+    FocalClassifierMixin,
+    Target,
+    changes,
+    without_own,
+)
+from focalboost.losses import FocalLoss
+from focalboost.objectives import FocalMetric, FocalObjective
+
+__all__ = ["FocalXGBClassifier"]
+
+_Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
+
+
+class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
+    """XGBoost's classifier with the focal loss, for two classes.
+
+    ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
+    is its logit; ``predict(X, output_margin=True)`` the raw prediction. The fitted
+    booster is a plain XGBoost model.
+
+    Parameters
+    ----------
+    focal_gamma : float or (float, float), default=2.0
+        Focusing parameter, >= 0, or a pair for the positive and the negative class.
+        The positive class is the later one in the order of the labels.
+    focal_alpha : float or None, default=None
+        Class-balance weight in (0, 1) of the positive class; undone in the
+        probabilities.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, in evaluation sets as well; a statement about the
+        population, not undone in the probabilities.
+    **kwargs
+        Every parameter of ``xgboost.XGBClassifier``. ``objective`` and
+        ``scale_pos_weight`` are refused. The default ``eval_metric`` is the relative
+        focal loss; callables get (labels, posterior).
+
+    Attributes
+    ----------
+    focal_loss_ : FocalLoss
+        The loss of the fitted model.
+    classes_ : ndarray of shape (2,)
+        The labels in order; the second is the positive class.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter contradicts the focal loss or y has not two classes.
+
+    References
+    ----------
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017; for the probabilities
+    Charoenphakdee et al., *On Focal Loss for Class-Posterior Probability Estimation*,
+    2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> X, y = make_classification(weights=[0.95], random_state=0)
+    >>> model = FocalXGBClassifier(focal_gamma=1, n_estimators=20).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (100, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        focal_gamma: float | tuple[float, float] = 2.0,
+        focal_alpha: float | None = None,
+        class_weight: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.focal_gamma = focal_gamma
+        self.focal_alpha = focal_alpha
+        self.class_weight = class_weight
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """Return the parameters of the booster."""
+        return without_own(super().get_xgb_params())
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels in order; the second is the positive class."""
+        classes: NDArray[Any] = self._classes
+        return classes
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        base_margin: Any = None,
+        eval_set: Sequence[tuple[Any, Any]] | None = None,
+        verbose: bool | int | None = True,
+        xgb_model: Any = None,
+        sample_weight_eval_set: Sequence[Any] | None = None,
+        base_margin_eval_set: Sequence[Any] | None = None,
+        feature_weights: Any = None,
+    ) -> Self:
+        """Fit the model; arguments as in ``XGBClassifier.fit``."""
+        loss = self._named_loss()
+        target = Target(y, self.class_weight)
+        weight = target.weigh(target.encoded, sample_weight)
+        params = self._settings(loss, target, weight, xgb_model)
+        model = XGBClassifier(**params)
+        before = dict(model.__dict__)
+        pairs, weights = _evaluation(target, eval_set, sample_weight_eval_set)
+        model.fit(
+            X,
+            target.encoded,
+            sample_weight=weight,
+            base_margin=base_margin,
+            eval_set=pairs,
+            verbose=verbose,
+            xgb_model=xgb_model,
+            sample_weight_eval_set=weights,
+            base_margin_eval_set=base_margin_eval_set,
+            feature_weights=feature_weights,
+        )
+        warn_of_no_split(host.has_split(model.get_booster()))
+        self.__dict__.pop("evals_result_", None)
+        self.__dict__.update(changes(before, model.__dict__))
+        self.focal_loss_, self._classes = loss, target.classes
+        return self
+
+    def _settings(
+        self, loss: FocalLoss, target: Target, weight: Any, xgb_model: Any
+    ) -> dict[str, Any]:
+        """The parameters of the plain XGBClassifier that does the training."""
+        params = without_own(self.get_params(deep=False))
+        host.refuse_conflicts(params, loss)
+        rate = one_value(params, host.LEARNING_RATE, DEFAULT_LEARNING_RATE_LIMIT)
+        bound = learning_rate_bound(rate, None)
+        if xgb_model is not None:
+            host.continuable(params, xgb_model)
+        elif params.get("base_score") is None:
+            params["base_score"] = host.base_score(loss, target.encoded, weight)
+        return {
+            **params,
+            **host.FIXED_PARAMS,
+            "eval_metric": _metrics(loss, params.get("eval_metric")),
+            "objective": FocalObjective(loss, max_learning_rate=bound),
+        }
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: _Iterations = None,
+    ) -> Any:
+        """Return the likelier label, or with ``output_margin`` the raw prediction."""
+        raw = self._raw(X, validate_features, base_margin, iteration_range)
+        return raw if output_margin else self._likelier(raw, self.classes_)
+
+    def predict_proba(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: _Iterations = None,
+    ) -> NDArray[np.float64]:
+        """Return the class-posterior in the order of classes_, (n_samples, 2)."""
+        return self._posterior(
+            self._raw(X, validate_features, base_margin, iteration_range)
+        )
+
+    def decision_function(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: _Iterations = None,
+    ) -> NDArray[np.float64]:
+        """Return the logit of the posterior of the positive class."""
+        return self._log_odds(
+            self._raw(X, validate_features, base_margin, iteration_range)
+        )
+
+    def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
+        return super().predict(
+            X,
+            output_margin=True,
+            validate_features=validate,
+            base_margin=base_margin,
+            iteration_range=iterations,
+        )
+
+
+def _evaluation(
+    target: Target, eval_set: Any, sample_weight: Sequence[Any] | None
+) -> tuple[Any, Any]:
+    """Evaluation sets with encoded labels, and their weights."""
+    if eval_set is None:
+        return None, sample_weight
+    pairs = [(X, target.encode(y)) for X, y in eval_set]
+    given = [None] * len(pairs) if sample_weight is None else sample_weight
+    if len(given) != len(pairs):
+        return pairs, given  # XGBoost words this error
+    weights = [
+        target.weigh(encoded, weight)
+        for (_, encoded), weight in zip(pairs, given, strict=True)
+    ]
+    return pairs, weights
+
+
+def _metrics(loss: FocalLoss, eval_metric: Any) -> Any:
+    """The user's metrics, callables seeing posteriors; the focal metric for none."""
+    if eval_metric is None:
+        return FocalMetric(loss)
+    if callable(eval_metric) and not isinstance(eval_metric, FocalMetric):
+        return _PosteriorMetric(loss, eval_metric)
+    if isinstance(eval_metric, list | tuple):
+        return [_metrics(loss, metric) for metric in eval_metric]
+    return eval_metric
+
+
+class _PosteriorMetric:
+    """A user's metric called with the posterior, where XGBoost has raw predictions."""
+
+    def __init__(self, loss: FocalLoss, function: Callable[..., Any]) -> None:
+        self.loss = loss
+        self.function = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    # XGBoost passes sample_weight by name, and only if there are weights.
+    def __call__(self, y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
+        raw = np.asarray(raw_prediction, dtype=np.float64)
+        return self.function(y_true, self.loss.posterior(raw), **weights)

@@ -1,0 +1,5 @@
+"""LightGBM with the focal loss: train, and models that stand on their own."""
+
+from focalboost.lightgbm._train import finalise, train
+
+__all__ = ["finalise", "train"]

@@ -1,0 +1,148 @@
+"""LightGBM's train with the focal loss, and the finalised model that it returns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from focalboost._host import (
+    import_host,
+    learning_rate_bound,
+    one_value,
+    warn_of_no_split,
+)
+from focalboost._validation import reject
+from focalboost.lightgbm._params import (
+    LEARNING_RATE,
+    METRIC,
+    OBJECTIVE,
+    as_list,
+    refuse_conflicts,
+)
+from focalboost.lightgbm._start import starting_score
+from focalboost.lightgbm._text import finalised_text
+from focalboost.losses import FocalLoss
+from focalboost.objectives import Curvature, FocalMetric, FocalObjective
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import lightgbm
+
+__all__ = ["finalise", "has_split", "train"]
+
+
+def train(
+    params: Mapping[str, Any],
+    train_set: "lightgbm.Dataset",
+    num_boost_round: int = 100,
+    valid_sets: "Sequence[lightgbm.Dataset] | lightgbm.Dataset | None" = None,
+    valid_names: Sequence[str] | str | None = None,
+    feval: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    init_model: "str | Path | lightgbm.Booster | None" = None,
+    keep_training_booster: bool = False,
+    callbacks: Sequence[Callable[..., Any]] | None = None,
+    *,
+    loss: FocalLoss | None = None,
+    curvature: Curvature = "certified",
+    max_learning_rate: float | None = None,
+) -> "lightgbm.Booster":
+    """Train a LightGBM model with the focal loss.
+
+    It is ``lightgbm.train`` with the objective, the baseline as ``init_score`` of
+    every data set that has none, and the relative focal loss as metric, unless
+    ``metric`` or ``feval`` names another. The returned booster is a plain LightGBM
+    model with the baseline in its first trees: ``predict`` gives ``expit`` of the raw
+    prediction without focalboost. ``loss.posterior(booster.predict(X,
+    raw_score=True))`` is the probability.
+
+    Parameters
+    ----------
+    params, train_set, num_boost_round, valid_sets, valid_names, callbacks
+        As in ``lightgbm.train``. A train set with an ``init_score`` of its own starts
+        from there, which then has to be added to predictions, as with LightGBM.
+    feval
+        Metrics instead of the relative focal loss; get raw predictions.
+    init_model
+        A model to continue from. Its raw predictions are the start.
+    keep_training_booster : False
+        A finalised model cannot be trained in place: continue with ``init_model``.
+    loss : FocalLoss, default=FocalLoss()
+        The loss, with gamma and alpha.
+    curvature : {"certified", "exact"}, default="certified"
+        As in ``focal_objective``.
+    max_learning_rate : float, optional
+        The largest learning rate of the training, if a callback changes it. Otherwise
+        the one in ``params`` is taken, or 0.3 if that is larger.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contradicts the focal loss, and as in ``focal_objective``.
+
+    Examples
+    --------
+    >>> import lightgbm, numpy as np, focalboost.lightgbm
+    >>> from focalboost import FocalLoss
+    >>> X = np.arange(200.0).reshape(-1, 1)
+    >>> train_set = lightgbm.Dataset(X, label=X[:, 0] >= 170)
+    >>> loss = FocalLoss(gamma=2)
+    >>> booster = focalboost.lightgbm.train(
+    ...     {"verbosity": -1}, train_set, 50, loss=loss
+    ... )
+    >>> bool(loss.posterior(booster.predict(X, raw_score=True))[-1] > 0.9)
+    True
+    """
+    loss = FocalLoss() if loss is None else loss
+    refuse_conflicts(params)
+    _refuse_training_booster(keep_training_booster)
+    rate = learning_rate_bound(one_value(params, LEARNING_RATE, 0.1), max_learning_rate)
+    settings = {name: params[name] for name in params if name not in OBJECTIVE}
+    if feval is None and one_value(params, METRIC) is None:
+        feval, settings["metric"] = FocalMetric(loss), "None"
+    validation = as_list(valid_sets)
+    with starting_score(loss, settings, init_model, train_set, validation) as baseline:
+        booster = import_host("lightgbm").train(
+            {**settings, "objective": FocalObjective(loss, curvature, rate)},
+            train_set,
+            num_boost_round,
+            valid_sets=validation or None,
+            valid_names=valid_names,
+            feval=feval,
+            init_model=init_model,
+            callbacks=callbacks,
+        )
+    warn_of_no_split(has_split(booster))
+    return finalise(booster, baseline)
+
+
+def finalise(booster: "lightgbm.Booster", baseline: float = 0.0) -> "lightgbm.Booster":
+    """Make a booster trained with a callable objective a model of its own.
+
+    Adds the baseline (the constant ``init_score`` of its training) to the first trees
+    and names the objective, so that ``predict`` returns ``expit(raw + baseline)`` and
+    saved copies do so anywhere. The booster is changed in place and returned; one that
+    is finalised already is left as it is.
+
+    Raises
+    ------
+    ValueError
+        If the booster has no tree.
+    """
+    text = booster.model_to_string(num_iteration=-1)
+    final = finalised_text(text, baseline)
+    return booster if final is text else booster.model_from_string(final)
+
+
+def _refuse_training_booster(keep_training_booster: bool) -> None:
+    if keep_training_booster:
+        reject(
+            "keep_training_booster",
+            "False",
+            keep_training_booster,
+            "The returned model has its baseline in its trees; train it further with "
+            "init_model.",
+        )
+
+
+def has_split(booster: "lightgbm.Booster") -> bool:
+    """Whether some tree has a split."""
+    return bool(booster.feature_importance("split").any())

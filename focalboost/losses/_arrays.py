@@ -1,0 +1,65 @@
+"""Brings labels, raw predictions and weights to one namespace, dtype and device."""
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj
+
+from focalboost._validation import reject, require_equal_shapes
+
+__all__ = ["Array", "aligned", "as_floating"]
+
+#: An array of any array-API namespace; the standard has no common type to name.
+Array = Any
+
+
+def aligned(
+    y_true: Any, raw_prediction: Any, sample_weight: Any = None
+) -> tuple[Any, Array, Array, Array | None]:
+    """Return namespace, labels, raw predictions and weights, fit to be combined.
+
+    Labels and weights take the dtype and device of the raw predictions, which keep
+    float32 or float64 (anything else becomes float64). Weights with one dimension
+    less are spread over the columns.
+    """
+    xp, raw = as_floating("raw_prediction", raw_prediction)
+    y = _like("y_true", y_true, raw, xp)
+    require_equal_shapes("y_true", y, raw)
+    if sample_weight is None:
+        return xp, y, raw, None
+    weight = _like("sample_weight", sample_weight, raw, xp)
+    if weight.ndim == 1 and raw.ndim == 2 and weight.shape[0] == raw.shape[0]:
+        weight = xp.broadcast_to(weight[:, None], raw.shape)
+    require_equal_shapes("sample_weight", weight, raw)
+    return xp, y, raw, weight
+
+
+def as_floating(name: str, values: Any) -> tuple[Any, Array]:
+    """Return the namespace and values as native float32 or float64."""
+    if not is_array_api_obj(values):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray | np.generic):
+        return np, _numpy_floating(name, np.asarray(values))
+    xp = array_namespace(values)
+    if values.dtype not in (xp.float32, xp.float64):
+        values = xp.astype(values, xp.float64)
+    return xp, values
+
+
+def _numpy_floating(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Big-endian, half, extended and integer numbers become native floats."""
+    if values.dtype in (np.float32, np.float64):
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    try:
+        return values.astype(np.float32 if values.dtype == np.float16 else np.float64)
+    except (TypeError, ValueError):
+        reject(name, "an array of numbers", values, "Convert it with astype(float).")
+
+
+def _like(name: str, values: Any, raw: Array, xp: Any) -> Array:
+    """Values with the dtype and on the device of the raw predictions."""
+    if xp is np:
+        # A cast that overflows ends as inf and is caught, by name, with the values.
+        with np.errstate(over="ignore"):
+            return as_floating(name, values)[1].astype(raw.dtype, copy=False)
+    return xp.astype(xp.asarray(values, device=device(raw)), raw.dtype, copy=False)

@@ -1,0 +1,73 @@
+"""Evaluates what is wanted of a loss: checks, branches, blocks."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from focalboost._validation import require_finite, require_weights
+from focalboost.losses import _binary
+from focalboost.losses._arrays import Array, aligned
+from focalboost.losses._binary import Branch
+from focalboost.losses._blockwise import blockwise
+from focalboost.losses._branches import branches
+
+__all__ = [
+    "Formula",
+    "evaluate",
+    "gradient",
+    "gradient_curvature",
+    "gradient_hessian",
+    "loss",
+]
+
+#: Arrays wanted of one branch, given the sign of its gradient and the namespace.
+Formula = Callable[[Branch, Any, Any], tuple[Array, ...]]
+
+
+def evaluate(
+    formula: Formula,
+    arrays: tuple[Any, Any, Any],
+    gamma: tuple[float, float],
+    alpha: tuple[float, float],
+) -> tuple[Array, ...]:
+    """Return what the formula gives of labels, raw predictions and weights."""
+    xp, y, raw, weight = aligned(*arrays)
+
+    def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
+        require_finite(xp, raw)
+        if weight is not None:
+            require_weights(xp, weight)
+        sums: tuple[Array, ...] = ()
+        for sign, branch in branches(y, raw, weight, gamma, alpha, xp):
+            terms = formula(branch, sign, xp)
+            sums = tuple(map(operator.add, sums, terms)) if sums else terms
+        return sums
+
+    with np.errstate(under="ignore"):
+        return blockwise(on_block, raw, y, weight)
+
+
+def loss(branch: Branch, sign: Any, xp: Any) -> tuple[Array]:
+    """The loss."""
+    return (_binary.value(branch),)
+
+
+def gradient(branch: Branch, sign: Any, xp: Any) -> tuple[Array]:
+    """The gradient."""
+    return (sign * _binary.steepness(branch),)
+
+
+def gradient_hessian(branch: Branch, sign: Any, xp: Any) -> tuple[Array, Array]:
+    """The gradient and the hessian."""
+    hessian = _binary.second_derivative(branch, xp)
+    return sign * _binary.steepness(branch), hessian
+
+
+def gradient_curvature(
+    floor: float, branch: Branch, sign: Any, xp: Any
+) -> tuple[Array, Array]:
+    """The gradient and the certified curvature."""
+    steep = _binary.steepness(branch)
+    return sign * steep, _binary.certified_curvature(branch, steep, floor, xp)

@@ -1,0 +1,16 @@
+"""Callables for the hosts' own train functions and classifiers."""
+
+from focalboost.objectives._metric import FocalMetric, focal_metric
+from focalboost.objectives._objective import (
+    Curvature,
+    FocalObjective,
+    focal_objective,
+)
+
+__all__ = [
+    "Curvature",
+    "FocalMetric",
+    "FocalObjective",
+    "focal_metric",
+    "focal_objective",
+]

@@ -1,0 +1,104 @@
+"""focal_metric: one number for evaluation and early stopping."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from focalboost._validation import require_positive_total
+from focalboost.losses import FocalLoss
+from focalboost.objectives._grammar import is_from, unpack
+
+__all__ = ["FocalMetric", "focal_metric"]
+
+
+@dataclass(frozen=True)
+class FocalMetric:
+    """Focal loss relative to the best constant's; see ``focal_metric``."""
+
+    loss: FocalLoss
+
+    @property
+    def __name__(self) -> str:  # XGBClassifier names the metric by it
+        return "relative_focal_loss"
+
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
+        """Evaluate (raw, data set) or (labels, raw[, weight]).
+
+        XGBoost gets (name, value), LightGBM (name, value, is_higher_better) and the
+        scikit-learn style call the value.
+        """
+        y_true, raw, weight, data_set = unpack(first, second, sample_weight)
+        if is_from("lightgbm", data_set):
+            return self.for_lightgbm(y_true, raw, weight)
+        value = self.relative_loss(y_true, raw, weight)
+        return (self.__name__, value) if is_from("xgboost", data_set) else value
+
+    def for_lightgbm(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any
+    ) -> tuple[str, float, bool]:
+        """Return (name, value, is_higher_better), for ``LGBMClassifier.fit``.
+
+        LightGBM's class and XGBoost's call a metric alike and expect different
+        results, so ``eval_metric=focal_metric().for_lightgbm`` has to say which.
+        """
+        value = self.relative_loss(y_true, raw_prediction, sample_weight)
+        return self.__name__, value, False
+
+    def relative_loss(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> float:
+        """Return the mean loss divided by that of the best constant."""
+        raw = np.asarray(raw_prediction, dtype=np.float64)
+        total = float(np.sum(self.loss.loss(y_true, raw, sample_weight)))
+        return total / self._reference(self.loss.class_masses(y_true, sample_weight))
+
+    def _reference(self, masses: tuple[float, float]) -> float:
+        """The total loss of the best constant, or of raw prediction 0 for one class.
+
+        The best constant of a single class is infinite and costs nothing.
+        """
+        require_positive_total(sum(masses))
+        both = min(masses) > 0
+        constant = self.loss.baseline_of_masses(*masses) if both else 0.0
+        losses = self.loss.loss([1.0, 0.0], np.full(2, constant), masses)
+        return float(np.sum(losses))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+def focal_metric(
+    gamma: float | tuple[float, float] = 2.0, alpha: float | None = None
+) -> FocalMetric:
+    """Return the relative focal loss as a metric for early stopping.
+
+    value = sum of weighted focal losses / the same for the constant that fits the
+    evaluated labels best: 1 is "no better than a constant" and 0 is perfect, for every
+    gamma and rarity. Smaller is better. Labels of a single class are compared with
+    raw prediction 0, a probability of one half.
+
+    Pass it as ``custom_metric`` to ``xgb.train`` or as ``feval`` to ``lgb.train``,
+    together with ``focal_objective``: only then do the hosts hand over raw
+    predictions. ``XGBClassifier(eval_metric=...)`` takes it as well, and
+    ``LGBMClassifier.fit(eval_metric=...)`` its method ``for_lightgbm``.
+
+    Parameters
+    ----------
+    gamma, alpha
+        As in ``FocalLoss``.
+
+    Raises
+    ------
+    ValueError
+        As in ``focal_objective``; and in evaluation, if all weights are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalboost import focal_metric
+    >>> y_true = np.array([0.0, 0.0, 0.0, 1.0])
+    >>> round(focal_metric(gamma=2)(y_true, np.array([-2.0, -2.0, -2.0, 2.0])), 4)
+    0.0118
+    """
+    return FocalMetric(FocalLoss(gamma, alpha))
