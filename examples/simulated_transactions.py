@@ -9,7 +9,7 @@ that any model can reach.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -73,9 +73,9 @@ def _posterior(hazards: pd.DataFrame, rate: float) -> Floats:
 
 
 def _fraud_log_odds(features: pd.DataFrame) -> pd.DataFrame:
-    """Log odds of each kind of fraud up to a common intercept, from easy to hard."""
+    """Log odds of each kind of fraud up to a common intercept, roughly easy to hard."""
     f = {name: features[name].to_numpy() for name in features}
-    online, offline = f["online"], 1 - f["online"]
+    online, offline, trend = f["online"], 1 - f["online"], f["day"] / N_DAYS
     log_ratio = np.log(f["amount_to_usual"])
     far = expit((np.log1p(f["distance_km"]) - 4.2) / 0.2)
     large = expit((log_ratio - 1.4) / 0.15)
@@ -85,14 +85,11 @@ def _fraud_log_odds(features: pd.DataFrame) -> pd.DataFrame:
     night = expit(3 * np.cos((f["hour"] - 3) * np.pi / 12) - 1)
     new_device = expit((20 - f["device_age_days"]) / 4)
     disputed = expit((f["terminal_disputes_28d"] - 2.5) / 0.3)
-    trend = f["day"] / N_DAYS
     log_odds = {
-        "stolen card": 9 * far + 8 * large + 2 * rapid - 15,
-        "card testing": (8 * rapid + 7 * small + 8 * new_device) * online
-        + trend
-        - 21.5,
-        "skimmed terminal": (10 * disputed + 7 * late) * offline - trend - 14.5,
-        "account takeover": (4 * new_device + 3 * large + 3 * night) * online - 10.5,
+        "stolen card": 10 * far + 9 * large + 2 * rapid - 17.5,
+        "card testing": (8 * rapid + 7 * small + 8 * new_device) * online + trend - 21,
+        "skimmed terminal": (11 * disputed + 8 * late) * offline - trend - 16.8,
+        "account takeover": (4 * new_device + 3 * large + 3 * night) * online - 11.5,
     }
     return pd.DataFrame(log_odds)
 
@@ -103,70 +100,69 @@ def _transactions(n_samples: int, rng: np.random.Generator) -> pd.DataFrame:
     outing = _outings(n_samples, n_customers, rng)
     customer, online = outing["customer"], outing["online"]
     day = outing["start"] + rng.exponential(0.04, n_samples) * (outing["size"] > 1)
+    day = np.minimum(day, N_DAYS)
     usual = rng.lognormal(3.3, 0.6, n_customers)[customer]
-    amount = usual * rng.lognormal(1.5 * outing["spree"], 0.6)
+    ratio = rng.lognormal(1.5 * outing["spree"], 0.6)
     opened = rng.exponential(900.0, n_customers)[customer]
     distance, disputes = _terminals(outing, n_customers, rng)
     payments, pause = _recent_payments(customer, day)
-    features = pd.DataFrame(
-        {
-            "day": day,
-            "weekday": np.floor(day) % 7,
-            "hour": day % 1 * 24,
-            "amount": amount,
-            "amount_to_usual": amount / usual,
-            "online": online,
-            "distance_km": distance * (1 - online),
-            "terminal_disputes_28d": disputes * (1 - online),
-            "payments_24h": payments,
-            "hours_since_payment": pause,
-            "device_age_days": rng.exponential(300.0, n_samples),
-            "account_age_days": opened + day,
-        }
-    )
-    return features.sort_values("day", ignore_index=True)
+    features = {
+        "day": day,
+        "weekday": np.floor(day) % 7,
+        "hour": day % 1 * 24,
+        "amount": usual * ratio,
+        "amount_to_usual": ratio,
+        "online": online,
+        "distance_km": distance * (1 - online),
+        "terminal_disputes_28d": disputes * (1 - online),
+        "payments_24h": payments,
+        "hours_since_payment": pause,
+        "device_age_days": rng.exponential(300.0, n_samples),
+        "account_age_days": opened + day,
+    }
+    table = pd.DataFrame(features, dtype=np.float64)
+    return table.sort_values("day", ignore_index=True)
 
 
 def _outings(
     n_samples: int, n_customers: int, rng: np.random.Generator
-) -> dict[str, Floats]:
-    """One row per payment; the payments of one outing share all but the amount."""
-    long = rng.random(n_samples) < 0.06
-    size = np.where(long, rng.geometric(0.3, n_samples), 1)
+) -> dict[str, NDArray[Any]]:
+    """One row per payment; the payments of one outing share these columns."""
+    several = rng.random(n_samples) < 0.06
+    size = np.where(several, rng.geometric(0.3, n_samples), 1)
     activity = rng.gamma(2.0, size=n_customers)
-    habit = rng.normal(14.0, 2.5, n_customers)
     customer = rng.choice(n_customers, n_samples, p=activity / activity.sum())
+    habit = rng.normal(14.0, 2.5, n_customers)
     hour = rng.normal(habit[customer], 3.5) % 24
     outings = {
         "customer": customer,
         "start": rng.integers(N_DAYS, size=n_samples) + hour / 24,
         "size": size,
-        "online": (rng.random(n_samples) < 0.3).astype(float),
+        "online": rng.random(n_samples) < 0.3,
         "spree": rng.random(n_samples) < 0.03,
         "journey": rng.random(n_samples) < 0.015,
     }
-    member = np.repeat(np.arange(n_samples), size)[:n_samples]
-    return {name: column[member] for name, column in outings.items()}
+    outing_of_payment = np.repeat(np.arange(n_samples), size)[:n_samples]
+    return {name: column[outing_of_payment] for name, column in outings.items()}
 
 
 def _terminals(
-    outing: dict[str, Integers], n_customers: int, rng: np.random.Generator
+    outing: dict[str, NDArray[Any]], n_customers: int, rng: np.random.Generator
 ) -> tuple[Floats, Integers]:
-    """Distance from home in km and the disputes that the terminal had of late."""
-    n_terminals = 20 + n_customers // 2
-    place = rng.uniform(0, 300, (n_terminals, 2))
+    """Distance from home in km, and disputes at the terminal over the last 28 days."""
+    n_samples, n_terminals = outing["customer"].size, 20 + n_customers // 2
     home = rng.uniform(0, 300, (n_customers, 2))
-    customer, journey = outing["customer"], outing["journey"]
-    near = cKDTree(place).query(home, k=10)[1][
-        customer, rng.integers(10, size=customer.size)
-    ]
-    terminal = np.where(journey, rng.integers(n_terminals, size=customer.size), near)
+    place = rng.uniform(0, 300, (n_terminals, 2))
+    nearest = cKDTree(place).query(home, k=10)[1]
+    near = nearest[outing["customer"], rng.integers(10, size=n_samples)]
+    anywhere = rng.integers(n_terminals, size=n_samples)
+    terminal = np.where(outing["journey"], anywhere, near)
+    distance = np.hypot(*(home[outing["customer"]] - place[terminal]).T)
+
+    skimmed = rng.random(n_terminals) < 0.02
     since = outing["start"] - rng.uniform(-N_DAYS, N_DAYS, n_terminals)[terminal]
-    rate = 0.05 + 4.0 * (rng.random(n_terminals) < 0.02)[terminal] * (
-        (since > 0) & (since < 28)
-    )
-    distance = np.hypot(*(home[customer] - place[terminal]).T)
-    return distance, rng.poisson(rate)
+    active = skimmed[terminal] & (since > 0) & (since < 28)
+    return distance, rng.poisson(0.05 + 4.0 * active)
 
 
 def _recent_payments(customer: Integers, day: Floats) -> tuple[Integers, Floats]:
@@ -174,8 +170,9 @@ def _recent_payments(customer: Integers, day: Floats) -> tuple[Integers, Floats]
     order = np.lexsort((day, customer))
     # One rising clock for all customers: two days lie between one and the next.
     clock = day[order] + customer[order] * (N_DAYS + 2.0)
-    payments = np.empty(day.size, dtype=np.int64)
+    payments, pause = np.empty(day.size, dtype=np.int64), np.empty(day.size)
     payments[order] = np.arange(day.size) - np.searchsorted(clock, clock - 1.0)
-    pause = np.empty(day.size)
-    pause[order] = np.minimum(np.diff(clock, prepend=-np.inf), 30.0) * 24
+    pause[order] = np.diff(clock, prepend=-np.inf) * 24
+    first = np.diff(customer[order], prepend=-1) != 0
+    pause[order[first]] = np.nan
     return payments, pause

@@ -46,13 +46,19 @@ def one_value(
 
 
 def refuse(
-    params: Mapping[str, Any], names: Iterable[str], allowed: Any, advice: str
+    params: Mapping[str, Any],
+    names: Iterable[str],
+    allowed: tuple[Any, ...],
+    advice: str,
 ) -> None:
-    """Reject a parameter, by any of its names, unless its value is allowed."""
-    accepted = {str(value) for value in allowed}
+    """Reject a parameter, by any of its names, unless its value is allowed.
+
+    Hosts read 1, 1.0 and "1" alike, so they are alike here.
+    """
+    accepted = {*allowed, *(str(value).lower() for value in allowed)}
     for name in names:
         value = params.get(name)
-        if value is not None and str(value) not in accepted:
+        if value is not None and value not in accepted:
             rule = " or ".join(map(repr, allowed)) or "left out"
             reject(f"params[{name!r}]", rule, value, advice)
 

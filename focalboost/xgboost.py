@@ -141,17 +141,17 @@ def refuse_conflicts(params: Mapping[str, Any], loss: FocalLoss) -> None:
     refuse(
         params,
         ["objective"],
-        ["binary:logistic"],
+        ("binary:logistic",),
         "Leave it out: the objective is the focal loss, and the saved model's is "
         "binary:logistic.",
     )
     refuse(
         params,
         ["scale_pos_weight"],
-        [1],
+        (1,),
         "Use the weights of the DMatrix or sample_weight, class_weight, or alpha.",
     )
-    refuse(params, ["num_class"], [0, 1], "This loss has two classes: leave it out.")
+    refuse(params, ["num_class"], (0, 1), "This loss has two classes: leave it out.")
     if loss != FocalLoss(gamma=0):
         _refuse_probability_metrics(params.get("eval_metric"))
 
@@ -182,7 +182,7 @@ def continuable(params: Mapping[str, Any], xgb_model: Any) -> "xgboost.Booster":
     refuse(
         params,
         ["base_score"],
-        [],
+        (),
         "The model to continue has its own; another would move its trees.",
     )
     booster_class = import_host("xgboost").Booster

@@ -36,15 +36,15 @@ _CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
     (OBJECTIVE, ("binary",), "Leave it out: the objective is the focal loss."),
     (
         ("is_unbalance", "unbalance", "unbalanced_sets"),
-        (False, "false"),
+        (False,),
         _PLAIN_WEIGHTS,
     ),
-    (("scale_pos_weight",), (1, 1.0), _PLAIN_WEIGHTS),
+    (("scale_pos_weight",), (1,), _PLAIN_WEIGHTS),
     (("num_class", "num_classes"), (1,), "This loss has two classes: leave it out."),
-    (("sigmoid",), (1, 1.0), "Leave it out: the link is expit(raw prediction)."),
+    (("sigmoid",), (1,), "Leave it out: the link is expit(raw prediction)."),
     (
         ("boost_from_average",),
-        (True, "true"),
+        (True,),
         "Leave it out, or give the Dataset an init_score to start elsewhere.",
     ),
     (

@@ -2,12 +2,13 @@
 
 import warnings
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.special import expit
 
 from focalboost.losses import FocalLoss
-from focalboost.objectives._grammar import Arguments, is_from
+from focalboost.objectives._grammar import Arguments, DataSet, is_from
 
 __all__ = ["warn_of_poor_start"]
 
@@ -17,6 +18,10 @@ TOLERATED_EXCESS = 1.1
 
 #: XGBoost's margin if no objective is named beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
+
+#: The losses whose start has been warned of, for each data set that lives. A model that
+#: stays a constant would be warned of in every round.
+_warned: WeakKeyDictionary[DataSet, set[FocalLoss]] = WeakKeyDictionary()
 
 
 def warn_of_poor_start(loss: FocalLoss, arguments: Arguments) -> None:
@@ -33,13 +38,24 @@ def warn_of_poor_start(loss: FocalLoss, arguments: Arguments) -> None:
     no_objective = start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE and is_from(
         "xgboost", data_set
     )
-    if excess > TOLERATED_EXCESS or no_objective:
+    if (excess > TOLERATED_EXCESS or no_objective) and _is_first(loss, data_set):
         warnings.warn(
             f"Training starts from raw prediction {start:.6g}, but the constant with "
             f"the smallest focal loss is {best:.6g}. {_remedy(best, data_set)}",
             UserWarning,
             stacklevel=3,
         )
+
+
+def _is_first(loss: FocalLoss, data_set: DataSet | None) -> bool:
+    """Whether the data set is new; without one, Python's filter sees to repetition."""
+    if data_set is None:
+        return True
+    losses = _warned.setdefault(data_set, set())
+    if loss in losses:
+        return False
+    losses.add(loss)
+    return True
 
 
 def _constant(raw: Any) -> float | None:

@@ -1,0 +1,31 @@
+"""Fixtures that all tests share."""
+
+import numpy as np
+import pytest
+from host_drivers import HOSTS, host_id
+from scipy.special import expit
+
+
+@pytest.fixture(params=HOSTS, ids=host_id)
+def host(request):
+    """Each of the hosts in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def rare():
+    """Features and labels with 2 positives in 100, some of them hard to tell."""
+    return make_rare(4000, intercept=-5.5)
+
+
+@pytest.fixture(scope="session")
+def mixed():
+    """Features and labels with 3 positives in 10."""
+    return make_rare(3000, intercept=-1.2)
+
+
+def make_rare(n_samples, intercept, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 5))
+    log_odds = intercept + 2 * X[:, 0] + X[:, 1] * X[:, 2]
+    return X, (rng.random(n_samples) < expit(log_odds)).astype(np.float64)

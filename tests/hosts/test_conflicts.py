@@ -1,0 +1,160 @@
+"""Parameters that contradict the focal loss are refused, with what to use."""
+
+import re
+
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+
+import focalboost.lightgbm
+import focalboost.xgboost
+from focalboost import FocalLoss
+
+XGBOOST = [
+    ({"objective": "reg:squarederror"}, "params['objective'] must be 'binary:logi"),
+    ({"scale_pos_weight": 99}, "Use the weights of the DMatrix or sample_weight"),
+    ({"num_class": 3}, "This loss has two classes"),
+    ({"eval_metric": "logloss"}, "eval_metric must be a metric of the ranking"),
+    ({"eval_metric": ["auc", "error"]}, "got 'error'"),
+    ({"eta": 2.5}, "learning_rate must be a number between 0 and 2"),
+]
+
+LIGHTGBM = [
+    ({"objective": "regression"}, "params['objective'] must be 'binary'"),
+    ({"application": "multiclass"}, "params['application'] must be 'binary'"),
+    ({"is_unbalance": True}, "params['is_unbalance'] must be"),
+    ({"unbalance": True}, "Use the weights of the Dataset or sample_weight"),
+    ({"scale_pos_weight": 99.0}, "params['scale_pos_weight'] must be"),
+    ({"boosting": "rf"}, "Random forests take no custom objective"),
+    ({"boosting_type": "random_forest"}, "use 'gbdt'"),
+    ({"boost_from_average": False}, "give the Dataset an init_score"),
+    ({"sigmoid": 2}, "the link is expit"),
+    ({"num_class": 3}, "This loss has two classes"),
+    ({"metric": "binary_logloss"}, "metric must be a metric of the ranking"),
+    ({"metric": ["auc", "binary_error"]}, "got 'binary_error'"),
+    ({"metrics": "auc,binary_logloss"}, "got 'binary_logloss'"),
+    ({"shrinkage_rate": 3}, "learning_rate must be a number between 0 and 2"),
+]
+
+
+def assert_refused(host, data, params, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        host.train(data, 2, params)
+
+
+@pytest.mark.parametrize(("params", "message"), XGBOOST)
+def test_xgboost_refuses(params, message, mixed):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        focalboost.xgboost.train(params, xgboost.DMatrix(*mixed), 2)
+
+
+@pytest.mark.parametrize(("params", "message"), LIGHTGBM)
+def test_lightgbm_refuses(params, message, mixed):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        focalboost.lightgbm.train(params, lightgbm.Dataset(*mixed), 2)
+
+
+NEUTRAL = {
+    "xgboost": [
+        {"objective": "binary:logistic", "scale_pos_weight": 1.0},
+        {"eval_metric": ["auc", "aucpr"]},
+        [("eval_metric", "auc"), ("eval_metric", "aucpr"), ("max_depth", 2)],
+        {"eta": "0.1"},
+    ],
+    "lightgbm": [
+        {"objective": "binary", "is_unbalance": False, "scale_pos_weight": 1},
+        {"metric": "auc,average_precision", "boosting": "gbdt"},
+        {"metric": ["auc"], "sigmoid": 1.0, "boost_from_average": True},
+        {"application": "binary", "verbose": -1},
+    ],
+}
+
+
+def test_neutral_values_pass(host, mixed):
+    data = host.data(*mixed)
+    for params in NEUTRAL[host.name]:
+        if host.name == "xgboost":
+            focalboost.xgboost.train(params, data, 2, verbose_eval=False)
+        else:
+            focalboost.lightgbm.train({"verbosity": -1, **params}, data, 2)
+
+
+def test_metrics_of_probabilities_are_right_at_gamma_zero_in_xgboost(mixed):
+    data, result = xgboost.DMatrix(*mixed), {}
+    booster = focalboost.xgboost.train(
+        {"eval_metric": "logloss"},
+        data,
+        3,
+        loss=FocalLoss(gamma=0),
+        evals=[(data, "train")],
+        evals_result=result,
+        verbose_eval=False,
+    )
+    p, y = booster.predict(data).astype(float), mixed[1]
+    expected = -np.mean(y * np.log(p) + (1 - y) * np.log1p(-p))
+    assert result["train"]["logloss"][-1] == pytest.approx(expected, abs=1e-6)
+
+
+def test_metrics_that_are_named_replace_the_focal_metric(mixed):
+    data, result = xgboost.DMatrix(*mixed), {}
+    focalboost.xgboost.train(
+        {"eval_metric": ["auc", "aucpr"]},
+        data,
+        3,
+        evals=[(data, "train")],
+        evals_result=result,
+        verbose_eval=False,
+    )
+    assert list(result["train"]) == ["auc", "aucpr"]
+
+
+def test_a_feval_replaces_the_focal_metric(mixed):
+    train_set, result = lightgbm.Dataset(*mixed), {}
+    focalboost.lightgbm.train(
+        {"verbosity": -1},
+        train_set,
+        3,
+        [train_set],
+        feval=lambda raw, data: ("mean", float(raw.mean()), False),
+        callbacks=[lightgbm.record_evaluation(result)],
+    )
+    assert list(result["training"]) == ["mean"]
+
+
+@pytest.mark.filterwarnings("ignore:The model has learned nothing")
+def test_base_score_is_honoured_on_a_fresh_start(mixed):
+    data = xgboost.DMatrix(*mixed)
+    with pytest.warns(UserWarning, match="Training starts from"):
+        booster = focalboost.xgboost.train({"base_score": 0.01, "eta": 1e-9}, data, 1)
+    np.testing.assert_allclose(booster.predict(data), 0.01, rtol=1e-5)
+
+
+def test_base_score_is_refused_on_continuation(mixed):
+    data = xgboost.DMatrix(*mixed)
+    model = focalboost.xgboost.train({}, data, 2)
+    with pytest.raises(ValueError, match="another would move its trees"):
+        focalboost.xgboost.train({"base_score": 0.5}, data, 2, xgb_model=model)
+
+
+def test_a_model_of_another_objective_is_not_continued(mixed, tmp_path):
+    data = xgboost.DMatrix(*mixed)
+    model = xgboost.train({"objective": "reg:squarederror"}, data, 2)
+    model.save_model(tmp_path / "model.json")
+    for given in (model, tmp_path / "model.json"):
+        with pytest.raises(ValueError, match="objective 'binary:logistic'"):
+            focalboost.xgboost.train({}, data, 2, xgb_model=given)
+
+
+def test_a_booster_kept_for_training_is_refused(mixed):
+    with pytest.raises(ValueError, match="train it further with init_model"):
+        focalboost.lightgbm.train(
+            {}, lightgbm.Dataset(*mixed), 2, keep_training_booster=True
+        )
+
+
+def test_a_host_s_own_errors_come_through(host, mixed):
+    error = (xgboost.core.XGBoostError, lightgbm.basic.LightGBMError)
+    bad = {"max_depth": -7, "num_leaves": -1, "bagging_fraction": -3}
+    with pytest.raises(error):
+        host.train(host.data(*mixed), 2, bad)

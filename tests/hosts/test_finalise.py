@@ -1,0 +1,160 @@
+"""LightGBM models that stand on their own, and the text they are made from."""
+
+import lightgbm
+import numpy as np
+import pytest
+from scipy.special import expit
+
+import focalboost.lightgbm
+from focalboost import FocalLoss, focal_objective
+from focalboost.lightgbm import finalise
+from focalboost.lightgbm._text import finalised_text
+
+QUIET = {"num_threads": 1, "verbosity": -1}
+BASELINE = -2.5
+
+BOOSTINGS = {
+    "gbdt": {},
+    "dart": {"boosting": "dart"},
+    "goss": {"data_sample_strategy": "goss"},
+    "bagging": {"bagging_fraction": 0.5, "bagging_freq": 1},
+    "linear": {"linear_tree": True},
+}
+
+
+def trained(X, y, params=(), **options):
+    """An unfinished booster, trained from BASELINE with a callable objective."""
+    params = {**QUIET, "objective": focal_objective(), **dict(params)}
+    options.setdefault("categorical_feature", "auto")
+    train_set = lightgbm.Dataset(X, y, init_score=np.full(len(y), BASELINE), **options)
+    return lightgbm.train(params, train_set, 10)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Training starts from raw prediction")
+
+
+@pytest.mark.parametrize("params", BOOSTINGS.values(), ids=BOOSTINGS.keys())
+def test_the_baseline_is_added_exactly(params, rare):
+    booster = trained(*rare, params)
+    before = booster.predict(rare[0], raw_score=True)
+    assert finalise(booster, BASELINE) is booster
+    raw = booster.predict(rare[0], raw_score=True)
+    np.testing.assert_allclose(raw, before + BASELINE, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(booster.predict(rare[0]), expit(raw), rtol=1e-14)
+
+
+@pytest.mark.parametrize("params", BOOSTINGS.values(), ids=BOOSTINGS.keys())
+def test_finalising_is_idempotent(params, rare):
+    booster = finalise(trained(*rare, params), BASELINE)
+    text = booster.model_to_string()
+    assert finalise(booster, BASELINE).model_to_string() == text
+    assert finalised_text(text, 17.0) is text
+
+
+@pytest.mark.parametrize("params", BOOSTINGS.values(), ids=BOOSTINGS.keys())
+def test_contributions_add_up_to_the_raw_prediction(params, rare):
+    if "linear_tree" in params:
+        pytest.skip("LightGBM has no contributions for linear trees")
+    booster = finalise(trained(*rare, params), BASELINE)
+    sums = booster.predict(rare[0], pred_contrib=True).sum(axis=1)
+    raw = booster.predict(rare[0], raw_score=True)
+    np.testing.assert_allclose(sums, raw, rtol=0, atol=1e-10)
+
+
+def test_each_single_iteration_contains_the_baseline_once(rare):
+    booster = trained(*rare)
+    before = booster.predict(rare[0], raw_score=True, num_iteration=3)
+    finalise(booster, BASELINE)
+    raw = booster.predict(rare[0], raw_score=True, num_iteration=3)
+    np.testing.assert_allclose(raw, before + BASELINE, rtol=0, atol=1e-14)
+
+
+def test_a_constant_model(rare):
+    X = np.ones((len(rare[1]), 1))
+    with pytest.warns(UserWarning, match="has learned nothing"):
+        booster = focalboost.lightgbm.train(
+            {**QUIET, "feature_pre_filter": False, "min_data_in_leaf": 3999},
+            lightgbm.Dataset(np.hstack([X, rare[0]]), rare[1]),
+            5,
+        )
+    raw = booster.predict(np.hstack([X, rare[0]]), raw_score=True)
+    np.testing.assert_allclose(raw, FocalLoss().baseline(rare[1]), rtol=1e-12)
+
+
+def test_categories_and_names_are_kept(rare):
+    pandas = pytest.importorskip("pandas")
+    X, y = rare
+    frame = pandas.DataFrame(X, columns=["a", "größe", "c", "d", "e"])
+    frame["d"] = pandas.Categorical(np.where(X[:, 3] > 0, "objective=x", "Tree=0"))
+    booster = trained(frame, y)
+    before = booster.predict(frame, raw_score=True)
+    finalise(booster, BASELINE)
+    assert booster.feature_name() == list(frame.columns)
+    assert booster.pandas_categorical == [["Tree=0", "objective=x"]]
+    np.testing.assert_allclose(
+        booster.predict(frame, raw_score=True), before + BASELINE, rtol=0, atol=1e-14
+    )
+
+
+def test_an_early_stopped_booster_keeps_its_state(rare):
+    X, y = rare
+    data = lightgbm.Dataset(X[:2500], y[:2500])
+    booster = focalboost.lightgbm.train(
+        {**QUIET, "early_stopping_round": 3, "learning_rate": 0.5},
+        data,
+        200,
+        [lightgbm.Dataset(X[2500:], y[2500:], reference=data)],
+    )
+    assert 0 < booster.best_iteration < 200
+    assert booster.best_score["valid_0"].keys() == {"relative_focal_loss"}
+    assert booster.num_trees() == booster.best_iteration
+
+
+def test_a_text_without_trees_raises():
+    with pytest.raises(ValueError, match="a LightGBM model with at least one tree"):
+        finalised_text("tree\nversion=v4\n", 0.0)
+
+
+def test_a_model_of_lightgbm_s_own_objective_is_left_alone(rare):
+    X, y = rare
+    booster = lightgbm.train(
+        {**QUIET, "objective": "binary"}, lightgbm.Dataset(X, y), 3
+    )
+    text = booster.model_to_string()
+    assert finalise(booster, BASELINE).model_to_string() == text
+
+
+def test_a_data_set_with_its_own_start_keeps_it(rare):
+    X, y = rare
+    init = np.where(X[:, 0] > 0, -1.0, -4.0)
+    train_set = lightgbm.Dataset(X, y, init_score=init)
+    booster = focalboost.lightgbm.train(QUIET, train_set, 5)
+    np.testing.assert_array_equal(train_set.get_init_score(), init)
+    raw = booster.predict(X, raw_score=True)
+    baseline = FocalLoss().baseline(y)
+    assert abs(np.median(raw)) < abs(baseline) / 2  # it is not in the trees
+
+
+def test_a_data_set_can_serve_again_in_any_order(rare):
+    X, y = rare
+    train_set = lightgbm.Dataset(X, y, free_raw_data=False)
+    fresh = focalboost.lightgbm.train(QUIET, train_set, 5)
+    assert train_set.get_init_score() is None
+    continued = focalboost.lightgbm.train(QUIET, train_set, 5, init_model=fresh)
+    again = focalboost.lightgbm.train(QUIET, train_set, 5)
+    raw = [b.predict(X, raw_score=True) for b in (fresh, again)]
+    np.testing.assert_allclose(*raw, rtol=0, atol=1e-12)
+    whole = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 10)
+    np.testing.assert_allclose(
+        continued.predict(X), whole.predict(X), rtol=0, atol=1e-6
+    )
+
+
+def test_a_failed_training_leaves_the_data_set_as_it_was(rare):
+    def broken(env):
+        raise RuntimeError("broken callback")
+
+    train_set = lightgbm.Dataset(*rare)
+    with pytest.raises(RuntimeError, match="broken callback"):
+        focalboost.lightgbm.train(QUIET, train_set, 5, callbacks=[broken])
+    assert train_set.get_init_score() is None

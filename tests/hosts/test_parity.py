@@ -1,0 +1,87 @@
+"""At gamma = 0 with the exact hessian, the model is the host's own log-loss model."""
+
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+from host_drivers import LightGBMDriver, XGBoostDriver
+
+from focalboost import FocalLoss
+
+LOG_LOSS = FocalLoss(gamma=0)
+
+#: As many as leave |raw| below 6, where two float32 numbers next to each other are
+#: 5e-7 apart and XGBoost's sums of leaves are good to 1e-6.
+ROUNDS = 20
+
+XGBOOST = {
+    "hist": {},
+    "approx": {"tree_method": "approx"},
+    "exact": {"tree_method": "exact"},
+    "dart": {"booster": "dart", "rate_drop": 0.2, "seed": 3},
+    "lossguide": {"grow_policy": "lossguide", "max_leaves": 12, "max_depth": 0},
+    "subsample": {"subsample": 0.7, "colsample_bytree": 0.7, "seed": 3},
+    "forest": {"num_parallel_tree": 3, "subsample": 0.7, "seed": 3},
+    "monotone": {"monotone_constraints": "(1,0,0,0,0)"},
+}
+
+LIGHTGBM = {
+    "plain": {},
+    "bagging": {"bagging_fraction": 0.6, "bagging_freq": 1},
+    "dart": {"boosting": "dart"},
+    "goss": {"data_sample_strategy": "goss"},
+    "linear": {"linear_tree": True},
+    "extra": {"extra_trees": True},
+}
+
+
+def splits(frame, names):
+    return frame.loc[:, names].to_numpy().tolist()
+
+
+# XGBoost 3.4 says "`booster=dart` is deprecated"; 3.2 knows no other way.
+@pytest.mark.filterwarnings("ignore:.*booster=dart.*is deprecated")
+@pytest.mark.parametrize("params", XGBOOST.values(), ids=XGBOOST.keys())
+def test_xgboost_trains_its_own_log_loss_model(params, mixed):
+    X, y = mixed
+    driver, data = XGBoostDriver(), xgboost.DMatrix(X, y)
+    ours = driver.train(data, ROUNDS, params, loss=LOG_LOSS, curvature="exact")
+    prevalence = {"base_score": float(y.mean())}
+    theirs = driver.plain_train(data, ROUNDS, {**prevalence, **params})
+    columns = ["Tree", "Node", "Feature", "Split"]
+    assert splits(ours.trees_to_dataframe(), columns[:3]) == splits(
+        theirs.trees_to_dataframe(), columns[:3]
+    )
+    raw = [driver.raw(booster, data) for booster in (ours, theirs)]
+    np.testing.assert_allclose(*raw, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("params", LIGHTGBM.values(), ids=LIGHTGBM.keys())
+def test_lightgbm_trains_its_own_log_loss_model(params, mixed):
+    X, y = mixed
+    driver = LightGBMDriver()
+    options = {"loss": LOG_LOSS, "curvature": "exact"}
+    ours = driver.train(lightgbm.Dataset(X, y), ROUNDS, params, **options)
+    theirs = driver.plain_train(lightgbm.Dataset(X, y), ROUNDS, params)
+    columns = ["tree_index", "node_index", "split_feature", "threshold"]
+    frames = [
+        booster.trees_to_dataframe().loc[:, columns] for booster in (ours, theirs)
+    ]
+    assert frames[0].equals(frames[1])
+    raw = [driver.raw(booster, X) for booster in (ours, theirs)]
+    np.testing.assert_allclose(*raw, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.9])
+def test_alpha_at_gamma_zero_is_a_class_weight(host, mixed, alpha):
+    X, y = mixed
+    weight = np.where(y == 1, alpha, 1 - alpha)
+    options = {"curvature": "exact"}
+    ours = host.train(host.data(X, y), loss=FocalLoss(0, alpha), **options)
+    weighted = host.train(host.data(X, y, weight), loss=LOG_LOSS, **options)
+    if host.name == "lightgbm":  # XGBoost's histogram bins heed the weights
+        np.testing.assert_allclose(
+            host.raw(ours, X), host.raw(weighted, X), rtol=0, atol=1e-6
+        )
+    mean = [host.raw(booster, X).mean() for booster in (ours, weighted)]
+    assert mean[0] == pytest.approx(mean[1], abs=0.05)

@@ -1,0 +1,197 @@
+"""focalboost.xgboost.train and focalboost.lightgbm.train."""
+
+import warnings
+
+import lightgbm
+import numpy as np
+import pytest
+from conftest import make_rare
+from scipy.special import expit
+from sklearn.metrics import average_precision_score, log_loss
+
+import focalboost.lightgbm
+import focalboost.xgboost
+from focalboost import FocalLoss, focal_metric
+
+LOSSES = [FocalLoss(0), FocalLoss(0.5), FocalLoss(2), FocalLoss((0, 2), 0.25)]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_the_start_is_the_baseline(host, loss, rare):
+    X, y = rare
+    weight = 1 + X[:, 0] ** 2
+    data = host.data(X, y, weight)
+    booster = host.train(data, 1, {"learning_rate": 1e-9}, loss=loss)
+    # float32 margins in XGBoost
+    np.testing.assert_allclose(
+        host.raw(booster, X), loss.baseline(y, weight), rtol=2e-6
+    )
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_predict_is_expit_of_the_raw_prediction(host, loss, rare):
+    X, y = rare
+    booster = host.train(host.data(X, y), loss=loss)
+    np.testing.assert_allclose(
+        host.probability(booster, X), expit(host.raw(booster, X)), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_the_posterior_has_a_far_better_log_loss_than_the_score(host, loss, rare):
+    X, y = rare
+    booster = host.train(host.data(X, y), 30, loss=loss)
+    raw = host.raw(booster, X).astype(np.float64)
+    assert average_precision_score(y, raw) > 10 * y.mean()
+    of_posterior = log_loss(y, loss.posterior(raw))
+    if loss == FocalLoss(0):
+        assert of_posterior == pytest.approx(log_loss(y, expit(raw)), rel=1e-12)
+    else:
+        assert of_posterior < 0.7 * log_loss(y, expit(raw))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_the_metric_seen_in_training_is_that_of_the_predictions(host, loss, rare):
+    X, y = rare
+    weight = 1 + X[:, 0] ** 2
+    train, valid = slice(0, 3000), slice(3000, None)
+    data = host.data(X[train], y[train], weight[train])
+    other = host.data(X[valid], y[valid], weight[valid], reference=data)
+    result, record = host.recorder()
+    booster = host.train(data, 10, evals=[data, other], loss=loss, **record)
+    metric = focal_metric(loss.gamma, loss.alpha)
+    for position, rows in enumerate((train, valid)):
+        seen = host.history(result, position)
+        assert len(seen) == 10
+        for rounds in (1, 10):
+            raw = host.raw(booster, X[rows], rounds)
+            expected = metric(y[rows], raw, weight[rows])
+            # XGBoost prints six decimals
+            assert seen[rounds - 1] == pytest.approx(expected, abs=1e-6)
+
+
+def test_early_stopping_watches_the_focal_metric(host, rare):
+    X, y = rare
+    data = host.data(X[:2500], y[:2500])
+    other = host.data(X[2500:], y[2500:], reference=data)
+    result, record = host.recorder()
+    booster = host.train(
+        data, 300, {"learning_rate": 0.3}, [other], stopping_rounds=5, **record
+    )
+    seen = host.history(result)
+    best = int(np.argmin(seen))
+    assert len(seen) == best + 1 + 5
+    reported = booster.best_iteration + (host.name == "xgboost")
+    assert reported == best + 1
+    raw = host.raw(booster, X[2500:], best + 1)
+    assert seen[best] == pytest.approx(focal_metric()(y[2500:], raw), abs=1e-6)
+
+
+def test_weights_count_and_zero_weight_is_absent(host, mixed):
+    X, y = mixed
+    kept = np.arange(len(y)) % 3 > 0
+    X = np.round(X)  # one bin per value, the same with and without the rows
+    zero = host.train(host.data(X, y, kept.astype(float)), 5, {"min_data_in_leaf": 0})
+    absent = host.train(host.data(X[kept], y[kept]), 5, {"min_data_in_leaf": 0})
+    double = host.train(host.data(X, y, 1.0 + kept), 5, {"min_data_in_leaf": 0})
+    assert abs(host.raw(double, X) - host.raw(zero, X)).max() > 1e-3
+    np.testing.assert_allclose(host.raw(zero, X), host.raw(absent, X), atol=1e-5)
+
+
+def test_an_integer_weight_equals_repeated_rows(host, mixed):
+    X, y = mixed
+    X = np.round(X)
+    times = 1 + np.arange(len(y)) % 3
+    params = {"min_data_in_leaf": 0, "min_data_in_bin": 1}
+    weighted = host.train(host.data(X, y, times), 5, params)
+    repeated = host.train(
+        host.data(np.repeat(X, times, axis=0), np.repeat(y, times)), 5, params
+    )
+    np.testing.assert_allclose(
+        host.raw(weighted, X), host.raw(repeated, X), rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.9])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_no_round_raises_the_training_loss(host, loss, rate, rare):
+    X, y = rare
+    data = host.data(X, y)
+    result, record = host.recorder()
+    params = {"learning_rate": rate, "lambda": 0, "min_child_weight": 0}
+    host.train(data, 40, params, [data], loss=loss, **record)
+    seen = np.array([1.0, *host.history(result)])
+    # six decimals in XGBoost
+    assert (np.diff(seen) <= 1e-6).all()
+
+
+@pytest.mark.parametrize("floor_for", [1e-9, 0.3])
+def test_only_the_floor_keeps_lightgbm_from_diverging(floor_for):
+    train_set, result = lightgbm.Dataset(*make_rare(20_000, intercept=-8)), {}
+    focalboost.lightgbm.train(
+        {"verbosity": -1, "num_threads": 1, "learning_rate": 0.3},
+        train_set,
+        40,
+        [train_set],
+        callbacks=[lightgbm.record_evaluation(result)],
+        loss=FocalLoss(0),
+        max_learning_rate=floor_for,
+    )
+    seen = np.array([1.0, *result["training"]["relative_focal_loss"]])
+    assert (np.diff(seen).max() <= 0) == (floor_for == 0.3)
+    assert (seen[-1] > 10) == (floor_for != 0.3)
+
+
+def test_continuing_is_one_training(host, rare):
+    X, y = rare
+    whole = host.train(host.data(X, y), 12)
+    half = host.train(host.data(X, y), 6)
+    both = host.train(host.data(X, y), 6, **host.continued(half))
+    np.testing.assert_allclose(host.raw(both, X), host.raw(whole, X), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        host.probability(both, X), expit(host.raw(both, X)), rtol=1e-6
+    )
+
+
+def test_continuing_twice_keeps_the_first_trees(host, rare):
+    X, y = rare
+    model = first = host.train(host.data(X, y), 4)
+    for _ in range(2):
+        model = host.train(host.data(X, y), 4, **host.continued(model))
+    np.testing.assert_allclose(
+        host.raw(model, X, 4), host.raw(first, X), rtol=0, atol=1e-6
+    )
+
+
+def test_a_model_that_learns_nothing_warns(host, rare):
+    _, y = rare
+    X = np.arange(len(y), dtype=float).reshape(-1, 1) % 2
+    params = {"min_child_weight": 1e9, "min_sum_hessian_in_leaf": 1e9}
+    with pytest.warns(UserWarning, match="has learned nothing: no tree has a split"):
+        booster = host.train(host.data(X, y), 3, params)
+    np.testing.assert_allclose(
+        host.probability(booster, X), expit(FocalLoss().baseline(y)), rtol=1e-5
+    )
+
+
+def test_one_class_raises(host):
+    X = np.arange(50.0).reshape(-1, 1)
+    with pytest.raises(ValueError, match="y_true must be labels of two classes"):
+        host.train(host.data(X, np.zeros(50)))
+
+
+def test_the_callers_data_and_params_are_left_alone(host, rare):
+    X, y = rare
+    params = {"learning_rate": 0.2, **dict(host.quiet)}
+    before = dict(params)
+    data = host.data(X, y)
+    first = host.train(data, 5, params)
+    assert params == before
+    again = host.train(data, 5, params)
+    np.testing.assert_array_equal(host.raw(first, X), host.raw(again, X))
+
+
+def test_a_round_function_gets_warnings_only_for_a_poor_start(host, rare):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        host.train(host.data(*rare), 3)

@@ -1,0 +1,107 @@
+"""The warning of a poor start, and the parameters it names."""
+
+import re
+import warnings
+
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+
+import focalboost.lightgbm
+import focalboost.xgboost
+from focalboost import FocalLoss, focal_objective
+
+START = "Training starts from raw prediction"
+QUIET = {"nthread": 1, "verbosity": 0}
+QUIET_LGB = {"num_threads": 1, "verbosity": -1}
+
+
+def caught(function):
+    """The messages of the warnings of a poor start."""
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        function()
+    return [str(item.message) for item in record if START in str(item.message)]
+
+
+def test_xgboost_without_objective_is_told_what_to_add(rare):
+    dtrain = xgboost.DMatrix(*rare)
+    objective = focal_objective()
+    (message,) = caught(lambda: xgboost.train(QUIET, dtrain, 3, obj=objective))
+    assert "raw prediction 0.5, but" in message
+    added = eval(re.search(r"\{.*\}", message).group())
+    assert set(added) == {"objective", "base_score"}
+    assert not caught(lambda: xgboost.train(QUIET | added, dtrain, 3, obj=objective))
+
+
+def test_what_the_message_adds_gives_the_model_of_train(rare):
+    dtrain = xgboost.DMatrix(*rare)
+    (message,) = caught(lambda: xgboost.train(QUIET, dtrain, 1, obj=focal_objective()))
+    added = eval(re.search(r"\{.*\}", message).group())
+    plain = xgboost.train(QUIET | added, dtrain, 10, obj=focal_objective())
+    ours = focalboost.xgboost.train(QUIET, dtrain, 10)
+    # base_score is printed with six digits
+    np.testing.assert_allclose(plain.predict(dtrain), ours.predict(dtrain), rtol=1e-4)
+
+
+def test_the_margin_without_objective_is_reported_even_for_even_classes():
+    X = np.arange(100.0).reshape(-1, 1)
+    dtrain = xgboost.DMatrix(X, X[:, 0] >= 45)
+    (message,) = caught(lambda: xgboost.train(QUIET, dtrain, 2, obj=focal_objective()))
+    assert '"objective": "binary:logistic"' in message
+
+
+def test_lightgbm_is_told_its_init_score(rare):
+    X, y = rare
+    params = QUIET_LGB | {"objective": focal_objective()}
+    (message,) = caught(lambda: lightgbm.train(params, lightgbm.Dataset(X, y), 3))
+    train_set = lightgbm.Dataset(X, y).construct()
+    eval(re.search(r"train_set.set_init_score\(.*?\)\)", message).group())
+    assert not caught(lambda: lightgbm.train(params, train_set, 3))
+    baseline = FocalLoss(2).baseline(y)
+    np.testing.assert_allclose(train_set.get_init_score(), baseline, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        xgboost.XGBClassifier(n_jobs=1, verbosity=0, n_estimators=3),
+        lightgbm.LGBMClassifier(n_jobs=1, verbosity=-1, n_estimators=3),
+    ],
+    ids=["xgboost", "lightgbm"],
+)
+def test_the_hosts_classifiers_are_told(model, rare):
+    X, y = rare
+    model.set_params(objective=focal_objective())
+    (message,) = caught(lambda: model.fit(X, y))
+    assert "FocalXGBClassifier" in message
+    score = re.search(r"base_score=([\d.]+)", message).group(1)
+    init = re.search(r"np.full\(len\(y\), ([-\d.]+)\)", message).group(1)
+    assert float(score) == pytest.approx(1 / (1 + np.exp(-float(init))), rel=1e-5)
+    assert float(init) == pytest.approx(FocalLoss(2).baseline(y), rel=1e-5)
+
+
+def test_it_warns_once_under_python_s_own_filter(rare):
+    dtrain = xgboost.DMatrix(rare[0][:, :1] * 0, rare[1])  # stays constant
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("default")
+        params = QUIET | {"objective": "binary:logistic", "learning_rate": 1e-9}
+        xgboost.train(params, dtrain, 4, obj=focal_objective())
+    assert sum(START in str(item.message) for item in record) == 1
+
+
+def test_raw_predictions_that_differ_are_not_a_start(rare):
+    _, y = rare
+    assert not caught(lambda: focal_objective()(y, np.linspace(-1, 1, len(y))))
+
+
+def test_a_single_class_has_no_best_start():
+    assert not caught(lambda: focal_objective()(np.zeros(9), np.zeros(9)))
+
+
+@pytest.mark.parametrize(("distance", "warns"), [(0.2, False), (2.0, True)])
+def test_a_start_is_poor_from_a_tenth_more_loss_on(distance, warns, rare):
+    _, y = rare
+    start = np.full(len(y), FocalLoss(2).baseline(y) - distance)
+    assert bool(caught(lambda: focal_objective()(y, start))) is warns
