@@ -68,7 +68,7 @@ def simulate_transactions(
 
 def _posterior(hazards: pd.DataFrame, rate: float) -> Floats:
     """P(label = 1): a fraud of any kind that is reported, or an honest dispute."""
-    fraud = 1 - np.prod(1 - hazards.to_numpy(), axis=1)
+    fraud: Floats = 1 - np.prod(1 - hazards.to_numpy(), axis=1)
     return fraud * (1 - UNREPORTED) + (1 - fraud) * DISPUTED * rate
 
 
@@ -87,9 +87,9 @@ def _fraud_log_odds(features: pd.DataFrame) -> pd.DataFrame:
     disputed = expit((f["terminal_disputes_28d"] - 2.5) / 0.3)
     log_odds = {
         "stolen card": 10 * far + 9 * large + 2 * rapid - 17.5,
-        "card testing": (8 * rapid + 7 * small + 8 * new_device) * online + trend - 21,
-        "skimmed terminal": (11 * disputed + 8 * late) * offline - trend - 16.8,
-        "account takeover": (4 * new_device + 3 * large + 3 * night) * online - 11.5,
+        "card testing": (8 * rapid + 7 * small + 8 * new_device) * online + trend - 22,
+        "skimmed terminal": (11 * disputed + 8 * late) * offline - trend - 16.5,
+        "account takeover": (4 * new_device + 3 * large + 3 * night) * online - 11.8,
     }
     return pd.DataFrame(log_odds)
 
@@ -153,7 +153,7 @@ def _terminals(
     n_samples, n_terminals = outing["customer"].size, 20 + n_customers // 2
     home = rng.uniform(0, 300, (n_customers, 2))
     place = rng.uniform(0, 300, (n_terminals, 2))
-    nearest = cKDTree(place).query(home, k=10)[1]
+    nearest = np.asarray(cKDTree(place).query(home, k=10)[1])
     near = nearest[outing["customer"], rng.integers(10, size=n_samples)]
     anywhere = rng.integers(n_terminals, size=n_samples)
     terminal = np.where(outing["journey"], anywhere, near)
@@ -172,7 +172,6 @@ def _recent_payments(customer: Integers, day: Floats) -> tuple[Integers, Floats]
     clock = day[order] + customer[order] * (N_DAYS + 2.0)
     payments, pause = np.empty(day.size, dtype=np.int64), np.empty(day.size)
     payments[order] = np.arange(day.size) - np.searchsorted(clock, clock - 1.0)
-    pause[order] = np.diff(clock, prepend=-np.inf) * 24
-    first = np.diff(customer[order], prepend=-1) != 0
-    pause[order[first]] = np.nan
+    first = np.diff(customer[order], prepend=-1) > 0
+    pause[order] = np.where(first, 30, np.minimum(np.diff(clock, prepend=0), 30)) * 24
     return payments, pause

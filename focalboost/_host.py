@@ -10,6 +10,7 @@ from focalboost._validation import learning_rate_limit, reject
 
 __all__ = [
     "DEFAULT_LEARNING_RATE_LIMIT",
+    "as_list",
     "import_host",
     "learning_rate_bound",
     "one_value",
@@ -43,6 +44,13 @@ def one_value(
     return next(
         (params[name] for name in names if params.get(name) is not None), default
     )
+
+
+def as_list(values: Any) -> list[Any]:
+    """None, one value or several, as a list."""
+    if values is None:
+        return []
+    return list(values) if isinstance(values, list | tuple | set) else [values]
 
 
 def refuse(

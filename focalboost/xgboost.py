@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from focalboost._host import (
     DEFAULT_LEARNING_RATE_LIMIT,
+    as_list,
     import_host,
     learning_rate_bound,
     one_value,
@@ -158,8 +159,7 @@ def refuse_conflicts(params: Mapping[str, Any], loss: FocalLoss) -> None:
 
 def _refuse_probability_metrics(eval_metric: Any) -> None:
     """Reject metrics that would take the focal score for a probability."""
-    named = [eval_metric] if isinstance(eval_metric, str) else list(eval_metric or ())
-    for metric in named:
+    for metric in as_list(eval_metric):
         if isinstance(metric, str) and not metric.startswith(RANKING_METRICS):
             reject(
                 "eval_metric",
@@ -185,10 +185,7 @@ def continuable(params: Mapping[str, Any], xgb_model: Any) -> "xgboost.Booster":
         (),
         "The model to continue has its own; another would move its trees.",
     )
-    booster_class = import_host("xgboost").Booster
-    model: xgboost.Booster = xgb_model
-    if not isinstance(xgb_model, booster_class):
-        model = booster_class(model_file=xgb_model)
+    model = _booster_of(xgb_model)
     objective = json.loads(model.save_config())["learner"]["objective"]["name"]
     if objective != "binary:logistic":
         reject(
@@ -198,6 +195,17 @@ def continuable(params: Mapping[str, Any], xgb_model: Any) -> "xgboost.Booster":
             "Continue a model of focalboost, or of XGBoost's own log loss.",
         )
     return model
+
+
+def _booster_of(xgb_model: Any) -> "xgboost.Booster":
+    """The booster of an estimator, of a file or its bytes, or the booster itself."""
+    host = import_host("xgboost")
+    if isinstance(xgb_model, host.XGBModel):
+        xgb_model = xgb_model.get_booster()
+    if not isinstance(xgb_model, host.Booster):
+        xgb_model = host.Booster(model_file=xgb_model)
+    booster: xgboost.Booster = xgb_model
+    return booster
 
 
 def has_split(booster: "xgboost.Booster") -> bool:

@@ -1,7 +1,7 @@
-"""The focal loss in arbitrary precision: what the float64 code is compared with.
+"""The focal loss in arbitrary precision: what the floating-point code is held against.
 
-`definition` is the loss as the paper writes it. Everything else here is differentiated
-from it by mpmath, or is a closed form that losses/test_oracle.py proves equal to that.
+`definition` is the loss as the paper writes it. Everything else here is mpmath's
+derivative of it, or a closed form that losses/test_oracle.py proves equal to that.
 """
 
 from functools import cache
@@ -11,18 +11,21 @@ import mpmath as mp
 import numpy as np
 
 __all__ = [
-    "Doubled",
+    "DIGITS",
+    "Exact",
     "calibration",
     "closed_forms",
-    "curvature_floor",
     "definition",
     "derivative",
+    "exact_values",
     "margins",
+    "minimiser",
+    "rho",
     "risk",
-    "values_at_margins",
+    "risk_by_definition",
 ]
 
-#: Decimal digits that are left in every value.
+#: Decimal digits that every value here is good for.
 DIGITS = 60
 
 
@@ -35,7 +38,7 @@ def definition(m, gamma):
 def derivative(m, gamma, order):
     """Return a derivative of the definition in m, by mpmath's differences.
 
-    1 - p cancels 0.43*|m| digits, and phi'' falls as far below phi; |m| digits more
+    1 - p cancels 0.43*|m| digits, and phi'' lies as far below phi; |m| digits more
     than wanted make up for both.
     """
     with mp.workdps(DIGITS + int(abs(m)) + 1):
@@ -43,81 +46,124 @@ def derivative(m, gamma, order):
 
 
 class Forms(NamedTuple):
-    """The loss of a positive row of unit weight and what is derived from it."""
+    """What is known of the loss of a row of unit weight at one signed margin."""
 
-    loss: mp.mpf
-    gradient: mp.mpf
-    hessian: mp.mpf
-    hessian_terms: mp.mpf  #: the hessian with a plus sign before each of its terms
     p: mp.mpf
+    loss: mp.mpf
+    slope: mp.mpf
+    hessian: mp.mpf
+    hessian_terms: mp.mpf  #: the hessian's terms, added with a plus sign each
 
 
 def closed_forms(m, gamma):
-    """Return the closed forms at a margin m = (2*y - 1) * raw_prediction."""
+    """Return the closed forms at the signed margin m."""
     with mp.workdps(DIGITS):
         m, gamma = mp.mpf(m), mp.mpf(gamma)
         u = mp.exp(-m)
         p, q, s = 1 / (1 + u), u / (1 + u), mp.log1p(u)
         modulation = q**gamma
-        rising = (1 + 2 * gamma) * q + gamma**2 * p * s
-        falling = gamma * q * s
+        plus, minus = (1 + 2 * gamma) * q + gamma**2 * p * s, gamma * q * s
         return Forms(
-            loss=modulation * s,
-            gradient=-modulation * (q + gamma * p * s),
-            hessian=modulation * p * (rising - falling),
-            hessian_terms=modulation * p * (rising + falling),
             p=p,
+            loss=modulation * s,
+            slope=-modulation * (q + gamma * p * s),
+            hessian=modulation * p * (plus - minus),
+            hessian_terms=modulation * p * (plus + minus),
         )
 
 
-def curvature_floor(largest_gamma, max_learning_rate):
-    """Return (1 + gamma) * rho, the least curvature per unit of |gradient|."""
+def rho(learning_rate):
+    """Return eta / log(2 / eta), the least p_t that the curvature reckons with."""
     with mp.workdps(DIGITS):
-        eta = mp.mpf(max_learning_rate)
-        return (1 + mp.mpf(largest_gamma)) * eta / mp.log(2 / eta)
+        eta = mp.mpf(learning_rate)
+        return eta / mp.log(2 / eta)
 
 
 def calibration(raw, gammas):
     """Return T(raw) = log|phi'(-raw; gamma_neg)| - log|phi'(raw; gamma_pos)|."""
     with mp.workdps(DIGITS):
-        positive = closed_forms(raw, gammas[0]).gradient
-        negative = closed_forms(-mp.mpf(raw), gammas[1]).gradient
-        return mp.log(-negative) - mp.log(-positive)
+        positive = closed_forms(raw, gammas[0]).slope
+        negative = closed_forms(-mp.mpf(raw), gammas[1]).slope
+        return mp.log(negative / positive)
 
 
 def risk(raw, masses, gammas):
-    """Return the total loss of a constant raw prediction, given the class masses."""
+    """Return the loss of a constant raw prediction, given the masses of the classes."""
     with mp.workdps(DIGITS):
         positive = closed_forms(raw, gammas[0]).loss
         negative = closed_forms(-mp.mpf(raw), gammas[1]).loss
         return mp.mpf(masses[0]) * positive + mp.mpf(masses[1]) * negative
 
 
-class Doubled(NamedTuple):
+def risk_by_definition(raw, masses, gammas):
+    """Return the risk in the words of the definition."""
+    with mp.workdps(DIGITS + int(abs(raw)) + 1):
+        positive = definition(mp.mpf(raw), mp.mpf(gammas[0]))
+        negative = definition(-mp.mpf(raw), mp.mpf(gammas[1]))
+        return mp.mpf(masses[0]) * positive + mp.mpf(masses[1]) * negative
+
+
+def minimiser(masses, gammas):
+    """Return the raw prediction of least risk, by ternary search on the risk alone.
+
+    The risk has no local minimum beside the global one. Near it the risk is flat to
+    half of the digits, so 120 of them give 60 of the minimiser; 25 are asked for.
+    """
+    low, high = mp.mpf(-60), mp.mpf(60)
+    with mp.workdps(DIGITS):
+        while high - low > mp.mpf(10) ** -25:
+            third = (high - low) / 3
+            left = risk(low + third, masses, gammas)
+            right = risk(high - third, masses, gammas)
+            low, high = (low, high - third) if left < right else (low + third, high)
+        return (low + high) / 2
+
+
+class Exact(NamedTuple):
     """Exact values as sums of two float64 numbers, good for 32 digits."""
 
     high: np.ndarray
     low: np.ndarray
 
+    @classmethod
+    def of(cls, values):
+        """Split exact numbers into a float64 number and the float64 rest."""
+        high = np.array([float(value) for value in values])
+        with mp.workdps(DIGITS):
+            rest = [float(v - mp.mpf(h)) for v, h in zip(values, high, strict=True)]
+        return cls(high, np.array(rest))
 
-def doubled(values):
-    """Split exact numbers into their float64 value and the remainder."""
-    high = np.array([float(value) for value in values])
-    rest = [value - mp.mpf(part) for value, part in zip(values, high, strict=True)]
-    return Doubled(high, np.array([float(part) for part in rest]))
+    def distance(self, actual):
+        """Return |actual - exact|, free of cancellation."""
+        return np.abs((np.asarray(actual, np.float64) - self.high) - self.low)
 
 
 @cache
 def margins(dtype):
-    """Return margins dense in [-50, 50], close to 0, and out to 1e4, both signs."""
+    """Return margins dense in [-50, 50], close to 0, and out to 1e4, of both signs."""
     near, far = np.geomspace(1e-20, 0.1, 60), np.geomspace(50, 1e4, 400)
-    # The borders at which exp, and the functions built on it, under- or overflow.
-    borders = [87.0, 88.0, 88.8, 103.0, 104.0, 708.0, 709.0, 709.8, 745.0, 746.0]
+    # Where exp and log1p, or products of their values, begin to under- or overflow.
+    borders = [*np.arange(84, 106), 88.8, *np.arange(700, 750), 708.4, 709.8]
+    parts = (near, far, borders)
     dense = np.linspace(-50, 50, 2001)
-    parts = (dense, near, -near, far, -far, borders, np.negative(borders))
-    return np.unique(np.concatenate(parts).astype(dtype))
+    both = [dense, *parts, *(np.negative(part) for part in parts)]
+    return np.unique(np.concatenate(both).astype(dtype))
 
 
 @cache
-def values_at_margins(gamma, largest_gamma, dtype):
-    """Return the closed forms at all margins, and the certified curvature."""
+def _forms_at_margins(gamma, dtype):
+    return [closed_forms(float(m), gamma) for m in margins(dtype)]
+
+
+@cache
+def exact_values(gamma, largest_gamma, scale, learning_rate, dtype):
+    """Return the exact values at all margins, of rows of the weight `scale`."""
+    forms = _forms_at_margins(gamma, dtype)
+    with mp.workdps(DIGITS):
+        own, floor = 1 + mp.mpf(gamma), (1 + mp.mpf(largest_gamma)) * rho(learning_rate)
+        values = {name: [getattr(f, name) for f in forms] for name in Forms._fields[1:]}
+        values["curvature"] = [-f.slope * max(own * f.p, floor) for f in forms]
+        return {
+            name: Exact.of([mp.mpf(scale) * value for value in exact])
+            for name, exact in values.items()
+        }

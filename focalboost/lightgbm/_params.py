@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from focalboost._host import one_value, refuse
+from focalboost._host import as_list, one_value, refuse
 from focalboost._validation import reject
 
 __all__ = [
     "LEARNING_RATE",
     "METRIC",
     "OBJECTIVE",
-    "as_list",
     "refuse_conflicts",
     "refuse_probability_metrics",
 ]
@@ -75,10 +74,3 @@ def refuse_probability_metrics(metrics: Any) -> None:
                 "probabilities. Leave it out for the relative focal loss, or pass a "
                 "callable.",
             )
-
-
-def as_list(values: Any) -> list[Any]:
-    """None, one value or several, as a list."""
-    if values is None:
-        return []
-    return list(values) if isinstance(values, list | tuple | set) else [values]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from focalboost._host import (
+    as_list,
     import_host,
     learning_rate_bound,
     one_value,
@@ -14,7 +15,6 @@ from focalboost.lightgbm._params import (
     LEARNING_RATE,
     METRIC,
     OBJECTIVE,
-    as_list,
     refuse_conflicts,
 )
 from focalboost.lightgbm._start import starting_score
@@ -77,6 +77,11 @@ def train(
     ------
     ValueError
         If a parameter contradicts the focal loss, and as in ``focal_objective``.
+
+    Notes
+    -----
+    With ``boosting="dart"`` and any callable objective LightGBM reads a flag that it
+    has not set yet: repeated runs may drop different trees, whatever the seed.
 
     Examples
     --------

@@ -1,0 +1,137 @@
+"""Find card fraud at 1:1000: log loss, class weights, SMOTE and focal loss compared.
+
+Without arguments on transactions that the example simulates itself; with --data FILE
+on a CSV or Parquet file, or on an .npz with one array for each column.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from fraud_data import Problem
+
+PACKAGES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pandas": "pandas",
+    "sklearn": "scikit-learn",
+    "imblearn": "imbalanced-learn",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "focalboost": "focalboost",
+    "matplotlib": "matplotlib",
+    "rich": "rich",
+}
+PICTURE_FORMATS = (".pdf", ".png", ".svg")
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that words every error in one line and exits with code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, without the usage."""
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+
+def at_least(minimum: int, kind: type[int] | type[float]) -> Callable[[str], float]:
+    """Return a reader of numbers for argparse."""
+
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = minimum - 1
+        if not minimum <= value < float("inf"):
+            name = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {name} >= {minimum}")
+        return value
+
+    return number
+
+
+def command_line() -> OneLineParser:
+    """Describe the options."""
+    formats = argparse.ArgumentDefaultsHelpFormatter
+    parser = OneLineParser("fraud_detection.py", None, __doc__, formatter_class=formats)
+    add = parser.add_argument
+    count = at_least(1, int)
+    add("--data", type=Path, metavar="FILE", help="a .csv, .parquet or .npz file")
+    add("--target", metavar="COLUMN", help="the column of labels, with two values")
+    add("--time", metavar="COLUMN", help="split by this column instead of at random")
+    add("--rows", type=count, default=200_000, help="transactions to simulate")
+    add("--imbalance", type=at_least(1, float), default=1000, help="honest per fraud")
+    add("--seed", type=at_least(0, int), default=0, help="of everything random")
+    add("--rounds", type=count, default=500, help="boosting rounds at most")
+    add("--threads", type=count, default=2, help="threads of each host")
+    picture = Path("fraud_detection.png")
+    add("--picture", type=Path, default=picture, metavar="FILE", help="where to draw")
+    add("--save", type=Path, metavar="DIR", help="where to save the models")
+    return parser
+
+
+def check_packages(parser: OneLineParser) -> None:
+    """End with the command that installs what is missing."""
+    missing = [PACKAGES[module] for module in PACKAGES if find_spec(module) is None]
+    if missing:
+        parser.error(f"missing packages, install them: pip install {' '.join(missing)}")
+
+
+def check_outputs(parser: OneLineParser, options: argparse.Namespace) -> None:
+    """End if a result could not be written, before anything is trained."""
+    if options.picture.suffix.lower() not in PICTURE_FORMATS:
+        endings = ", ".join(PICTURE_FORMATS)
+        parser.error(f"--picture {options.picture}: end the name in one of {endings}")
+    if not options.picture.parent.is_dir():
+        parser.error(f"--picture {options.picture}: create its folder first")
+    if options.save is not None:
+        try:
+            options.save.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"--save {options.save}: name another folder ({error})")
+
+
+def read_problem(parser: OneLineParser, options: argparse.Namespace) -> Problem:
+    """Return the user's data or the simulation, split; end if the data are no use."""
+    from fraud_data import DataError, problem_from_file, simulated_problem
+
+    try:
+        if options.data is None:
+            return simulated_problem(options.rows, options.imbalance, options.seed)
+        return problem_from_file(
+            options.data, options.target, options.time, options.seed
+        )
+    except DataError as error:
+        parser.error(str(error))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train every method on both hosts, print the table, write the picture."""
+    parser = command_line()
+    options = parser.parse_args(arguments)
+    if options.data is None and (options.target or options.time):
+        parser.error("--target and --time describe a file: add --data FILE")
+    check_packages(parser)
+    check_outputs(parser, options)
+    problem = read_problem(parser, options)
+
+    from fraud_methods import Settings, fit_all, save
+    from fraud_report import draw, print_report
+
+    settings = Settings(options.rounds, options.threads, options.seed)
+    fits = fit_all(problem, settings)
+    print_report(problem, settings, fits)
+    draw(problem, fits, options.picture)
+    print(f"Picture: {options.picture}")
+    if options.save is not None:
+        save(fits, options.save)
+        print(f"Models: {len(fits)} files in {options.save}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

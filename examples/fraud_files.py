@@ -1,0 +1,214 @@
+"""Reads CSV, Parquet and .npz files into numeric features and binary labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TIME_NAMES = ("time", "timestamp", "datetime")  # found without being named
+
+
+class DataError(Exception):
+    """Data that cannot be used; the message says in one line what to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """What a file holds.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_samples, n_features)
+        Columns of float64, NaN for missing values.
+    y_true : ndarray of shape (n_samples,)
+        1 for the class to find, else 0.
+    positive : str
+        The target, and its value that is 1 here.
+    time : str or None
+        The feature to split by, if there is one.
+    is_test : ndarray of shape (n_samples,) or None
+        The test rows that the file itself names, if it does.
+    """
+
+    features: pd.DataFrame
+    y_true: NDArray[np.int8]
+    positive: str
+    time: str | None
+    is_test: NDArray[np.bool_] | None
+
+
+class _Contents(NamedTuple):
+    """A file as it is: all columns, those that may be the target, its test rows."""
+
+    columns: pd.DataFrame
+    targets: pd.DataFrame
+    default_target: str | None = None
+    is_test: NDArray[np.bool_] | None = None
+
+
+def read_table(path: Path, target: str | None, time: str | None) -> LabelledTable:
+    """Read and check a file; an .npz knows its target, the others must be told.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be used as it is.
+    """
+    contents = _read(path)
+    target = target or contents.default_target
+    if target not in contents.targets:
+        fault = f"has no column {target!r}" if target else "does not say its target"
+        names = _some(contents.targets)
+        raise DataError(f"{path} {fault}: give --target one of {names}")
+    columns = contents.columns.drop(columns=target, errors="ignore")
+    if columns.shape[1] == 0:
+        raise DataError(f"{path} has no column besides {target!r}: add features")
+    if time is not None and time not in columns:
+        names = _some(columns)
+        raise DataError(f"{path} has no column {time!r}: give --time one of {names}")
+    y_true, positive = _binary(contents.targets[target])
+    # Test rows that come with a file say more than a column that looks like a time.
+    if time is None and contents.is_test is None:
+        time = _time_column(columns)
+    features = _numeric(columns, time)
+    return LabelledTable(features, y_true, positive, time, contents.is_test)
+
+
+def _some(values: Iterable[Any]) -> str:
+    names = [str(value) for value in values]
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def _read(path: Path) -> _Contents:
+    readers: dict[str, Callable[[Path], _Contents]] = {
+        ".csv": _read_csv,
+        ".parquet": _read_parquet,
+        ".npz": _read_npz,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: give a file that ends in {_some(readers)}")
+    if not path.is_file():
+        raise DataError(f"{path} is not there: check the path")
+    try:
+        contents = reader(path)
+    except ImportError as error:
+        raise DataError("Parquet needs pyarrow: pip install pyarrow") from error
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise DataError(f"{path} is no sound {path.suffix} file: {error}") from error
+    if contents.columns.empty:
+        raise DataError(f"{path} is empty: give a file with a header and rows")
+    return contents
+
+
+def _read_csv(path: Path) -> _Contents:
+    try:
+        columns = pd.read_csv(path, low_memory=False)
+    except pd.errors.EmptyDataError:
+        columns = pd.DataFrame()
+    return _Contents(columns, columns)
+
+
+def _read_parquet(path: Path) -> _Contents:
+    columns = pd.read_parquet(path).rename(columns=str)
+    return _Contents(columns, columns)
+
+
+def _read_npz(path: Path) -> _Contents:
+    """Columns c000, c001, ...; meta names them; y and aux_* are no features."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(str(arrays["meta"]))
+    columns = {
+        name: _decoded(arrays[f"c{i:03d}"], kind)
+        for i, (name, kind) in enumerate(zip(meta["names"], meta["kinds"], strict=True))
+    }
+    targets = {"y": arrays["y"]}
+    targets |= {name[4:]: arrays[name] for name in arrays if name.startswith("aux_")}
+    split = targets.pop("split", None)
+    is_test = None if split is None else split == 1
+    return _Contents(pd.DataFrame(columns), pd.DataFrame(targets), "y", is_test)
+
+
+def _decoded(values: NDArray[Any], kind: str) -> NDArray[Any]:
+    """Numbers as they are; of a category the codes, where -1 means missing."""
+    return np.where(values < 0, np.nan, values) if kind == "cat" else values
+
+
+def _binary(labels: pd.Series) -> tuple[NDArray[np.int8], str]:
+    """Labels as 0 and 1, where 1 is the value 1 or, of two others, the rarer."""
+    name, n_missing = labels.name, int(labels.isna().sum())
+    if n_missing:
+        raise DataError(f"target {name!r} lacks {n_missing} labels: drop these rows")
+    counts = labels.value_counts()
+    values = list(counts.index)
+    if len(values) == 1:
+        raise DataError(
+            f"target {name!r} is {values[0]} in all rows, one class only: "
+            "add rows of the other class"
+        )
+    if len(values) > 2:
+        raise DataError(
+            f"target {name!r} is not binary, its {len(values)} values are "
+            f"{_some(values)}: make it 1 for the class to find, 0 for the rest"
+        )
+    positive = 1 if set(values) == {0, 1} else values[-1]
+    return (labels == positive).to_numpy(dtype=np.int8), f"{name} = {positive}"
+
+
+def _time_column(columns: pd.DataFrame) -> str | None:
+    """The first column that is a time by its type or its name."""
+    for name, column in columns.items():
+        is_date = pd.api.types.is_datetime64_any_dtype(column)
+        if is_date or str(name).lower() in TIME_NAMES:
+            return str(name)
+    return None
+
+
+def _numeric(columns: pd.DataFrame, time: str | None) -> pd.DataFrame:
+    """All columns as float64 under names that both hosts accept."""
+    if time is not None and not pd.api.types.is_numeric_dtype(columns[time]):
+        dates = pd.to_datetime(columns[time], errors="coerce", utc=True, format="mixed")
+        columns = columns.assign(**{time: dates})
+    if time is not None and columns[time].isna().any():
+        row = int(columns[time].isna().to_numpy().argmax()) + 1
+        raise DataError(
+            f"time column {time!r} has neither a number nor a date in row {row}: "
+            "mend or drop such rows, or split by another column with --time"
+        )
+    return pd.DataFrame({name: _numbers(column) for name, column in columns.items()})
+
+
+def _numbers(column: pd.Series) -> NDArray[np.float64]:
+    """A column as float64, dates as days since the first."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        column = (column - column.min()) / pd.Timedelta(days=1)
+    if pd.api.types.is_numeric_dtype(column):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        entries = column.astype(object)
+        numbers = pd.to_numeric(entries, errors="coerce").to_numpy(dtype=np.float64)
+        _refuse_text(entries, np.isnan(numbers) & entries.notna().to_numpy())
+    if np.isinf(numbers).any():
+        raise DataError(
+            f"column {column.name!r} holds infinite values: make them finite or empty"
+        )
+    return numbers
+
+
+def _refuse_text(entries: pd.Series, is_text: NDArray[np.bool_]) -> None:
+    if is_text.any():
+        row = int(is_text.argmax())
+        raise DataError(
+            f"column {entries.name!r} holds text ({str(entries.iloc[row])[:30]!r} in "
+            f"row {row + 1}): drop it, or encode it as numbers, for example with "
+            "scikit-learn's OrdinalEncoder"
+        )

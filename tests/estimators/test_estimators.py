@@ -1,0 +1,306 @@
+"""FocalXGBClassifier and FocalLGBMClassifier."""
+
+import pickle
+import warnings
+
+import lightgbm
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score, log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from focalboost import FocalLGBMClassifier, FocalLoss, focal_metric
+
+NAME = "relative_focal_loss"
+
+# LightGBM 4.7 prefers eval_X and eval_y, which 4.5 does not know.
+pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+
+
+def stopping(host, rounds=5):
+    """Constructor and fit arguments for early stopping."""
+    if host.name == "xgboost":
+        return {"early_stopping_rounds": rounds}, {"verbose": False}
+    return {}, {"callbacks": [lightgbm.early_stopping(rounds, verbose=False)]}
+
+
+def evaluations(model):
+    return next(iter(model.evals_result_.values()))
+
+
+@pytest.mark.parametrize(("gamma", "alpha"), [(2, None), (0.5, 0.25), ((0, 2), 0.75)])
+def test_predict_proba_is_the_posterior_of_the_raw_prediction(host, gamma, alpha, rare):
+    X, y = rare
+    model = host.estimator(focal_gamma=gamma, focal_alpha=alpha).fit(X, y)
+    raw = model.predict(X, **host.margin_option()).astype(np.float64)
+    loss = FocalLoss(gamma, alpha)
+    assert model.focal_loss_ == loss
+    proba = model.predict_proba(X)
+    assert proba.shape == (len(y), 2)
+    np.testing.assert_allclose(proba[:, 1], loss.posterior(raw), rtol=1e-12)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-14)
+    decision = model.decision_function(X)
+    np.testing.assert_allclose(decision, loss.posterior_log_odds(raw), rtol=1e-12)
+    np.testing.assert_allclose(logit(proba[:, 1]), decision, atol=1e-9)
+    np.testing.assert_array_equal(model.predict(X), (proba[:, 1] > 0.5).astype(int))
+
+
+def test_probabilities_are_calibrated_where_the_score_is_not(host):
+    from conftest import make_rare
+
+    X, y = make_rare(30_000, intercept=-5.5)
+    half = len(y) // 2
+    model = host.estimator(n_estimators=60, learning_rate=0.1, max_depth=3)
+    model.fit(X[:half], y[:half])
+    X, y = X[half:], y[half:]
+    score = expit(model.predict(X, **host.margin_option()).astype(float))
+    probability = model.predict_proba(X)[:, 1]
+    assert probability.mean() == pytest.approx(y.mean(), rel=0.25)
+    assert score.mean() > 4 * y.mean()
+    assert log_loss(y, probability) < log_loss(y, score) / 2
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["good", "bad"], [False, True], [1, 2], [-1, 1], [0.0, 1.0], ["a", "ä"]],
+    ids=str,
+)
+def test_any_two_labels(host, labels, rare):
+    X, y = rare
+    named = np.array(sorted(labels))[y.astype(int)]
+    model = host.estimator(n_estimators=5).fit(X, named)
+    plain = host.estimator(n_estimators=5).fit(X, y)
+    np.testing.assert_array_equal(model.classes_, sorted(labels))
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+    np.testing.assert_array_equal(
+        model.predict(X), model.classes_[plain.predict(X).astype(int)]
+    )
+    assert model.score(X, named) == plain.score(X, y)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_other_numbers_of_classes_raise(host, classes, rare):
+    X, _ = rare
+    with pytest.raises(ValueError, match="y must be labels of two classes"):
+        host.estimator().fit(X, np.arange(len(X)) % classes)
+
+
+def test_pandas_frames_and_series(host, rare):
+    pandas = pytest.importorskip("pandas")
+    X, y = rare
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    model = host.estimator(n_estimators=5).fit(frame, pandas.Series(y))
+    plain = host.estimator(n_estimators=5).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(frame), plain.predict_proba(X))
+    assert list(model.feature_names_in_) == list("abcde")
+
+
+def test_sample_weight_and_class_weight_multiply(host, mixed):
+    X, y = mixed
+    weight = 1 + X[:, 1] ** 2
+    both = host.estimator(class_weight={0: 1.0, 1: 3.0}).fit(X, y, sample_weight=weight)
+    product = host.estimator().fit(X, y, sample_weight=weight * (1 + 2 * y))
+    np.testing.assert_allclose(
+        both.predict_proba(X), product.predict_proba(X), rtol=1e-6
+    )
+    ignored = host.estimator().fit(X, y)
+    assert abs(both.predict_proba(X) - ignored.predict_proba(X)).max() > 0.05
+
+
+def test_balanced_class_weight(host, mixed):
+    X, y = mixed
+    balanced = host.estimator(class_weight="balanced").fit(X, y)
+    weight = np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
+    explicit = host.estimator().fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(
+        balanced.predict_proba(X), explicit.predict_proba(X), rtol=1e-6
+    )
+
+
+def test_early_stopping_watches_the_relative_focal_loss(host, rare):
+    X, y = rare
+    constructor, arguments = stopping(host)
+    model = host.estimator(n_estimators=300, learning_rate=0.3, **constructor)
+    model.fit(X[:2500], y[:2500], eval_set=[(X[2500:], y[2500:])], **arguments)
+    seen = evaluations(model)
+    assert list(seen) == [NAME]
+    best = int(np.argmin(seen[NAME]))
+    assert len(seen[NAME]) == best + 6
+    raw = model.predict(X[2500:], **host.margin_option())
+    assert seen[NAME][best] == pytest.approx(focal_metric()(y[2500:], raw), abs=1e-6)
+
+
+def test_evaluation_sets_carry_weights_and_class_weights(host, rare):
+    X, y = rare
+    weight = 1 + X[2500:, 0] ** 2
+    name = "sample_weight_eval_set" if host.name == "xgboost" else "eval_sample_weight"
+    model = host.estimator(n_estimators=5, class_weight={0: 1, 1: 5})
+    quiet = {"verbose": False} if host.name == "xgboost" else {}
+    labels = np.array(["no", "yes"])[y.astype(int)]
+    model.set_params(class_weight={"no": 1, "yes": 5})
+    model.fit(
+        X[:2500],
+        labels[:2500],
+        eval_set=[(X[2500:], labels[2500:])],
+        **{name: [weight]},
+        **quiet,
+    )
+    raw = model.predict(X[2500:], **host.margin_option())
+    expected = focal_metric()(y[2500:], raw, weight * (1 + 4 * y[2500:]))
+    assert evaluations(model)[NAME][-1] == pytest.approx(expected, abs=2e-6)
+
+
+def test_unknown_labels_in_an_evaluation_set_raise(host, rare):
+    X, y = rare
+    with pytest.raises(
+        ValueError, match=r"eval_set must be labelled with \[0.0, 1.0\]"
+    ):
+        host.estimator().fit(X, y, eval_set=[(X, y + 1)])
+
+
+def test_callable_metrics_get_the_posterior(host, rare):
+    X, y = rare
+
+    def log_loss_of(y_true, y_score):
+        value = log_loss(y_true, y_score)
+        return value if host.name == "xgboost" else ("log_loss_of", value, False)
+
+    if host.name == "xgboost":
+        model = host.estimator(n_estimators=5, eval_metric=log_loss_of)
+        model.fit(X, y, eval_set=[(X, y)], verbose=False)
+    else:
+        model = host.estimator(n_estimators=5)
+        model.fit(X, y, eval_set=[(X, y)], eval_metric=log_loss_of)
+    recorded = evaluations(model)["log_loss_of"][-1]
+    assert recorded == pytest.approx(log_loss(y, model.predict_proba(X)), abs=2e-6)
+
+
+def test_clone_and_params(host):
+    model = host.estimator(focal_gamma=(0, 2), focal_alpha=0.3, max_depth=3)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert copy.set_params(focal_gamma=1).focal_gamma == 1
+    assert "focal_gamma=(0, 2)" in repr(model)
+    assert isinstance(model, host.host_classifier)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"focal_gamma": -1}, "focal_gamma must be a finite number >= 0"),
+        ({"focal_alpha": 2}, "focal_alpha must be a number between 0 and 1"),
+        ({"scale_pos_weight": 10}, "scale_pos_weight.* must be 1"),
+        ({"objective": "regression"}, "objective.* must be 'binary"),
+        ({"learning_rate": 2.5}, "learning_rate must be a number between 0 and 2"),
+    ],
+)
+def test_wrong_parameters_raise_in_fit(host, params, message, rare):
+    model = host.estimator(**params)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*rare)
+
+
+def test_a_metric_of_probabilities_by_name_is_refused(host, rare):
+    name = {"xgboost": "logloss", "lightgbm": "binary_logloss"}[host.name]
+    constructor = {"eval_metric": name} if host.name == "xgboost" else {"metric": name}
+    with pytest.raises(ValueError, match="metric of the ranking"):
+        host.estimator(**constructor).fit(*rare)
+
+
+def test_a_metric_of_probabilities_in_lightgbm_s_fit_is_refused(rare):
+    with pytest.raises(ValueError, match="metric of the ranking"):
+        FocalLGBMClassifier().fit(*rare, eval_metric=["auc", "binary_error"])
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_pickle(host, protocol, rare):
+    X, y = rare
+    model = host.estimator(focal_gamma=(0, 2)).fit(X, y, sample_weight=1 + y)
+    loaded = pickle.loads(pickle.dumps(model, protocol))
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.focal_loss_ == model.focal_loss_
+
+
+def test_grid_search_over_gamma_tells_candidates_apart(host, rare):
+    X, y = rare
+    grid = {"focal_gamma": [0, 0.5, 2, (0, 2)], "focal_alpha": [None, 0.25]}
+    search = GridSearchCV(
+        host.estimator(n_estimators=10), grid, scoring="neg_log_loss", cv=3
+    ).fit(X, y)
+    assert len(set(search.cv_results_["mean_test_score"])) == 8
+    best = pickle.loads(pickle.dumps(search.best_estimator_))
+    assert average_precision_score(y, best.predict_proba(X)[:, 1]) > 10 * y.mean()
+
+
+def test_pipeline_with_string_labels(host, rare):
+    X, y = rare
+    labels = np.where(y == 1, "fraud", "ok")
+    model = make_pipeline(StandardScaler(), host.estimator(n_estimators=5))
+    proba = model.fit(X, labels).predict_proba(X)
+    fraud = list(model.classes_).index("fraud")
+    assert average_precision_score(y, proba[:, fraud]) > 10 * y.mean()
+
+
+def test_mirrored_labels_mirror_the_model(host, mixed):
+    X, y = mixed
+    one = host.estimator(focal_gamma=(0, 2), focal_alpha=0.25).fit(X, y)
+    other = host.estimator(focal_gamma=(2, 0), focal_alpha=0.75).fit(X, 1 - y)
+    np.testing.assert_allclose(
+        one.predict_proba(X), other.predict_proba(X)[:, ::-1], rtol=0, atol=1e-5
+    )
+
+
+def test_changing_a_parameter_after_fit_does_not_change_the_model(host, rare):
+    X, y = rare
+    model = host.estimator(focal_gamma=2).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(focal_gamma=5, focal_alpha=0.1)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_fitting_leaves_parameters_alone(host, rare):
+    model = host.estimator(focal_gamma=1, class_weight="balanced")
+    before = model.get_params()
+    model.fit(*rare)
+    after = model.get_params()
+    assert before == after or {k for k in before if before[k] != after[k]} == {
+        "missing"
+    }
+
+
+def test_the_booster_is_the_plain_model(host, rare):
+    X, y = rare
+    model = host.estimator().fit(X, y)
+    booster = model.get_booster() if host.name == "xgboost" else model.booster_
+    raw = model.predict(X, **host.margin_option())
+    np.testing.assert_allclose(host.probability(booster, X), expit(raw), rtol=1e-6)
+
+
+def test_fit_warns_of_nothing(host, rare):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        host.estimator(class_weight="balanced").fit(*rare)
+
+
+def test_continuing_from_a_model(host, rare):
+    X, y = rare
+    name = "xgb_model" if host.name == "xgboost" else "init_model"
+    first = host.estimator(n_estimators=5).fit(X, y)
+    second = host.estimator(n_estimators=5).fit(X, y, **{name: first})
+    whole = host.estimator(n_estimators=10).fit(X, y)
+    np.testing.assert_allclose(
+        second.predict_proba(X), whole.predict_proba(X), rtol=0, atol=1e-6
+    )
+
+
+def test_a_single_class_in_a_validation_set_still_evaluates(host, rare):
+    X, y = rare
+    negatives = X[y == 0][:100]
+    quiet = {"verbose": False} if host.name == "xgboost" else {}
+    model = host.estimator(n_estimators=3)
+    model.fit(X, y, eval_set=[(negatives, np.zeros(100))], **quiet)
+    assert np.isfinite(evaluations(model)[NAME]).all()

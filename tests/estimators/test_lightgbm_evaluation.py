@@ -1,0 +1,168 @@
+"""Evaluation arguments of FocalLGBMClassifier.fit."""
+
+import inspect
+
+import lightgbm
+import numpy as np
+import pytest
+
+from focalboost import FocalLGBMClassifier, FocalLoss, focal_metric
+
+NAME = "relative_focal_loss"
+
+pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+
+has_eval_pair = pytest.mark.skipif(
+    "eval_X" not in inspect.signature(lightgbm.LGBMClassifier.fit).parameters,
+    reason="LightGBM before 4.7 has no eval_X",
+)
+
+
+@pytest.fixture
+def model():
+    return FocalLGBMClassifier(n_estimators=5, n_jobs=1, verbosity=-1)
+
+
+def recorded(model, name="valid_0"):
+    return model.evals_result_[name][NAME][-1]
+
+
+def expected(model, X, y, weight=None, start=0.0):
+    return focal_metric()(y, model.predict(X, raw_score=True) + start, weight)
+
+
+def test_a_tuple_is_one_set(model, rare):
+    X, y = rare
+    model.fit(X[:2500], y[:2500], eval_set=(X[2500:], y[2500:]))
+    assert recorded(model) == pytest.approx(expected(model, X[2500:], y[2500:]))
+
+
+@has_eval_pair
+@pytest.mark.parametrize("several", [False, True])
+def test_features_and_labels_apart(model, several, rare):
+    X, y = rare
+    A, b = X[2500:], np.where(y[2500:] == 1, "yes", "no")
+    given = {"eval_X": (A, A[:900]), "eval_y": (b, b[:900])}
+    given = given if several else {"eval_X": A, "eval_y": b}
+    model.fit(X[:2500], np.where(y[:2500] == 1, "yes", "no"), **given)
+    assert recorded(model) == pytest.approx(expected(model, A, y[2500:]))
+    if several:
+        second = expected(model, A[:900], y[2500:3400])
+        assert recorded(model, "valid_1") == pytest.approx(second)
+
+
+@has_eval_pair
+def test_half_of_a_pair_is_lightgbm_s_error(model, rare):
+    with pytest.raises(ValueError, match="You must specify eval_X and eval_y"):
+        model.fit(*rare, eval_X=rare[0])
+
+
+def test_the_training_set_is_recognised(model, rare):
+    model.fit(*rare, eval_set=[rare])
+    assert list(model.evals_result_) == ["training"]
+    assert recorded(model, "training") == pytest.approx(expected(model, *rare))
+
+
+@pytest.mark.parametrize("form", [list, dict])
+def test_eval_class_weight_replaces_class_weight(model, form, rare):
+    X, y = rare
+    labels = np.where(y == 1, "yes", "no")
+    own = {"no": 1, "yes": 3}
+    model.set_params(class_weight={"no": 1, "yes": 5})
+    sets = [(X[2500:], labels[2500:]), (X[:900], labels[:900])]
+    given = [own] if form is list else {0: own}
+    model.fit(X[:2500], labels[:2500], eval_set=sets, eval_class_weight=given)
+    first = expected(model, X[2500:], y[2500:], 1 + 2 * y[2500:])
+    assert recorded(model) == pytest.approx(first)
+    second = expected(model, X[:900], y[:900], 1 + 4 * y[:900])
+    assert recorded(model, "valid_1") == pytest.approx(second)
+
+
+@pytest.mark.filterwarnings("ignore:Training starts from raw prediction -3")
+def test_an_init_score_replaces_the_baseline(model, rare):
+    X, y = rare
+    start = np.full(2500, -3.0)
+    model.fit(
+        X[:2500],
+        y[:2500],
+        init_score=start,
+        eval_set=[(X[2500:], y[2500:])],
+        eval_init_score=[np.full(1500, -3.0)],
+    )
+    assert recorded(model) == pytest.approx(
+        expected(model, X[2500:], y[2500:], start=-3.0)
+    )
+
+
+def test_eval_init_score_without_init_score_is_honoured(model, rare):
+    X, y = rare
+    baseline = FocalLoss().baseline(y[:2500])
+    model.fit(
+        X[:2500],
+        y[:2500],
+        eval_set=[(X[2500:], y[2500:])],
+        eval_init_score=[np.full(1500, baseline + 1)],
+    )
+    assert recorded(model) == pytest.approx(
+        expected(model, X[2500:], y[2500:], start=1.0)
+    )
+
+
+def test_named_metrics_come_beside_the_focal_one(model, rare):
+    model.fit(*rare, eval_set=[rare], eval_metric=["auc", "average_precision"])
+    assert list(model.evals_result_["training"]) == ["auc", "average_precision", NAME]
+
+
+def test_a_metric_parameter_replaces_the_focal_one(model, rare):
+    model.set_params(metric="auc").fit(*rare, eval_set=[rare])
+    assert list(model.evals_result_["training"]) == ["auc"]
+
+
+@pytest.mark.parametrize("metric", [focal_metric(1), focal_metric(1).for_lightgbm])
+def test_a_focal_metric_of_another_gamma(model, metric, rare):
+    model.set_params(metric="None").fit(*rare, eval_set=[rare], eval_metric=metric)
+    raw = model.predict(rare[0], raw_score=True)
+    assert recorded(model, "training") == pytest.approx(focal_metric(1)(rare[1], raw))
+
+
+@pytest.mark.parametrize("n_parameters", [2, 3, 4])
+def test_callables_of_two_to_four_parameters(model, n_parameters, rare):
+    X, y = rare
+    seen = []
+
+    def record(*arguments):
+        seen.append(arguments)
+        return "record", 0.0, False
+
+    signatures = {
+        2: lambda y_true, p: record(y_true, p),
+        3: lambda y_true, p, weight: record(y_true, p, weight),
+        4: lambda y_true, p, weight, group: record(y_true, p, weight, group),
+    }
+    weight = 1 + X[:, 0] ** 2
+    model.fit(X, y, weight, eval_set=[(X, y)], eval_metric=signatures[n_parameters])
+    arguments = seen[-1]
+    np.testing.assert_allclose(arguments[1], model.predict_proba(X)[:, 1], rtol=1e-12)
+    if n_parameters > 2:
+        np.testing.assert_allclose(arguments[2], weight, rtol=1e-6)
+    if n_parameters > 3:
+        assert arguments[3] is None
+
+
+@pytest.mark.parametrize("option", ["raw_score", "pred_leaf", "pred_contrib"])
+def test_options_return_what_lightgbm_returns(model, option, rare):
+    X, y = rare
+    model.fit(X, y)
+    expected = model.booster_.predict(X, **{option: True})
+    for method in (model.predict, model.predict_proba):
+        np.testing.assert_array_equal(method(X, **{option: True}), expected)
+
+
+def test_prediction_ranges_and_parameters_pass_through(model, rare, capfd):
+    X, y = rare
+    model.set_params(verbosity=1).fit(X, y)
+    capfd.readouterr()
+    first = model.predict_proba(X, num_iteration=2, num_threads=1)
+    raw = model.booster_.predict(X, raw_score=True, num_iteration=2)
+    np.testing.assert_allclose(first[:, 1], FocalLoss().posterior(raw), rtol=1e-12)
+    assert "Unknown parameter" not in "".join(capfd.readouterr())
