@@ -135,12 +135,11 @@ def _stratified(
 def _with_both_classes(problem: Problem, remedy: str) -> Problem:
     """The problem itself, if every part has rows of both classes."""
     for name, rows in problem.parts.items():
-        n_positive = int(problem.y_true[rows].sum())
-        # SMOTE draws lines between positives, so training takes two.
-        n_needed = 2 if name == "training" else 1
-        if not n_needed <= n_positive < rows.size:
+        n_other, n_positive = np.bincount(problem.y_true[rows], minlength=2)
+        # SMOTE draws lines between rows of a class, so training takes two of them.
+        if min(n_other, n_positive) < (2 if name == "training" else 1):
             raise DataError(
-                f"the {name} part ({rows.size} rows) has {n_positive} of the class to "
-                f"find: {remedy}"
+                f"the {name} part has {n_positive} rows of the class to find and "
+                f"{n_other} others: {remedy}"
             )
     return problem

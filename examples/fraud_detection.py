@@ -7,7 +7,7 @@ on a CSV or Parquet file, or on an .npz with one array for each column.
 from __future__ import annotations
 
 import argparse
-import sys
+import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,21 +57,21 @@ def at_least(minimum: int, kind: type[int] | type[float]) -> Callable[[str], flo
 
 def command_line() -> OneLineParser:
     """Describe the options."""
-    formats = argparse.ArgumentDefaultsHelpFormatter
-    parser = OneLineParser("fraud_detection.py", None, __doc__, formatter_class=formats)
+    parser = OneLineParser("fraud_detection.py", description=__doc__)
     add = parser.add_argument
-    count = at_least(1, int)
+    count, picture = at_least(1, int), Path("fraud_detection.png")
     add("--data", type=Path, metavar="FILE", help="a .csv, .parquet or .npz file")
     add("--target", metavar="COLUMN", help="the column of labels, with two values")
     add("--time", metavar="COLUMN", help="split by this column instead of at random")
-    add("--rows", type=count, default=200_000, help="transactions to simulate")
-    add("--imbalance", type=at_least(1, float), default=1000, help="honest per fraud")
-    add("--seed", type=at_least(0, int), default=0, help="of everything random")
-    add("--rounds", type=count, default=500, help="boosting rounds at most")
-    add("--threads", type=count, default=2, help="threads of each host")
-    picture = Path("fraud_detection.png")
-    add("--picture", type=Path, default=picture, metavar="FILE", help="where to draw")
-    add("--save", type=Path, metavar="DIR", help="where to save the models")
+    add("--save", type=Path, metavar="DIR", help="where to save the models, if at all")
+    shown = "; %(default)s unless given"
+    add("--picture", type=Path, default=picture, metavar="FILE", help="name" + shown)
+    add("--rows", type=count, default=200_000, help="transactions simulated" + shown)
+    imbalance = "honest ones for each fraud" + shown
+    add("--imbalance", type=at_least(1, float), default=1000, help=imbalance)
+    add("--seed", type=at_least(0, int), default=0, help="of all chance" + shown)
+    add("--rounds", type=count, default=500, help="most boosting rounds" + shown)
+    add("--threads", type=count, default=2, help="for each fit" + shown)
     return parser
 
 
@@ -98,7 +98,8 @@ def check_outputs(parser: OneLineParser, options: argparse.Namespace) -> None:
 
 def read_problem(parser: OneLineParser, options: argparse.Namespace) -> Problem:
     """Return the user's data or the simulation, split; end if the data are no use."""
-    from fraud_data import DataError, problem_from_file, simulated_problem
+    from fraud_data import problem_from_file, simulated_problem
+    from fraud_files import DataError
 
     try:
         if options.data is None:
@@ -118,6 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--target and --time describe a file: add --data FILE")
     check_packages(parser)
     check_outputs(parser, options)
+    # Read when a host is first imported. Its idle threads otherwise spin, and where
+    # other programs use the same cores that makes training many times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     problem = read_problem(parser, options)
 
     from fraud_methods import Settings, fit_all, save
@@ -130,8 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"Picture: {options.picture}")
     if options.save is not None:
         save(fits, options.save)
-        print(f"Models: {len(fits)} files in {options.save}")
+        print(
+            f"Models: {len(fits)} files in {options.save}; a focal one gives the focal "
+            "score, and FocalLoss(gamma).posterior(raw prediction) the probability"
+        )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

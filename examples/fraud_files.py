@@ -191,6 +191,7 @@ def _numbers(column: pd.Series) -> NDArray[np.float64]:
     """A column as float64, dates as days since the first."""
     if pd.api.types.is_datetime64_any_dtype(column):
         column = (column - column.min()) / pd.Timedelta(days=1)
+    numbers: NDArray[np.float64]
     if pd.api.types.is_numeric_dtype(column):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     else:

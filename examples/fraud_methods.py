@@ -133,8 +133,8 @@ def fit(host: str, method: Method, problem: Problem, settings: Settings) -> Fit:
     train_on_host = _fit_xgboost if host == "XGBoost" else _fit_lightgbm
     model, n_rounds = train_on_host(method, train, validation, settings)
     seconds = perf_counter() - start
-    posterior = model.predict_proba(features.iloc[problem.test])[:, 1]
-    return Fit(host, method, model, posterior.astype(np.float64), n_rounds, seconds)
+    both = np.asarray(model.predict_proba(features.iloc[problem.test]), np.float64)
+    return Fit(host, method, model, both[:, 1], n_rounds, seconds)
 
 
 def _weighted(part: _Labelled, weight_of_positive: float) -> _Labelled:
@@ -150,12 +150,14 @@ def _without_missing(features: pd.DataFrame, train: NDArray[np.int64]) -> pd.Dat
 
 def _resampled(train: _Labelled, seed: int) -> _Labelled:
     """As many positives as negatives; neighbours are found on standardised columns."""
-    n_neighbors = min(5, int(train.y.sum()) - 1)
     scaler = StandardScaler().fit(train.X)
+    n_neighbors = min(5, int(np.bincount(train.y).min()) - 1)
     smote = SMOTE(k_neighbors=n_neighbors, random_state=seed)
     scaled, y = smote.fit_resample(scaler.transform(train.X), train.y)
     X = pd.DataFrame(scaler.inverse_transform(scaled), columns=train.X.columns)
-    return _Labelled(X, y)
+    # Fractions between whole numbers would give every synthetic positive away.
+    whole = (train.X % 1 == 0).all()
+    return _Labelled(X.where(~whole, X.round()), y)
 
 
 def _fit_xgboost(

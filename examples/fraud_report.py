@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,26 +12,28 @@ from fraud_scores import FALSE_POSITIVE_RATE, Scores, scores
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import precision_recall_curve
 
 COLUMNS = {
     "average\nprecision": "{0.average_precision:.3f}",
-    f"recall at {FALSE_POSITIVE_RATE:.1%}\nfalse positives": "{0.recall:.3f}",
+    f"recall at\n{FALSE_POSITIVE_RATE:.1%} false\npositives": "{0.recall:.3f}",
     "precision\ntop 100": "{0.precision_100:.3f}",
     "precision\ntop 1000": "{0.precision_1000:.4f}",
-    "log loss": "{0.log_loss:.5f}",
+    "log\nloss": "{0.log_loss:.5f}",
     "Brier\nscore": "{0.brier:.6f}",
 }
+TABLE_WIDTH = 124
 OPTIMUM = "Bayes optimum"
 SMALLEST_GROUP = 25  # rows of the largest probabilities; each next group is twice it
 
 
 def print_report(problem: Problem, settings: Settings, fits: list[Fit]) -> None:
     """Print what was compared and how, the table, and how to read it."""
-    # A pipe or a file has no width, and 80 columns, rich's choice for it, are too few.
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    # Narrower, as rich takes a pipe or a file to be, the numbers would be cut.
+    console = Console(width=max(Console().width, TABLE_WIDTH), highlight=False)
     for line in (problem.title, _split_in_words(problem), _settings_in_words(settings)):
         console.print(line, markup=False)
     console.print(_table(problem, fits))
@@ -58,10 +59,11 @@ def _settings_in_words(settings: Settings) -> str:
 
 
 def _table(problem: Problem, fits: list[Fit]) -> Table:
-    table = Table("host", "method", *COLUMNS, "rounds", "training\nseconds")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    table.columns[1].no_wrap = True
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    for name in ("host", "method"):
+        table.add_column(name, no_wrap=True)
+    for name in (*COLUMNS, "rounds", "training\nseconds"):
+        table.add_column(name, justify="right", no_wrap=True)
     y_true = problem.y_true[problem.test]
     for fit in fits:
         cells = _cells(scores(y_true, fit.posterior))
@@ -81,11 +83,17 @@ def _cells(result: Scores) -> list[str]:
 
 
 def _notes(problem: Problem) -> Iterator[str]:
-    n_positive = int(problem.y_true[problem.test].sum())
+    n_rows, n_positive = problem.test.size, problem.y_true[problem.test].sum()
+    if n_rows < 1000:
+        yield f"The test part has {n_rows} rows: its top 1000 are all of them."
     yield (
         f"With {n_positive} positives in the test part, a recall of one half has a "
         f"standard error of {0.5 / n_positive**0.5:.2f}: read smaller differences as "
         "chance."
+    )
+    yield (
+        "A loss can be at its best on the validation part before the ranking is, with "
+        "class weights most of all: their models may be stopped early."
     )
     yield (
         "Probabilities are judged as each model gives them; class weights and SMOTE "
@@ -108,7 +116,7 @@ def draw(problem: Problem, fits: list[Fit], path: Path) -> None:
         _draw_reliability(reliability, problem, lines)
         curves.set_title(host)
     axes[0, 0].legend(fontsize="small")
-    figure.suptitle(problem.title)
+    figure.suptitle(problem.title, parse_math=False)
     figure.savefig(path, dpi=120)
 
 

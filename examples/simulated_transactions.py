@@ -166,7 +166,7 @@ def _terminals(
 
 
 def _recent_payments(customer: Integers, day: Floats) -> tuple[Integers, Floats]:
-    """Payments of the customer in the 24 hours before, and hours since the last one."""
+    """Payments of the customer in the 24 hours before, and hours since the last."""
     order = np.lexsort((day, customer))
     # One rising clock for all customers: two days lie between one and the next.
     clock = day[order] + customer[order] * (N_DAYS + 2.0)

@@ -15,11 +15,11 @@ __all__ = [
     "learning_rate_limit",
     "one_of",
     "reject",
-    "require_equal_shapes",
     "require_finite",
     "require_inside_unit_interval",
     "require_labels",
     "require_positive_total",
+    "require_shape",
     "require_two_classes",
     "require_weights",
 ]
@@ -93,14 +93,14 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         reject(name, f"one of {words}", value, f"Use {name}={allowed[0]!r}.")
 
 
-def require_equal_shapes(name: str, array: Any, raw_prediction: Any) -> None:
-    """Check that array has one entry for each raw prediction."""
-    if array.shape != raw_prediction.shape:
+def require_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
+    """Check that array has one entry for each row (and column)."""
+    if tuple(array.shape) != tuple(shape):
         reject(
             name,
-            f"of the shape of raw_prediction, {tuple(raw_prediction.shape)}",
+            f"of shape {tuple(shape)}",
             tuple(array.shape),
-            f"Pass one entry of {name} for each raw prediction.",
+            f"Pass one entry of {name} for each label and raw prediction.",
         )
 
 

@@ -111,19 +111,29 @@ def assert_curvature_bounds_hessian(loss, y_true, raw):
     assert not np.any(low), f"below the hessian at y={y_true[low][:1]}, {raw[low][:1]}"
 
 
-def boosted(loss, y_true, raw, rounds, *, learning_rate, penalty=0.0, weight=None):
+def boosted(
+    loss,
+    y_true,
+    raw,
+    rounds,
+    *,
+    learning_rate,
+    max_learning_rate=None,
+    penalty=0.0,
+    weight=None,
+):
     """Yield the raw predictions after each round of plain boosting.
 
     A round is an array with the number of the leaf that each row falls into.
     """
-    limit = max(learning_rate, 0.3)
+    limit = max_learning_rate or learning_rate
     for leaves in rounds:
         gradient, curvature = loss.gradient_curvature(
             y_true, raw, weight, max_learning_rate=limit
         )
         total = np.bincount(leaves, gradient)
         below = np.bincount(leaves, curvature) + penalty
-        # A leaf without rows, or of rows of no weight, stays where it is.
+        # A leaf without rows stays where it is.
         step = np.divide(total, below, out=np.zeros_like(total), where=below != 0)
         raw = raw - learning_rate * step[leaves]
         yield raw

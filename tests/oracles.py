@@ -22,7 +22,6 @@ __all__ = [
     "minimiser",
     "rho",
     "risk",
-    "risk_by_definition",
 ]
 
 #: Decimal digits that every value here is good for.
@@ -92,14 +91,6 @@ def risk(raw, masses, gammas):
     with mp.workdps(DIGITS):
         positive = closed_forms(raw, gammas[0]).loss
         negative = closed_forms(-mp.mpf(raw), gammas[1]).loss
-        return mp.mpf(masses[0]) * positive + mp.mpf(masses[1]) * negative
-
-
-def risk_by_definition(raw, masses, gammas):
-    """Return the risk in the words of the definition."""
-    with mp.workdps(DIGITS + int(abs(raw)) + 1):
-        positive = definition(mp.mpf(raw), mp.mpf(gammas[0]))
-        negative = definition(-mp.mpf(raw), mp.mpf(gammas[1]))
         return mp.mpf(masses[0]) * positive + mp.mpf(masses[1]) * negative
 
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from xgboost import XGBClassifier
 
 from focalboost import xgboost as host
@@ -99,6 +100,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels in order; the second is the positive class."""
+        check_is_fitted(self, "_classes")
         classes: NDArray[Any] = self._classes
         return classes
 

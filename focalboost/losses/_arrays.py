@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 
-from focalboost._validation import reject, require_equal_shapes
+from focalboost._validation import reject, require_shape
 
 __all__ = ["Array", "aligned", "as_floating"]
 
@@ -24,13 +24,13 @@ def aligned(
     """
     xp, raw = as_floating("raw_prediction", raw_prediction)
     y = _like("y_true", y_true, raw, xp)
-    require_equal_shapes("y_true", y, raw)
+    require_shape("y_true", y, raw.shape)
     if sample_weight is None:
         return xp, y, raw, None
     weight = _like("sample_weight", sample_weight, raw, xp)
     if weight.ndim == 1 and raw.ndim == 2 and weight.shape[0] == raw.shape[0]:
         weight = xp.broadcast_to(weight[:, None], raw.shape)
-    require_equal_shapes("sample_weight", weight, raw)
+    require_shape("sample_weight", weight, raw.shape)
     return xp, y, raw, weight
 
 

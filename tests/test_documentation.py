@@ -1,0 +1,54 @@
+"""The README's Python and the examples in docstrings run as they stand."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import focalboost
+
+README = Path(__file__).parents[1] / "README.md"
+MODULES = sorted(
+    module.name for module in pkgutil.walk_packages(focalboost.__path__, "focalboost.")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name, capfd):
+    results = doctest.testmod(
+        importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE
+    )
+    assert results.failed == 0, capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in focalboost.__all__ if name != "__version__"],
+)
+def test_public_docstrings_have_an_example(name):
+    assert ">>>" in getattr(focalboost, name).__doc__
+
+
+def blocks():
+    return re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
+
+
+def test_the_readme_has_python():
+    assert len(blocks()) >= 3
+
+
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+@pytest.mark.parametrize("number", range(len(blocks())))
+def test_python_in_the_readme(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # nothing is found by luck in the repository
+    exec(compile(blocks()[number], f"README block {number}", "exec"), {})
+
+
+def test_the_readme_s_table_is_reproducible_by_a_command():
+    text = README.read_text("utf-8")
+    for line in re.findall(r"^`(python [^`]*)`$", text, re.M):
+        script = line.split()[1]
+        assert (README.parent / script).exists(), line
