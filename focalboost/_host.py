@@ -7,10 +7,11 @@ from types import ModuleType
 from typing import Any
 
 from focalboost._validation import learning_rate_limit, reject
+from focalboost.losses import FocalLoss
 
 __all__ = [
-    "DEFAULT_LEARNING_RATE_LIMIT",
     "as_list",
+    "checked_loss",
     "import_host",
     "learning_rate_bound",
     "one_value",
@@ -18,8 +19,8 @@ __all__ = [
     "warn_of_no_split",
 ]
 
-#: The larger of the hosts' default learning rates, 0.3 and 0.1. The floor of the
-#: certified curvature is never taken for less.
+#: The larger of the hosts' default learning rates, 0.3 and 0.1: unless the user asks
+#: for less, the certified curvature's floor is not taken for a smaller one.
 DEFAULT_LEARNING_RATE_LIMIT = 0.3
 
 
@@ -46,6 +47,15 @@ def one_value(
     )
 
 
+def checked_loss(loss: Any) -> FocalLoss:
+    """The loss, or the default one for None."""
+    if loss is None:
+        return FocalLoss()
+    if not isinstance(loss, FocalLoss):
+        reject("loss", "a FocalLoss", loss, "Use loss=FocalLoss(gamma=2).")
+    return loss
+
+
 def as_list(values: Any) -> list[Any]:
     """None, one value or several, as a list."""
     if values is None:
@@ -59,24 +69,36 @@ def refuse(
     allowed: tuple[Any, ...],
     advice: str,
 ) -> None:
-    """Reject a parameter, by any of its names, unless its value is allowed.
-
-    Hosts read 1, 1.0 and "1" alike, so they are alike here.
-    """
-    accepted = {*allowed, *(str(value).lower() for value in allowed)}
+    """Reject a parameter, by any of its names, unless its value is allowed."""
+    accepted = {_normal(value) for value in allowed}
     for name in names:
         value = params.get(name)
-        if value is not None and value not in accepted:
+        if value is not None and _normal(value) not in accepted:
             rule = " or ".join(map(repr, allowed)) or "left out"
             reject(f"params[{name!r}]", rule, value, advice)
 
 
-def learning_rate_bound(learning_rate: Any, max_learning_rate: float | None) -> float:
+def _normal(value: Any) -> str:
+    """One text for what the hosts read alike: 1, 1.0, "1" and True."""
+    text = str(value).lower()
+    return {"1.0": "1", "true": "1", "0.0": "0", "false": "0"}.get(text, text)
+
+
+def learning_rate_bound(rates: Iterable[Any], max_learning_rate: float | None) -> float:
     """The learning rate for which the curvature is certified."""
-    if max_learning_rate is not None:
-        return learning_rate_limit(max_learning_rate)
-    rate = max(float(learning_rate), DEFAULT_LEARNING_RATE_LIMIT)
-    return learning_rate_limit(rate, "learning_rate")
+    rate = learning_rate_limit(max(map(float, rates)), "learning_rate")
+    if max_learning_rate is None:
+        return max(rate, DEFAULT_LEARNING_RATE_LIMIT)
+    bound = learning_rate_limit(max_learning_rate)
+    if bound < rate:
+        reject(
+            "max_learning_rate",
+            f"at least the learning rate, {rate:g}",
+            max_learning_rate,
+            "The certificate would not hold: leave it out, or give the largest rate "
+            "that a callback will set.",
+        )
+    return bound
 
 
 def warn_of_no_split(has_split: bool) -> None:

@@ -16,8 +16,10 @@ __all__ = [
     "one_of",
     "reject",
     "require_finite",
+    "require_float32",
     "require_inside_unit_interval",
     "require_labels",
+    "require_length",
     "require_positive_total",
     "require_shape",
     "require_two_classes",
@@ -110,18 +112,22 @@ def _require(
     """Check a condition of every entry, and show the first that breaks it."""
     if not bool(xp.all(condition)):
         flat = xp.reshape(array, (-1,))
-        first = int(xp.argmin(xp.astype(xp.reshape(condition, (-1,)), xp.int8)))
-        reject(name, rule, float(flat[first]), way)
+        broken = xp.nonzero(~xp.reshape(condition, (-1,)))[0]
+        reject(name, rule, float(flat[int(broken[0])]), way)
+
+
+#: Beyond it a product of a margin and the smallest probability held is no longer 0.
+LARGEST_RAW_PREDICTION = 1e30
 
 
 def require_finite(xp: Any, raw_prediction: Any) -> None:
-    """Check that no raw prediction is NaN or infinite."""
+    """Check that no raw prediction is NaN, infinite, or absurdly large."""
     _require(
-        xp.isfinite(raw_prediction),
+        xp.abs(raw_prediction) <= LARGEST_RAW_PREDICTION,
         xp,
         raw_prediction,
         "raw_prediction",
-        "finite",
+        "finite and within 1e30 of 0",
         "Look for NaN or inf in init_score, base_margin or the model.",
     )
 
@@ -160,6 +166,23 @@ def require_inside_unit_interval(xp: Any, posterior: Any) -> None:
         "between 0 and 1, both excluded",
         "A probability of 0 or 1 has no finite raw prediction.",
     )
+
+
+def require_float32(name: str, array: Any) -> None:
+    """Check that no entry has overflowed float32, the precision of the hosts."""
+    _require(
+        np.isfinite(array),
+        np,
+        array,
+        name,
+        "within the range of float32",
+        "Divide sample_weight by its mean.",
+    )
+
+
+def require_length(name: str, array: Any, length: int) -> None:
+    """Check that there is one entry for each row."""
+    require_shape(name, np.asarray(array), (length,))
 
 
 def require_two_classes(positive_mass: float, negative_mass: float) -> None:

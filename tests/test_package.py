@@ -18,7 +18,7 @@ ALLOWED = {
     "_validation": set(),
     "losses": {"_validation"},
     "objectives": {"_validation", "losses"},
-    "_host": {"_validation"},
+    "_host": {"_validation", "losses"},
     "xgboost": {"_validation", "losses", "objectives", "_host"},
     "lightgbm": {"_validation", "losses", "objectives", "_host"},
     "estimators": {

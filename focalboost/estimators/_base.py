@@ -1,5 +1,7 @@
 """What both estimators share: labels, weights, and the way back to probabilities."""
 
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,25 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from focalboost._validation import class_balance, focusing_parameter, reject
+from focalboost._validation import (
+    class_balance,
+    focusing_parameter,
+    reject,
+    require_length,
+)
 from focalboost.losses import FocalLoss
 
-__all__ = ["FocalClassifierMixin", "Target", "changes", "without_own"]
+__all__ = [
+    "FocalClassifierMixin",
+    "PosteriorMetric",
+    "Target",
+    "changes",
+    "without_own",
+]
 
 #: The parameters that the estimators add. LightGBM knows class_weight as well, but the
 #: weights are multiplied here, for both hosts alike.
-OWN_PARAMS = ("focal_gamma", "focal_alpha", "class_weight")
+OWN_PARAMS = ("focal_gamma", "focal_alpha", "focal_max_learning_rate", "class_weight")
 
 
 class Target:
@@ -74,6 +87,7 @@ class Target:
         of_class = self.class_weight[encoded]
         if sample_weight is None:
             return of_class
+        require_length("sample_weight", sample_weight, len(encoded))
         return np.asarray(sample_weight, dtype=np.float64) * of_class
 
 
@@ -82,6 +96,7 @@ class FocalClassifierMixin:
 
     focal_gamma: float | tuple[float, float]
     focal_alpha: float | None
+    focal_max_learning_rate: float | None
     class_weight: Any
     focal_loss_: FocalLoss
 
@@ -102,6 +117,27 @@ class FocalClassifierMixin:
     def _likelier(self, raw_prediction: Any, classes: NDArray[Any]) -> NDArray[Any]:
         """The label of the class with the larger posterior."""
         return classes[(self._log_odds(raw_prediction) > 0).astype(np.intp)]
+
+
+class PosteriorMetric:
+    """A user's metric of (labels, probabilities, ...), called by a host.
+
+    With a callable objective the hosts give metrics raw predictions.
+    """
+
+    def __init__(self, loss: FocalLoss, function: Callable[..., Any]) -> None:
+        self.loss = loss
+        self.function = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameters of the user's function."""
+        return signature(self.function).parameters
+
+    def posterior(self, raw_prediction: Any) -> Any:
+        """The probabilities of the positive class, float64."""
+        return self.loss.posterior(np.asarray(raw_prediction, dtype=np.float64))
 
 
 def without_own(params: dict[str, Any]) -> dict[str, Any]:

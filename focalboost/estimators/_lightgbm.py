@@ -5,9 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 from lightgbm import LGBMClassifier, LGBMModel
+from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 
-from focalboost._host import learning_rate_bound, one_value, warn_of_no_split
+from focalboost._host import as_list, warn_of_no_split
 from focalboost.estimators._base import (
     FocalClassifierMixin,
     Target,
@@ -15,15 +16,16 @@ from focalboost.estimators._base import (
     without_own,
 )
 from focalboost.estimators._lightgbm_evaluation import Evaluation, on_posterior
-from focalboost.lightgbm._params import (
-    LEARNING_RATE,
-    METRIC,
-    refuse_conflicts,
-    refuse_probability_metrics,
+from focalboost.lightgbm._model import (
+    CONSTANT_PARAMS,
+    continuable,
+    finalise,
+    has_split,
+    is_without_features,
 )
-from focalboost.lightgbm._train import finalise, has_split
+from focalboost.lightgbm._params import make_plan
+from focalboost.lightgbm._text import without_objective
 from focalboost.losses import FocalLoss
-from focalboost.objectives import FocalMetric, FocalObjective
 
 __all__ = ["FocalLGBMClassifier"]
 
@@ -46,11 +48,17 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     focal_alpha : float or None, default=None
         Class-balance weight in (0, 1) of the positive class; undone in the
         probabilities.
+    focal_max_learning_rate : float or None, default=None
+        The largest learning rate that a callback will set, in (0, 2); None for the
+        parameter ``learning_rate``, or 0.3 if that is larger.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, in evaluation sets without an ``eval_class_weight`` as
         well; a statement about the population, not undone in the probabilities.
-    **kwargs
-        Every parameter of ``lightgbm.LGBMClassifier``. ``objective``,
+    boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
+subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
+subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
+n_jobs, importance_type, **kwargs
+        As in ``lightgbm.LGBMClassifier``. An ``objective`` other than "binary",
         ``is_unbalance``, ``scale_pos_weight`` and ``boosting_type="rf"`` are refused.
 
     Attributes
@@ -76,22 +84,66 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     >>> from sklearn.datasets import make_classification
     >>> from focalboost import FocalLGBMClassifier
     >>> X, y = make_classification(500, weights=[0.9], random_state=0)
-    >>> model = FocalLGBMClassifier(focal_gamma=1, n_estimators=20).fit(X, y)
+    >>> model = FocalLGBMClassifier(focal_gamma=1, n_estimators=20, verbosity=-1)
+    >>> model = model.fit(X, y)
     >>> model.predict_proba(X).shape
     (500, 2)
     """
 
+    # LightGBM's parameters are repeated, as in its own classes, for help() and because
+    # LightGBM 4.5 finds them in the signature only.
     def __init__(
         self,
         *,
         focal_gamma: float | tuple[float, float] = 2.0,
         focal_alpha: float | None = None,
+        focal_max_learning_rate: float | None = None,
+        boosting_type: str = "gbdt",
+        num_leaves: int = 31,
+        max_depth: int = -1,
+        learning_rate: float = 0.1,
+        n_estimators: int = 100,
+        subsample_for_bin: int = 200000,
+        objective: Any = None,
         class_weight: Any = None,
+        min_split_gain: float = 0.0,
+        min_child_weight: float = 1e-3,
+        min_child_samples: int = 20,
+        subsample: float = 1.0,
+        subsample_freq: int = 0,
+        colsample_bytree: float = 1.0,
+        reg_alpha: float = 0.0,
+        reg_lambda: float = 0.0,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        importance_type: str = "split",
         **kwargs: Any,
     ) -> None:
-        super().__init__(class_weight=class_weight, **kwargs)
+        super().__init__(
+            boosting_type=boosting_type,
+            num_leaves=num_leaves,
+            max_depth=max_depth,
+            learning_rate=learning_rate,
+            n_estimators=n_estimators,
+            subsample_for_bin=subsample_for_bin,
+            objective=objective,
+            class_weight=class_weight,
+            min_split_gain=min_split_gain,
+            min_child_weight=min_child_weight,
+            min_child_samples=min_child_samples,
+            subsample=subsample,
+            subsample_freq=subsample_freq,
+            colsample_bytree=colsample_bytree,
+            reg_alpha=reg_alpha,
+            reg_lambda=reg_lambda,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            importance_type=importance_type,
+            **kwargs,
+        )
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
+        self.focal_max_learning_rate = focal_max_learning_rate
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         return without_own(super()._process_params(stage))
@@ -127,17 +179,21 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         target = Target(y, self.class_weight)
         weight = target.weigh(target.encoded, sample_weight)
         evaluation = Evaluation(target, eval_set, eval_X, eval_y)
+        params = without_own(self.get_params(deep=False))
+        limit = self.focal_max_learning_rate
+        plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
         baseline = 0.0
-        if init_score is None and init_model is None:
+        if init_model is not None:
+            init_model = continuable(init_model)
+        elif init_score is None:
             baseline = loss.baseline(target.encoded, weight)
             init_score = np.full(len(target.encoded), baseline)
             eval_init_score = evaluation.init_scores(baseline, eval_init_score)
-        model = LGBMClassifier(**self._settings(loss))
-        before = dict(model.__dict__)
-        model.fit(
-            X,
-            target.encoded,
-            sample_weight=weight,
+        named = [on_posterior(loss, metric) for metric in as_list(eval_metric)]
+        data = {"X": X, "y": target.encoded, "sample_weight": weight}
+        model, fitted = _fitted(
+            plan.params,
+            data,
             init_score=init_score,
             eval_names=eval_names,
             eval_sample_weight=evaluation.weights(
@@ -145,7 +201,7 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             ),
             eval_class_weight=evaluation.class_weights(eval_class_weight),
             eval_init_score=eval_init_score,
-            eval_metric=self._metrics(loss, eval_metric),
+            eval_metric=[plan.metric.for_lightgbm] if plan.metric else named,
             feature_name=feature_name,
             categorical_feature=categorical_feature,
             callbacks=callbacks,
@@ -154,27 +210,9 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         )
         warn_of_no_split(has_split(model.booster_))
         finalise(model.booster_, baseline)
-        self.__dict__.update(changes(before, model.__dict__))
+        self.__dict__.update(fitted)
         self._learned(loss, target)
         return self
-
-    def _settings(self, loss: FocalLoss) -> dict[str, Any]:
-        """The parameters of the plain LGBMClassifier that does the training."""
-        params = without_own(self.get_params(deep=False))
-        refuse_conflicts(params)
-        bound = learning_rate_bound(one_value(params, LEARNING_RATE), None)
-        if one_value(params, METRIC) is None:
-            params["metric"] = "None"
-        return {**params, "objective": FocalObjective(loss, max_learning_rate=bound)}
-
-    def _metrics(self, loss: FocalLoss, eval_metric: Any) -> list[Any]:
-        """The user's metrics and, as LightGBM does, the default one."""
-        given = eval_metric if isinstance(eval_metric, list) else [eval_metric]
-        refuse_probability_metrics(given)
-        metrics = [on_posterior(loss, metric) for metric in given if metric is not None]
-        if one_value(self.get_params(deep=False), METRIC) is None:
-            metrics.append(FocalMetric(loss).for_lightgbm)
-        return metrics
 
     def _learned(self, loss: FocalLoss, target: Target) -> None:
         """Set what LightGBM's class would have set for these labels and 'binary'."""
@@ -258,3 +296,26 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
             validate_features=validate_features,
             **kwargs,
         )
+
+
+def _fitted(
+    params: dict[str, Any], data: dict[str, Any], **arguments: Any
+) -> tuple[LGBMClassifier, dict[str, Any]]:
+    """LightGBM's own classifier, fitted, and the attributes that fitting has set.
+
+    Where no feature can be split it is a constant, as with an objective of its own.
+    """
+    model = LGBMClassifier(**params)
+    before = dict(model.__dict__)
+    try:
+        model.fit(**data, **arguments)
+    except LightGBMError as error:
+        if arguments["init_model"] is not None or not is_without_features(error):
+            raise
+        start = arguments["init_score"]
+        model.set_params(**CONSTANT_PARAMS, n_estimators=1).fit(
+            **data, init_score=start
+        )
+        text = without_objective(model.booster_.model_to_string())
+        model.booster_.model_from_string(text)
+    return model, changes(before, model.__dict__)

@@ -1,12 +1,10 @@
 """Evaluation sets and metrics of FocalLGBMClassifier, in the form LightGBM wants."""
 
-from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from focalboost.estimators._base import Target
+from focalboost.estimators._base import PosteriorMetric, Target
 from focalboost.losses import FocalLoss
 from focalboost.objectives import FocalMetric
 
@@ -91,19 +89,12 @@ def on_posterior(loss: FocalLoss, metric: Any) -> Any:
     if isinstance(metric, FocalMetric):
         return metric.for_lightgbm
     is_focal = isinstance(getattr(metric, "__self__", None), FocalMetric)
-    return metric if isinstance(metric, str) or is_focal else _Posterior(loss, metric)
+    return metric if isinstance(metric, str) or is_focal else _Metric(loss, metric)
 
 
-class _Posterior:
-    """A user's metric of (labels, probabilities[, weights[, groups]])."""
-
-    def __init__(self, loss: FocalLoss, function: Callable[..., Any]) -> None:
-        self.loss = loss
-        self.function = function
-        self.n_parameters = len(signature(function).parameters)
-
-    # Three parameters: LightGBM counts them, and passes the weights as the third.
+class _Metric(PosteriorMetric):
+    # Three parameters: LightGBM counts them, and passes the weights as the third. The
+    # user's function may take two, or four with groups, which classifiers have not.
     def __call__(self, y_true: Any, raw_prediction: Any, sample_weight: Any) -> Any:
-        posterior = self.loss.posterior(raw_prediction)
-        arguments = (y_true, posterior, sample_weight, None)
-        return self.function(*arguments[: self.n_parameters])
+        arguments = (y_true, self.posterior(raw_prediction), sample_weight, None)
+        return self.function(*arguments[: len(self.parameters)])

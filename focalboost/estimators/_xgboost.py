@@ -1,6 +1,8 @@
 """FocalXGBClassifier."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
+from inspect import Parameter
 from typing import Any, Self
 
 import numpy as np
@@ -8,21 +10,19 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from xgboost import XGBClassifier
 
-from focalboost import xgboost as host
-from focalboost._host import (
-    DEFAULT_LEARNING_RATE_LIMIT,
-    learning_rate_bound,
-    one_value,
-    warn_of_no_split,
-)
+from focalboost._host import warn_of_no_split
+from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
+    PosteriorMetric,
     Target,
     changes,
     without_own,
 )
 from focalboost.losses import FocalLoss
-from focalboost.objectives import FocalMetric, FocalObjective
+from focalboost.objectives import FocalMetric
+from focalboost.xgboost._params import make_plan
+from focalboost.xgboost._train import has_split
 
 __all__ = ["FocalXGBClassifier"]
 
@@ -44,6 +44,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     focal_alpha : float or None, default=None
         Class-balance weight in (0, 1) of the positive class; undone in the
         probabilities.
+    focal_max_learning_rate : float or None, default=None
+        The largest learning rate that a callback will set, in (0, 2); None for the
+        parameter ``learning_rate``, or 0.3 if that is larger.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, in evaluation sets as well; a statement about the
         population, not undone in the probabilities.
@@ -85,12 +88,14 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         *,
         focal_gamma: float | tuple[float, float] = 2.0,
         focal_alpha: float | None = None,
+        focal_max_learning_rate: float | None = None,
         class_weight: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
+        self.focal_max_learning_rate = focal_max_learning_rate
         self.class_weight = class_weight
 
     def get_xgb_params(self) -> dict[str, Any]:
@@ -122,7 +127,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         loss = self._named_loss()
         target = Target(y, self.class_weight)
         weight = target.weigh(target.encoded, sample_weight)
-        params = self._settings(loss, target, weight, xgb_model)
+        params = self._host_params(loss, (target.encoded, weight), xgb_model)
         model = XGBClassifier(**params)
         before = dict(model.__dict__)
         pairs, weights = _evaluation(target, eval_set, sample_weight_eval_set)
@@ -138,30 +143,43 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             base_margin_eval_set=base_margin_eval_set,
             feature_weights=feature_weights,
         )
-        warn_of_no_split(host.has_split(model.get_booster()))
+        warn_of_no_split(has_split(model.get_booster()))
         self.__dict__.pop("evals_result_", None)
         self.__dict__.update(changes(before, model.__dict__))
         self.focal_loss_, self._classes = loss, target.classes
+        self.get_booster().set_attr(focalboost=self._provenance())
         return self
 
-    def _settings(
-        self, loss: FocalLoss, target: Target, weight: Any, xgb_model: Any
+    def load_model(self, fname: Any) -> None:
+        """Load a model that was saved by an estimator of this class."""
+        super().load_model(fname)
+        text = self.get_booster().attr("focalboost")
+        if text is None:
+            reject(
+                "fname",
+                "a model saved by FocalXGBClassifier",
+                fname,
+                "Load others with xgboost.XGBClassifier or xgboost.Booster.",
+            )
+        known = json.loads(text)
+        self.focal_loss_ = FocalLoss(known["gamma"], known["alpha"])
+        self._classes = np.array(known["classes"])
+
+    def _provenance(self) -> str:
+        """What predict_proba needs beside the trees, kept in the model's attributes."""
+        loss, classes = self.focal_loss_, self._classes.tolist()
+        known = {"gamma": loss.gamma, "alpha": loss.alpha, "classes": classes}
+        return json.dumps(known)
+
+    def _host_params(
+        self, loss: FocalLoss, target: tuple[Any, Any], xgb_model: Any
     ) -> dict[str, Any]:
         """The parameters of the plain XGBClassifier that does the training."""
         params = without_own(self.get_params(deep=False))
-        host.refuse_conflicts(params, loss)
-        rate = one_value(params, host.LEARNING_RATE, DEFAULT_LEARNING_RATE_LIMIT)
-        bound = learning_rate_bound(rate, None)
-        if xgb_model is not None:
-            host.continuable(params, xgb_model)
-        elif params.get("base_score") is None:
-            params["base_score"] = host.base_score(loss, target.encoded, weight)
-        return {
-            **params,
-            **host.FIXED_PARAMS,
-            "eval_metric": _metrics(loss, params.get("eval_metric")),
-            "objective": FocalObjective(loss, max_learning_rate=bound),
-        }
+        limit = self.focal_max_learning_rate
+        plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
+        metric = plan.metric or _metrics(loss, params["eval_metric"])
+        return {**plan.params, "eval_metric": metric, "objective": plan.objective}
 
     def predict(
         self,
@@ -228,25 +246,21 @@ def _evaluation(
 
 
 def _metrics(loss: FocalLoss, eval_metric: Any) -> Any:
-    """The user's metrics, callables seeing posteriors; the focal metric for none."""
-    if eval_metric is None:
-        return FocalMetric(loss)
+    """The user's metrics, callables seeing posteriors."""
     if callable(eval_metric) and not isinstance(eval_metric, FocalMetric):
-        return _PosteriorMetric(loss, eval_metric)
+        return _Metric(loss, eval_metric)
     if isinstance(eval_metric, list | tuple):
         return [_metrics(loss, metric) for metric in eval_metric]
     return eval_metric
 
 
-class _PosteriorMetric:
-    """A user's metric called with the posterior, where XGBoost has raw predictions."""
-
-    def __init__(self, loss: FocalLoss, function: Callable[..., Any]) -> None:
-        self.loss = loss
-        self.function = function
-        self.__name__ = getattr(function, "__name__", type(function).__name__)
-
+class _Metric(PosteriorMetric):
     # XGBoost passes sample_weight by name, and only if there are weights.
     def __call__(self, y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
-        raw = np.asarray(raw_prediction, dtype=np.float64)
-        return self.function(y_true, self.loss.posterior(raw), **weights)
+        kinds = [parameter.kind for parameter in self.parameters.values()]
+        if (
+            "sample_weight" not in self.parameters
+            and Parameter.VAR_KEYWORD not in kinds
+        ):
+            weights = {}
+        return self.function(y_true, self.posterior(raw_prediction), **weights)

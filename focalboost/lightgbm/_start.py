@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from focalboost.losses import FocalLoss
-from focalboost.objectives._grammar import weights_of
+from focalboost.objectives import weights_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -42,20 +42,27 @@ def starting_score(
     baseline = loss.baseline(train_set.get_label(), weights_of(train_set))
     for valid_set in valid_sets:
         if valid_set is not train_set:
-            _construct(valid_set.set_reference(train_set), params)
+            _construct(valid_set, params, reference=train_set)
     with _init_scores(baseline, [train_set, *valid_sets]):
         yield baseline
 
 
-def _construct(data_set: "lightgbm.Dataset", params: Mapping[str, Any]) -> None:
+def _construct(
+    data_set: "lightgbm.Dataset",
+    params: Mapping[str, Any],
+    reference: "lightgbm.Dataset | None" = None,
+) -> None:
     """Build the data set as lightgbm.train would, so that its labels can be read.
 
     A data set that has served to continue a model keeps that model's predictions as
     init_score; they are dropped, or they would pass for the user's.
     """
-    data_set._update_params({**params, "objective": "none"})
     continued = data_set._predictor is not None
-    data_set._set_predictor(None).construct()
+    data_set._update_params({**params, "objective": "none"})
+    data_set._set_predictor(None)
+    if reference is not None:
+        data_set.set_reference(reference)
+    data_set.construct()
     if continued:
         _clear_init_score(data_set)
 

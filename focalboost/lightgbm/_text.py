@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from focalboost._validation import reject
 
-__all__ = ["finalised_text"]
+__all__ = ["finalised_text", "is_finalised", "without_objective"]
 
 #: The header line that makes predict return expit(raw prediction).
 OBJECTIVE_LINE = "objective=binary sigmoid:1"
@@ -28,13 +28,8 @@ class _Parts(NamedTuple):
 
 
 def finalised_text(text: str, baseline: float) -> str:
-    """Return the text of the same model that predicts expit(raw + baseline).
-
-    A text that names an objective is finalised already and returned as it is.
-    """
+    """Return the text of the same model that predicts expit(raw + baseline)."""
     header, trees, tail = _split(text)
-    if any(line.startswith("objective=") for line in header):
-        return text
     first_iteration = int(_field(header, "num_tree_per_iteration"))
     if baseline != 0:
         shifted = [_shift(tree, baseline) for tree in trees[:first_iteration]]
@@ -46,6 +41,25 @@ def finalised_text(text: str, baseline: float) -> str:
         r"^\[objective: .*\]$", "[objective: binary]", tail, count=1, flags=re.M
     )
     return "\n".join(header) + "\n" + "".join(trees) + tail
+
+
+def is_finalised(text: str) -> bool:
+    """Whether a model predicts expit(raw) already; one of another objective raises."""
+    header = _split(text).header
+    named = [line for line in header if line.startswith("objective=")]
+    if named and named[0] != OBJECTIVE_LINE:
+        reject(
+            "model",
+            f"without an objective, or with {OBJECTIVE_LINE!r}",
+            named[0],
+            "Use a model of focalboost, or of LightGBM's own log loss.",
+        )
+    return bool(named)
+
+
+def without_objective(text: str) -> str:
+    """Return the text of the same model that predicts raw."""
+    return text.replace(f"{OBJECTIVE_LINE}\n", "", 1)
 
 
 def _split(text: str) -> _Parts:

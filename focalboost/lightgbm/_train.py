@@ -3,31 +3,26 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from focalboost._host import (
-    as_list,
-    import_host,
-    learning_rate_bound,
-    one_value,
-    warn_of_no_split,
-)
+from focalboost._host import as_list, checked_loss, import_host, warn_of_no_split
 from focalboost._validation import reject
-from focalboost.lightgbm._params import (
-    LEARNING_RATE,
-    METRIC,
-    OBJECTIVE,
-    refuse_conflicts,
+from focalboost.lightgbm._model import (
+    constant_model,
+    continuable,
+    finalise,
+    has_split,
+    is_without_features,
 )
+from focalboost.lightgbm._params import make_plan
 from focalboost.lightgbm._start import starting_score
-from focalboost.lightgbm._text import finalised_text
 from focalboost.losses import FocalLoss
-from focalboost.objectives import Curvature, FocalMetric, FocalObjective
+from focalboost.objectives import Curvature
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import lightgbm
 
-__all__ = ["finalise", "has_split", "train"]
+__all__ = ["train"]
 
 
 def train(
@@ -96,45 +91,29 @@ def train(
     >>> bool(loss.posterior(booster.predict(X, raw_score=True))[-1] > 0.9)
     True
     """
-    loss = FocalLoss() if loss is None else loss
-    refuse_conflicts(params)
+    loss = checked_loss(loss)
     _refuse_training_booster(keep_training_booster)
-    rate = learning_rate_bound(one_value(params, LEARNING_RATE, 0.1), max_learning_rate)
-    settings = {name: params[name] for name in params if name not in OBJECTIVE}
-    if feval is None and one_value(params, METRIC) is None:
-        feval, settings["metric"] = FocalMetric(loss), "None"
+    plan = make_plan(params, loss, feval, curvature, max_learning_rate)
     validation = as_list(valid_sets)
-    with starting_score(loss, settings, init_model, train_set, validation) as baseline:
-        booster = import_host("lightgbm").train(
-            {**settings, "objective": FocalObjective(loss, curvature, rate)},
-            train_set,
-            num_boost_round,
-            valid_sets=validation or None,
-            valid_names=valid_names,
-            feval=feval,
-            init_model=init_model,
-            callbacks=callbacks,
-        )
+    model = None if init_model is None else continuable(init_model)
+    with starting_score(loss, plan.params, model, train_set, validation) as baseline:
+        try:
+            booster: lightgbm.Booster = import_host("lightgbm").train(
+                plan.params,
+                train_set,
+                num_boost_round,
+                valid_sets=validation or None,
+                valid_names=valid_names,
+                feval=feval or plan.metric,
+                init_model=model,
+                callbacks=callbacks,
+            )
+        except import_host("lightgbm").basic.LightGBMError as error:
+            if model is not None or not is_without_features(error):
+                raise
+            booster = constant_model(plan.params, train_set)
     warn_of_no_split(has_split(booster))
     return finalise(booster, baseline)
-
-
-def finalise(booster: "lightgbm.Booster", baseline: float = 0.0) -> "lightgbm.Booster":
-    """Make a booster trained with a callable objective a model of its own.
-
-    Adds the baseline (the constant ``init_score`` of its training) to the first trees
-    and names the objective, so that ``predict`` returns ``expit(raw + baseline)`` and
-    saved copies do so anywhere. The booster is changed in place and returned; one that
-    is finalised already is left as it is.
-
-    Raises
-    ------
-    ValueError
-        If the booster has no tree.
-    """
-    text = booster.model_to_string(num_iteration=-1)
-    final = finalised_text(text, baseline)
-    return booster if final is text else booster.model_from_string(final)
 
 
 def _refuse_training_booster(keep_training_booster: bool) -> None:
@@ -146,8 +125,3 @@ def _refuse_training_booster(keep_training_booster: bool) -> None:
             "The returned model has its baseline in its trees; train it further with "
             "init_model.",
         )
-
-
-def has_split(booster: "lightgbm.Booster") -> bool:
-    """Whether some tree has a split."""
-    return bool(booster.feature_importance("split").any())

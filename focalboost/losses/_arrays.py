@@ -7,10 +7,13 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from focalboost._validation import reject, require_shape
 
-__all__ = ["Array", "aligned", "as_floating"]
+__all__ = ["Array", "aligned", "as_floating", "numpy_namespace"]
 
 #: An array of any array-API namespace; the standard has no common type to name.
 Array = Any
+
+#: NumPy with the standard's names, some of which (astype) NumPy got with 2.1.
+numpy_namespace = array_namespace(np.empty(0))
 
 
 def aligned(
@@ -39,7 +42,7 @@ def as_floating(name: str, values: Any) -> tuple[Any, Array]:
     if not is_array_api_obj(values):
         values = np.asarray(values)
     if isinstance(values, np.ndarray | np.generic):
-        return np, _numpy_floating(name, np.asarray(values))
+        return numpy_namespace, _numpy_floating(name, np.asarray(values))
     xp = array_namespace(values)
     if values.dtype not in (xp.float32, xp.float64):
         values = xp.astype(values, xp.float64)
@@ -58,7 +61,7 @@ def _numpy_floating(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, 
 
 def _like(name: str, values: Any, raw: Array, xp: Any) -> Array:
     """Values with the dtype and on the device of the raw predictions."""
-    if xp is np:
+    if xp is numpy_namespace:
         # A cast that overflows ends as inf and is caught, by name, with the values.
         with np.errstate(over="ignore"):
             return as_floating(name, values)[1].astype(raw.dtype, copy=False)

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import elementwise
 
-from focalboost.losses._arrays import Array
+from focalboost._validation import reject
+from focalboost.losses._arrays import Array, numpy_namespace
 
 __all__ = ["inverse_log_odds", "log_odds"]
 
@@ -43,7 +44,7 @@ def log_odds(raw: Array, gamma: tuple[float, float], xp: Any) -> Array:
     t = xp.exp(-a)
     l = xp.log1p(t)  # noqa: E741 (the derivation's letter)
     lam = xp.where(t > 0, l / xp.where(t > 0, t, 1 + t), 1 + t)
-    small = xp.clip(a, max=1.0)
+    small = xp.minimum(a, 1.0)
     delta = xp.where(a < 1, t * a - 2 * l * xp.sinh(small), t * (a + l) - lam)
     own, other = _by_sign(raw, gamma, xp)
     ratio = (other * delta + (other - own) * lam) / (1 + own * lam)
@@ -70,8 +71,10 @@ def inverse_log_odds(log_odds_value: Any, gamma: tuple[float, float]) -> Any:
     reach = np.abs(target) + 30 + math.log1p(max(gamma))
 
     def excess(raw: Array, goal: Array) -> Array:
-        return log_odds(raw, gamma, np) - goal
+        return log_odds(raw, gamma, numpy_namespace) - goal
 
     with np.errstate(under="ignore"):
         result = elementwise.find_root(excess, (-reach, reach), args=(target,))
+    if not np.all(result.success):
+        reject("gamma", "small enough for a finite baseline", gamma, "Use 10 or less.")
     return result.x

@@ -18,7 +18,7 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.losses import _evaluate
-from focalboost.losses._arrays import Array, aligned, as_floating
+from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespace
 from focalboost.losses._binary import curvature_floor, sides
 from focalboost.losses._link import inverse_log_odds, log_odds
 
@@ -52,9 +52,9 @@ class FocalLoss:
     -----
     Methods take labels and raw predictions of one shape, on any array-API namespace,
     and weights of that shape or None. Results have the dtype of the raw predictions,
-    float32 or float64 (other numbers are converted), are finite for every finite raw
-    prediction, and underflow to 0 without a warning. NaN, infinite raw predictions,
-    labels outside [0, 1] and negative weights raise ValueError.
+    float32 or float64 (other numbers are converted), are finite for every raw
+    prediction within 1e30 of 0, and underflow to 0 without a warning. Other raw
+    predictions, NaN, labels outside [0, 1] and negative weights raise ValueError.
 
     Limits: as p_t -> 1 the gradient falls like (1 + gamma) * (1 - p_t)**(1 + gamma);
     as p_t -> 0 its size tends to alpha_t, and the hessian to 0 from below.
@@ -154,8 +154,8 @@ class FocalLoss:
 
         It is positive and at least the hessian. Given to a booster as hessian, no
         round raises the training loss, whatever the trees, the weights and an L2
-        penalty, as long as rows are not subsampled and the learning rate is at most
-        ``max_learning_rate``.
+        penalty, as long as leaves are constants, trees are not dropped (dart), rows
+        are not subsampled, and the learning rate is at most ``max_learning_rate``.
         """
         eta = learning_rate_limit(max_learning_rate)
         floor = curvature_floor(max(self.gammas), eta)
@@ -223,7 +223,7 @@ class FocalLoss:
     def inverse_posterior(self, posterior: Any) -> Any:
         """Return the raw prediction whose posterior is given, as float64 NumPy."""
         probability = as_floating("posterior", np.asarray(posterior))[1]
-        require_inside_unit_interval(np, probability)
+        require_inside_unit_interval(numpy_namespace, probability)
         odds = np.log(probability) - np.log1p(-probability)
         return inverse_log_odds(odds + self._log_alpha_ratio, self.gammas)
 

@@ -1,5 +1,6 @@
 """Callables for the hosts' own train functions and classifiers."""
 
+from focalboost.objectives._grammar import weights_of
 from focalboost.objectives._metric import FocalMetric, focal_metric
 from focalboost.objectives._objective import (
     Curvature,
@@ -13,4 +14,5 @@ __all__ = [
     "FocalObjective",
     "focal_metric",
     "focal_objective",
+    "weights_of",
 ]

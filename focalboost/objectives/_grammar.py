@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost._validation import require_float32
 from focalboost.losses._arrays import Array
 
-__all__ = ["Arguments", "DataSet", "as_gradients", "is_from", "unpack"]
+__all__ = ["Arguments", "DataSet", "as_gradients", "is_from", "unpack", "weights_of"]
 
 
 @runtime_checkable
@@ -63,9 +64,5 @@ def as_gradients(name: str, values: Array) -> NDArray[np.float32]:
     """
     with np.errstate(over="ignore", under="ignore"):
         result = np.ascontiguousarray(values, dtype=np.float32)
-    if not np.isfinite(result).all():
-        raise ValueError(
-            f"{name} overflows float32, the precision of the hosts. Divide "
-            "sample_weight by its mean."
-        )
+    require_float32(name, result)
     return result

@@ -99,6 +99,6 @@ def focal_metric(
     >>> from focalboost import focal_metric
     >>> y_true = np.array([0.0, 0.0, 0.0, 1.0])
     >>> round(focal_metric(gamma=2)(y_true, np.array([-2.0, -2.0, -2.0, 2.0])), 4)
-    0.0118
+    0.0125
     """
     return FocalMetric(FocalLoss(gamma, alpha))

@@ -29,6 +29,7 @@ class FocalObjective:
     loss: FocalLoss
     curvature: Curvature = "certified"
     max_learning_rate: float = 0.3
+    checks_start: bool = True  #: False where the start has been seen to
 
     def __post_init__(self) -> None:
         one_of("curvature", self.curvature, ("certified", "exact"))
@@ -45,7 +46,8 @@ class FocalObjective:
         Both are float32 arrays of the shape of the raw predictions.
         """
         arguments = unpack(first, second, sample_weight)
-        warn_of_poor_start(self.loss, arguments)
+        if self.checks_start:
+            warn_of_poor_start(self.loss, arguments)
         gradient, curvature = self._derivatives(*arguments[:3])
         return as_gradients("gradient", gradient), as_gradients("curvature", curvature)
 
@@ -80,7 +82,8 @@ def focal_objective(
         As in ``FocalLoss``.
     curvature : {"certified", "exact"}, default="certified"
         What stands in for the hessian. "certified" is positive, bounds it, and lets
-        no round raise the training loss. "exact" is the hessian itself, which is
+        no round raise the training loss, on the conditions that
+        ``FocalLoss.gradient_curvature`` states. "exact" is the hessian itself, which is
         negative for the hardest rows if gamma > 0; at gamma = 0 the model is the
         host's own log-loss model.
     max_learning_rate : float, default=0.3
@@ -99,6 +102,6 @@ def focal_objective(
     >>> objective = focal_objective(gamma=2)
     >>> gradient, curvature = objective(np.array([0.0, 1.0]), np.array([-0.5, 0.5]))
     >>> gradient
-    array([ 0.25463533, -0.25463533], dtype=float32)
+    array([ 0.137937, -0.137937], dtype=float32)
     """
     return FocalObjective(FocalLoss(gamma, alpha), curvature, max_learning_rate)

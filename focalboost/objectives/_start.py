@@ -19,9 +19,12 @@ TOLERATED_EXCESS = 1.1
 #: XGBoost's margin if no objective is named beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
-#: The losses whose start has been warned of, for each data set that lives. A model that
+#: The losses whose start has been warned of, for each data set that lives: a model that
 #: stays a constant would be warned of in every round.
 _warned: WeakKeyDictionary[DataSet, set[FocalLoss]] = WeakKeyDictionary()
+
+#: The same for the scikit-learn call, which shows no data set but its baseline.
+_warned_baselines: set[tuple[FocalLoss, float]] = set()
 
 
 def warn_of_poor_start(loss: FocalLoss, arguments: Arguments) -> None:
@@ -38,7 +41,7 @@ def warn_of_poor_start(loss: FocalLoss, arguments: Arguments) -> None:
     no_objective = start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE and is_from(
         "xgboost", data_set
     )
-    if (excess > TOLERATED_EXCESS or no_objective) and _is_first(loss, data_set):
+    if (excess > TOLERATED_EXCESS or no_objective) and _is_first(loss, best, data_set):
         warnings.warn(
             f"Training starts from raw prediction {start:.6g}, but the constant with "
             f"the smallest focal loss is {best:.6g}. {_remedy(best, data_set)}",
@@ -47,15 +50,16 @@ def warn_of_poor_start(loss: FocalLoss, arguments: Arguments) -> None:
         )
 
 
-def _is_first(loss: FocalLoss, data_set: DataSet | None) -> bool:
-    """Whether the data set is new; without one, Python's filter sees to repetition."""
+def _is_first(loss: FocalLoss, best: float, data_set: DataSet | None) -> bool:
+    """Whether this loss on this data has not been warned of yet."""
     if data_set is None:
-        return True
+        first = (loss, best) not in _warned_baselines
+        _warned_baselines.add((loss, best))
+        return first
     losses = _warned.setdefault(data_set, set())
-    if loss in losses:
-        return False
+    first = loss not in losses
     losses.add(loss)
-    return True
+    return first
 
 
 def _constant(raw: Any) -> float | None:

@@ -6,6 +6,7 @@ import warnings
 import lightgbm
 import numpy as np
 import pytest
+import xgboost
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
@@ -13,7 +14,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from focalboost import FocalLGBMClassifier, FocalLoss, focal_metric
+from focalboost import (
+    FocalLGBMClassifier,
+    FocalLoss,
+    FocalXGBClassifier,
+    focal_metric,
+)
 
 NAME = "relative_focal_loss"
 
@@ -304,3 +310,58 @@ def test_a_single_class_in_a_validation_set_still_evaluates(host, rare):
     model = host.estimator(n_estimators=3)
     model.fit(X, y, eval_set=[(negatives, np.zeros(100))], **quiet)
     assert np.isfinite(evaluations(model)[NAME]).all()
+
+
+def test_a_metric_without_weights_and_class_weights(host, rare):
+    def accuracy(y_true, y_score):
+        value = float(np.mean((y_score > 0.5) == y_true))
+        return value if host.name == "xgboost" else ("accuracy", value, True)
+
+    model = host.estimator(n_estimators=3, class_weight="balanced")
+    if host.name == "xgboost":
+        model.set_params(eval_metric=accuracy)
+        model.fit(*rare, eval_set=[rare], verbose=False)
+    else:
+        model.fit(*rare, eval_set=[rare], eval_metric=accuracy)
+    assert evaluations(model)["accuracy"][-1] == pytest.approx(
+        model.score(*rare), abs=1e-6
+    )
+
+
+def test_too_few_rows_to_split_give_a_constant(host):
+    X, y = np.arange(60.0).reshape(30, 2), np.arange(30) % 3 == 0
+    impossible = {"min_child_weight": 1e6} if host.name == "xgboost" else {}
+    with pytest.warns(UserWarning, match="has learned nothing"):
+        model = host.estimator(**impossible).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / 3, rtol=1e-5)
+    assert pickle.loads(pickle.dumps(model)).predict(X).tolist() == [False] * 30
+
+
+def test_a_scheduled_learning_rate_has_its_parameter(host, rare):
+    with pytest.raises(ValueError, match=r"at least the learning rate, 0\.5"):
+        host.estimator(learning_rate=0.5, focal_max_learning_rate=0.4).fit(*rare)
+    high = host.estimator(focal_max_learning_rate=1.9, n_estimators=3).fit(*rare)
+    usual = host.estimator(n_estimators=3).fit(*rare)
+    assert abs(high.predict_proba(rare[0]) - usual.predict_proba(rare[0])).max() > 1e-3
+
+
+@pytest.mark.parametrize("suffix", ["json", "ubj"])
+def test_xgboost_s_save_model_and_load_model(suffix, rare, tmp_path):
+    X, y = rare
+    labels = np.where(y == 1, "fraud", "ok")
+    model = FocalXGBClassifier(
+        focal_gamma=(0, 2), focal_alpha=0.3, n_estimators=5, n_jobs=1
+    ).fit(X, labels)
+    model.save_model(tmp_path / f"model.{suffix}")
+    for loaded in (FocalXGBClassifier(), FocalXGBClassifier(focal_gamma=0).fit(X, y)):
+        loaded.load_model(tmp_path / f"model.{suffix}")
+        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+        np.testing.assert_array_equal(loaded.classes_, ["fraud", "ok"])
+
+
+def test_a_plain_model_is_not_loaded_as_a_focal_one(rare, tmp_path):
+    plain = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(*rare)
+    plain.save_model(tmp_path / "model.json")
+    with pytest.raises(ValueError, match="a model saved by FocalXGBClassifier"):
+        FocalXGBClassifier().load_model(tmp_path / "model.json")

@@ -78,7 +78,6 @@ def test_eval_class_weight_replaces_class_weight(model, form, rare):
     assert recorded(model, "valid_1") == pytest.approx(second)
 
 
-@pytest.mark.filterwarnings("ignore:Training starts from raw prediction -3")
 def test_an_init_score_replaces_the_baseline(model, rare):
     X, y = rare
     start = np.full(2500, -3.0)
@@ -108,9 +107,9 @@ def test_eval_init_score_without_init_score_is_honoured(model, rare):
     )
 
 
-def test_named_metrics_come_beside_the_focal_one(model, rare):
+def test_named_metrics_replace_the_focal_one(model, rare):
     model.fit(*rare, eval_set=[rare], eval_metric=["auc", "average_precision"])
-    assert list(model.evals_result_["training"]) == ["auc", "average_precision", NAME]
+    assert list(model.evals_result_["training"]) == ["auc", "average_precision"]
 
 
 def test_a_metric_parameter_replaces_the_focal_one(model, rare):

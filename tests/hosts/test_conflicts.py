@@ -9,7 +9,7 @@ import xgboost
 
 import focalboost.lightgbm
 import focalboost.xgboost
-from focalboost import FocalLoss
+from focalboost import FocalLoss, focal_objective
 
 XGBOOST = [
     ({"objective": "reg:squarederror"}, "params['objective'] must be 'binary:logi"),
@@ -17,6 +17,8 @@ XGBOOST = [
     ({"num_class": 3}, "This loss has two classes"),
     ({"eval_metric": "logloss"}, "eval_metric must be a metric of the ranking"),
     ({"eval_metric": ["auc", "error"]}, "got 'error'"),
+    ({"eval_metric": "mape"}, "got 'mape'"),
+    ({"objective": ["binary:logistic"]}, "params['objective'] must be"),
     ({"eta": 2.5}, "learning_rate must be a number between 0 and 2"),
 ]
 
@@ -60,7 +62,9 @@ NEUTRAL = {
         {"objective": "binary:logistic", "scale_pos_weight": 1.0},
         {"eval_metric": ["auc", "aucpr"]},
         [("eval_metric", "auc"), ("eval_metric", "aucpr"), ("max_depth", 2)],
-        {"eta": "0.1"},
+        {"eta": "0.1", "scale_pos_weight": "1.0"},
+        {"base_score": None, "eval_metric": None, "eta": None},
+        {"eval_metric": ["auc", "map@100"]},
     ],
     "lightgbm": [
         {"objective": "binary", "is_unbalance": False, "scale_pos_weight": 1},
@@ -122,11 +126,20 @@ def test_a_feval_replaces_the_focal_metric(mixed):
     assert list(result["training"]) == ["mean"]
 
 
+def test_no_base_score_and_no_metric_mean_the_defaults(mixed):
+    data, result = xgboost.DMatrix(*mixed), {}
+    none = {"base_score": None, "eval_metric": []}
+    evaluation = {"evals": [(data, "train")], "evals_result": result}
+    booster = focalboost.xgboost.train(none, data, 3, verbose_eval=False, **evaluation)
+    plain = focalboost.xgboost.train({}, data, 3)
+    np.testing.assert_array_equal(booster.predict(data), plain.predict(data))
+    assert list(result["train"]) == ["relative_focal_loss"]
+
+
 @pytest.mark.filterwarnings("ignore:The model has learned nothing")
 def test_base_score_is_honoured_on_a_fresh_start(mixed):
     data = xgboost.DMatrix(*mixed)
-    with pytest.warns(UserWarning, match="Training starts from"):
-        booster = focalboost.xgboost.train({"base_score": 0.01, "eta": 1e-9}, data, 1)
+    booster = focalboost.xgboost.train({"base_score": 0.01, "eta": 1e-9}, data, 1)
     np.testing.assert_allclose(booster.predict(data), 0.01, rtol=1e-5)
 
 
@@ -144,6 +157,25 @@ def test_a_model_of_another_objective_is_not_continued(mixed, tmp_path):
     for given in (model, tmp_path / "model.json"):
         with pytest.raises(ValueError, match="objective 'binary:logistic'"):
             focalboost.xgboost.train({}, data, 2, xgb_model=given)
+
+
+def test_a_lightgbm_model_of_another_objective_is_not_continued(mixed, tmp_path):
+    train_set = lightgbm.Dataset(*mixed, free_raw_data=False)
+    quiet = {"verbosity": -1}
+    model = lightgbm.train({**quiet, "objective": "regression"}, train_set, 2)
+    model.save_model(tmp_path / "model.txt")
+    for given in (model, tmp_path / "model.txt"):
+        with pytest.raises(ValueError, match="got 'objective=regression'"):
+            focalboost.lightgbm.train(quiet, train_set, 2, init_model=given)
+
+
+def test_an_unfinished_lightgbm_model_is_not_continued(mixed):
+    train_set = lightgbm.Dataset(*mixed, free_raw_data=False)
+    params = {"verbosity": -1, "objective": focal_objective(0)}
+    train_set.set_init_score(np.full(len(mixed[1]), FocalLoss(0).baseline(mixed[1])))
+    model = lightgbm.train(params, train_set, 2)
+    with pytest.raises(ValueError, match=r"Call focalboost.lightgbm.finalise\(booster"):
+        focalboost.lightgbm.train({}, train_set, 2, init_model=model)
 
 
 def test_a_booster_kept_for_training_is_refused(mixed):

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 
 import focalboost.lightgbm
-from focalboost import FocalLoss, focal_objective
+from focalboost import FocalLoss, focal_metric, focal_objective
 from focalboost.lightgbm import finalise
 from focalboost.lightgbm._text import finalised_text
 
@@ -47,8 +47,7 @@ def test_the_baseline_is_added_exactly(params, rare):
 def test_finalising_is_idempotent(params, rare):
     booster = finalise(trained(*rare, params), BASELINE)
     text = booster.model_to_string()
-    assert finalise(booster, BASELINE).model_to_string() == text
-    assert finalised_text(text, 17.0) is text
+    assert finalise(booster, 17.0).model_to_string() == text
 
 
 @pytest.mark.parametrize("params", BOOSTINGS.values(), ids=BOOSTINGS.keys())
@@ -122,6 +121,43 @@ def test_a_model_of_lightgbm_s_own_objective_is_left_alone(rare):
     )
     text = booster.model_to_string()
     assert finalise(booster, BASELINE).model_to_string() == text
+
+
+def test_a_model_of_another_objective_is_refused(rare):
+    data = lightgbm.Dataset(*rare)
+    booster = lightgbm.train({**QUIET, "objective": "regression"}, data, 3)
+    with pytest.raises(ValueError, match="got 'objective=regression'"):
+        finalise(booster, BASELINE)
+
+
+def test_a_booster_in_training_is_refused(rare):
+    params = {**QUIET, "objective": focal_objective()}
+    data = lightgbm.Dataset(*rare)
+    booster = lightgbm.train(params, data, 3, keep_training_booster=True)
+    with pytest.raises(
+        ValueError, match="booster must be one whose training has ended"
+    ):
+        finalise(booster, BASELINE)
+    booster.update(fobj=focal_objective())
+
+
+def test_the_booster_in_memory_names_its_objective(rare):
+    booster = finalise(trained(*rare), BASELINE)
+    assert booster.params["objective"] == "binary"
+
+
+def test_a_validation_set_that_served_a_continuation_starts_afresh(rare):
+    X, y = rare
+    train_set = lightgbm.Dataset(X, y, free_raw_data=False)
+    valid = lightgbm.Dataset(X[:900], y[:900], reference=train_set, free_raw_data=False)
+    first = focalboost.lightgbm.train(QUIET, train_set, 5, [valid])
+    focalboost.lightgbm.train(QUIET, train_set, 5, [valid], init_model=first)
+    result = {}
+    record = [lightgbm.record_evaluation(result)]
+    booster = focalboost.lightgbm.train(QUIET, train_set, 5, [valid], callbacks=record)
+    raw = booster.predict(X[:900], raw_score=True)
+    seen = result["valid_0"]["relative_focal_loss"][-1]
+    assert seen == pytest.approx(focal_metric()(y[:900], raw), rel=1e-9)
 
 
 def test_a_data_set_with_its_own_start_keeps_it(rare):

@@ -5,13 +5,12 @@ import warnings
 import lightgbm
 import numpy as np
 import pytest
+import xgboost
 from conftest import make_rare
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 
-import focalboost.lightgbm
-import focalboost.xgboost
-from focalboost import FocalLoss, focal_metric
+from focalboost import FocalLoss, focal_metric, focal_objective
 
 LOSSES = [FocalLoss(0), FocalLoss(0.5), FocalLoss(2), FocalLoss((0, 2), 0.25)]
 
@@ -127,19 +126,45 @@ def test_no_round_raises_the_training_loss(host, loss, rate, rare):
 
 @pytest.mark.parametrize("floor_for", [1e-9, 0.3])
 def test_only_the_floor_keeps_lightgbm_from_diverging(floor_for):
-    train_set, result = lightgbm.Dataset(*make_rare(20_000, intercept=-8)), {}
-    focalboost.lightgbm.train(
-        {"verbosity": -1, "num_threads": 1, "learning_rate": 0.3},
+    X, y = make_rare(20_000, intercept=-8)
+    init_score = np.full(len(y), FocalLoss(0).baseline(y))
+    train_set, result = lightgbm.Dataset(X, y, init_score=init_score), {}
+    params = {"verbosity": -1, "num_threads": 1, "learning_rate": 0.3}
+    lightgbm.train(
+        {**params, "objective": focal_objective(0, max_learning_rate=floor_for)},
         train_set,
         40,
         [train_set],
+        feval=focal_metric(0),
         callbacks=[lightgbm.record_evaluation(result)],
-        loss=FocalLoss(0),
-        max_learning_rate=floor_for,
     )
     seen = np.array([1.0, *result["training"]["relative_focal_loss"]])
     assert (np.diff(seen).max() <= 0) == (floor_for == 0.3)
     assert (seen[-1] > 10) == (floor_for != 0.3)
+
+
+def test_a_scheduled_learning_rate_needs_its_maximum(host, rare):
+    data, rates = host.data(*rare), [0.1] * 3 + [1.5] * 12
+    if host.name == "xgboost":
+        schedule = {"callbacks": [xgboost.callback.LearningRateScheduler(rates)]}
+    else:
+        schedule = {"callbacks": [lightgbm.reset_parameter(learning_rate=rates)]}
+    result, record = host.recorder()
+    callbacks = schedule["callbacks"] + record.pop("callbacks", [])
+    options = {"max_learning_rate": 1.5, "callbacks": callbacks, **record}
+    params = {"lambda": 0, "min_child_weight": 0}
+    host.train(data, 15, params, [data], loss=FocalLoss(0), **options)
+    assert np.diff([1.0, *host.history(result)]).max() <= 1e-6
+
+
+def test_a_maximum_below_the_learning_rate_is_refused(host, rare):
+    with pytest.raises(ValueError, match=r"at least the learning rate, 0\.5"):
+        host.train(host.data(*rare), 2, {"learning_rate": 0.5}, max_learning_rate=0.1)
+
+
+def test_something_else_than_a_loss_is_refused(host, rare):
+    with pytest.raises(ValueError, match=r"loss must be a FocalLoss; got 2\.0"):
+        host.train(host.data(*rare), 2, loss=2.0)
 
 
 def test_continuing_is_one_training(host, rare):
@@ -191,7 +216,26 @@ def test_the_callers_data_and_params_are_left_alone(host, rare):
     np.testing.assert_array_equal(host.raw(first, X), host.raw(again, X))
 
 
-def test_a_round_function_gets_warnings_only_for_a_poor_start(host, rare):
+def test_training_warns_of_nothing(host, rare):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         host.train(host.data(*rare), 3)
+
+
+def test_continuing_from_an_estimator(host, rare):
+    X, y = rare
+    first = host.estimator(n_estimators=5).fit(X, y)
+    both = host.train(host.data(X, y), 5, **host.continued(first))
+    whole = host.train(host.data(X, y), 10)
+    np.testing.assert_allclose(host.raw(both, X), host.raw(whole, X), rtol=0, atol=1e-5)
+
+
+def test_features_that_cannot_be_split_give_a_constant(host, rare):
+    y = rare[1]
+    X = np.ones((len(y), 3))
+    baseline = FocalLoss().baseline(y)
+    data = host.data(X, y)
+    with pytest.warns(UserWarning, match="has learned nothing"):
+        booster = host.train(data, 5, evals=[data])
+    np.testing.assert_allclose(host.raw(booster, X), baseline, rtol=1e-6)
+    np.testing.assert_allclose(host.probability(booster, X), expit(baseline), rtol=1e-6)

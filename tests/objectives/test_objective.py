@@ -81,13 +81,17 @@ def test_strided_and_read_only_raw_predictions_are_read_not_written(arrays):
 def test_raw_predictions_that_are_not_finite_raise(bad, arrays):
     y_true, raw, _ = arrays
     raw[3] = bad
-    with pytest.raises(ValueError, match=f"raw_prediction must be finite; got {bad}"):
+    with pytest.raises(
+        ValueError, match=f"raw_prediction must be finite .*; got {bad}"
+    ):
         focal_objective()(y_true, raw)
 
 
 def test_gradients_too_large_for_float32_raise(arrays):
     y_true, raw, _ = arrays
-    with pytest.raises(ValueError, match="gradient overflows float32"):
+    with pytest.raises(
+        ValueError, match="gradient must be within the range of float32"
+    ):
         focal_objective()(y_true, raw, np.full(50, 1e39))
 
 

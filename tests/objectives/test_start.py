@@ -11,10 +11,17 @@ import xgboost
 import focalboost.lightgbm
 import focalboost.xgboost
 from focalboost import FocalLoss, focal_objective
+from focalboost.objectives import _start
 
 START = "Training starts from raw prediction"
 QUIET = {"nthread": 1, "verbosity": 0}
 QUIET_LGB = {"num_threads": 1, "verbosity": -1}
+
+
+@pytest.fixture(autouse=True)
+def forgetful(monkeypatch):
+    """Every test sees the first warning."""
+    monkeypatch.setattr(_start, "_warned_baselines", set())
 
 
 def caught(function):

@@ -1,0 +1,93 @@
+"""LightGBM models: which can be continued, and how they come to stand on their own."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from focalboost._host import import_host
+from focalboost._validation import reject
+from focalboost.lightgbm._text import finalised_text, is_finalised, without_objective
+
+if TYPE_CHECKING:
+    import lightgbm
+
+__all__ = [
+    "CONSTANT_PARAMS",
+    "constant_model",
+    "continuable",
+    "finalise",
+    "has_split",
+    "is_without_features",
+]
+
+#: With this and an init_score a model of a single leaf has the value 0; without a start
+#: of the user's, LightGBM would put its own into the leaf.
+CONSTANT_PARAMS = {"objective": "binary"}
+
+
+def finalise(booster: "lightgbm.Booster", baseline: float = 0.0) -> "lightgbm.Booster":
+    """Make a booster trained with a callable objective a model of its own.
+
+    Adds the baseline (the constant ``init_score`` of its training) to the first trees
+    and names the objective, so that ``predict`` returns ``expit(raw + baseline)`` and
+    saved copies do so anywhere. The booster is changed in place and returned; one that
+    is finalised already is left as it is.
+
+    Raises
+    ------
+    ValueError
+        If the booster has no tree, names another objective, or is still in training.
+    """
+    if getattr(booster, "train_set", None) is not None:
+        reject(
+            "booster",
+            "one whose training has ended",
+            booster,
+            "Train with keep_training_booster=False, or call booster.free_dataset().",
+        )
+    text = booster.model_to_string(num_iteration=-1)
+    if is_finalised(text):
+        return booster
+    booster.model_from_string(finalised_text(text, baseline))
+    booster.params["objective"] = "binary"  # SHAP reads it here
+    return booster
+
+
+def continuable(init_model: Any) -> "lightgbm.Booster":
+    """The model to continue, as a booster that predicts expit(raw) by itself."""
+    library = import_host("lightgbm")
+    if isinstance(init_model, library.LGBMModel):
+        init_model = init_model.booster_
+    if not isinstance(init_model, library.Booster):
+        init_model = library.Booster(model_file=init_model)
+    booster: lightgbm.Booster = init_model
+    if not is_finalised(booster.model_to_string(num_iteration=1)):
+        reject(
+            "init_model",
+            "a model that predicts probabilities",
+            "a model trained with a callable objective",
+            "Call focalboost.lightgbm.finalise(booster, baseline) on it first.",
+        )
+    return booster
+
+
+def is_without_features(error: Exception) -> bool:
+    """Whether LightGBM gave up because no feature can be split.
+
+    With an objective of its own it returns a constant model there.
+    """
+    return "num_features" in str(error)
+
+
+def constant_model(
+    params: Mapping[str, Any], train_set: "lightgbm.Dataset"
+) -> "lightgbm.Booster":
+    """A model of one leaf, with the value 0, as a callable objective would leave it."""
+    settings = {**params, **CONSTANT_PARAMS}
+    booster: lightgbm.Booster = import_host("lightgbm").train(settings, train_set, 1)
+    booster.model_from_string(without_objective(booster.model_to_string()))
+    return booster
+
+
+def has_split(booster: "lightgbm.Booster") -> bool:
+    """Whether some tree has a split."""
+    return bool(booster.feature_importance("split").any())

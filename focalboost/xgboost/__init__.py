@@ -1,0 +1,5 @@
+"""XGBoost with the focal loss."""
+
+from focalboost.xgboost._train import train
+
+__all__ = ["train"]

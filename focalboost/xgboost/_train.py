@@ -1,0 +1,114 @@
+"""XGBoost's train with the focal loss: baseline, objective name and metric are set."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from focalboost._host import checked_loss, import_host, warn_of_no_split
+from focalboost.losses import FocalLoss
+from focalboost.objectives import Curvature, weights_of
+from focalboost.xgboost._params import booster_of, make_plan
+
+if TYPE_CHECKING:
+    import xgboost
+
+__all__ = ["has_split", "train"]
+
+
+def train(
+    params: Mapping[str, Any] | Sequence[tuple[str, Any]],
+    dtrain: "xgboost.DMatrix",
+    num_boost_round: int = 10,
+    *,
+    loss: FocalLoss | None = None,
+    curvature: Curvature = "certified",
+    max_learning_rate: float | None = None,
+    evals: Sequence[tuple["xgboost.DMatrix", str]] | None = None,
+    maximize: bool | None = None,
+    early_stopping_rounds: int | None = None,
+    evals_result: dict[str, Any] | None = None,
+    verbose_eval: bool | int | None = True,
+    xgb_model: Any = None,
+    callbacks: Sequence[Any] | None = None,
+    custom_metric: Callable[..., Any] | None = None,
+) -> "xgboost.Booster":
+    """Train an XGBoost model with the focal loss.
+
+    It is ``xgboost.train`` with the objective, the baseline as ``base_score``, and
+    the relative focal loss as metric, unless ``eval_metric`` or ``custom_metric``
+    names another. The returned booster is a plain XGBoost model: ``predict`` gives
+    ``expit`` of the raw prediction without focalboost;
+    ``loss.posterior(booster.predict(d, output_margin=True))`` is the probability.
+
+    Parameters
+    ----------
+    params, dtrain, num_boost_round, evals, maximize, early_stopping_rounds, \
+evals_result, verbose_eval, callbacks
+        As in ``xgboost.train``.
+    loss : FocalLoss, default=FocalLoss()
+        The loss, with gamma and alpha.
+    curvature : {"certified", "exact"}, default="certified"
+        As in ``focal_objective``.
+    max_learning_rate : float, optional
+        The largest learning rate of the training, if a callback changes it. Otherwise
+        the one in ``params`` is taken, or 0.3 if that is larger.
+    xgb_model
+        A model to continue from, as in ``xgboost.train``. Its baseline is kept.
+    custom_metric
+        A metric instead of the relative focal loss; gets raw predictions.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contradicts the focal loss, and as in ``focal_objective``.
+
+    Examples
+    --------
+    >>> import numpy as np, xgboost, focalboost.xgboost
+    >>> from focalboost import FocalLoss
+    >>> X = np.arange(60.0).reshape(-1, 1)
+    >>> dtrain = xgboost.DMatrix(X, label=X[:, 0] > 50)
+    >>> loss = FocalLoss(gamma=2)
+    >>> booster = focalboost.xgboost.train({"max_depth": 2}, dtrain, 20, loss=loss)
+    >>> raw = booster.predict(dtrain, output_margin=True)
+    >>> bool(loss.posterior(raw)[-1] > 0.9)
+    True
+    """
+    loss = checked_loss(loss)
+    model = None if xgb_model is None else booster_of(xgb_model)
+    target = (dtrain.get_label(), weights_of(dtrain))
+    plan = make_plan(
+        _as_dict(params), loss, target, model, curvature, max_learning_rate
+    )
+    booster: xgboost.Booster = import_host("xgboost").train(
+        plan.params,
+        dtrain,
+        num_boost_round,
+        obj=plan.objective,
+        evals=evals,
+        maximize=maximize,
+        early_stopping_rounds=early_stopping_rounds,
+        evals_result=evals_result,
+        verbose_eval=verbose_eval,
+        xgb_model=model,
+        callbacks=callbacks,
+        custom_metric=custom_metric or plan.metric,
+    )
+    warn_of_no_split(has_split(booster))
+    return booster
+
+
+def _as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Parameters as a dict; a list of pairs may name eval_metric more than once."""
+    if isinstance(params, Mapping):
+        return dict(params)
+    metrics = [value for name, value in params if name == "eval_metric"]
+    return {**dict(params), **({"eval_metric": metrics} if metrics else {})}
+
+
+def has_split(booster: "xgboost.Booster") -> bool:
+    """Whether some tree has a split; a linear model always counts."""
+    learner = json.loads(booster.save_config())["learner"]
+    if learner["gradient_booster"]["name"] == "gblinear":
+        return True
+    return bool(booster.get_score(importance_type="weight"))
