@@ -5,7 +5,7 @@ Every message names the argument, the rule, the value, and what to type instead.
 
 import math
 from numbers import Real
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -37,9 +37,18 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _is_number(value: object) -> TypeGuard[Real]:
-    """A real number; bool is one to Python, and a mistake to the user."""
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+#: Beyond it the modulation of any row that is not among the hardest underflows.
+LARGEST_GAMMA = 1000.0
+
+
+def _number(value: object) -> float:
+    """A real number as a float; NaN for everything else, bool among it."""
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def focusing_parameter(
@@ -48,16 +57,15 @@ def focusing_parameter(
     """Return gamma as a float, or as a pair of two different floats."""
     pair = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
     values = pair if isinstance(pair, list | tuple) else (pair, pair)
-    if len(values) != 2 or not all(
-        _is_number(value) and 0 <= float(value) < math.inf for value in values
-    ):
+    numbers = [_number(value) for value in values]
+    if len(numbers) != 2 or not all(0 <= number <= LARGEST_GAMMA for number in numbers):
         reject(
             name,
-            "a finite number >= 0, or a pair (positive, negative) of such",
+            f"a number from 0 to {LARGEST_GAMMA:g}, or a pair (positive, negative)",
             gamma,
             f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss.",
         )
-    positive, negative = (float(value) for value in values)
+    positive, negative = numbers
     return positive if positive == negative else (positive, negative)
 
 
@@ -65,7 +73,7 @@ def class_balance(alpha: object, name: str = "alpha") -> float | None:
     """Return alpha as a float in (0, 1), or None."""
     if alpha is None:
         return None
-    if not _is_number(alpha) or not 0 < float(alpha) < 1:
+    if not 0 < _number(alpha) < 1:
         reject(
             name,
             "a number between 0 and 1, both excluded, or None",
@@ -73,19 +81,19 @@ def class_balance(alpha: object, name: str = "alpha") -> float | None:
             f"Positives weigh alpha and negatives 1 - alpha; use {name}=None for no "
             "class balance, or sample_weight for other weights.",
         )
-    return float(alpha)
+    return _number(alpha)
 
 
 def learning_rate_limit(value: object, name: str = "max_learning_rate") -> float:
     """Return a learning rate as a float in (0, 2)."""
-    if not _is_number(value) or not 0 < float(value) < 2:
+    if not 0 < _number(value) < 2:
         reject(
             name,
             "a number between 0 and 2, both excluded",
             value,
             "Use 0.3 or less; a Newton step of twice its length raises any loss.",
         )
-    return float(value)
+    return _number(value)
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -187,10 +195,10 @@ def require_length(name: str, array: Any, length: int) -> None:
 
 def require_two_classes(positive_mass: float, negative_mass: float) -> None:
     """Check that both classes carry weight, so that a best constant exists."""
-    if not (positive_mass > 0 and negative_mass > 0):
+    if not (0 < positive_mass < math.inf and 0 < negative_mass < math.inf):
         reject(
             "y_true",
-            "labels of two classes, both with positive weight",
+            "labels of two classes, both with positive, finite weight",
             {"weight of class 1": positive_mass, "weight of class 0": negative_mass},
             "Add rows of the missing class, or correct the weights: nothing can be "
             "learned from one class.",

@@ -51,12 +51,15 @@ def as_floating(name: str, values: Any) -> tuple[Any, Array]:
 
 def _numpy_floating(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Big-endian, half, extended and integer numbers become native floats."""
-    if values.dtype in (np.float32, np.float64):
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    native = values.dtype.newbyteorder("=")
+    if native in (np.float32, np.float64):
+        return values.astype(native, copy=False)
+    if values.dtype.kind not in "biufO":
+        reject(name, "an array of real numbers", values, "Convert it first.")
     try:
-        return values.astype(np.float32 if values.dtype == np.float16 else np.float64)
+        return values.astype(np.float32 if native == np.float16 else np.float64)
     except (TypeError, ValueError):
-        reject(name, "an array of numbers", values, "Convert it with astype(float).")
+        reject(name, "an array of real numbers", values, "Convert it first.")
 
 
 def _like(name: str, values: Any, raw: Array, xp: Any) -> Array:

@@ -49,13 +49,13 @@ class Branch(NamedTuple):
 
 
 def sides(m: Array, xp: Any) -> Sides:
-    """Return p, q and s to a few ulp for every finite margin.
+    """Return p, q and s to a few ulp for every margin within 1e30 of 0.
 
     With u = exp(-m), p = 1/(1 + u), q = u*p and s = log1p(u) keep their relative
     accuracy at both ends, where 1 - p has none left (m > 36 in float64, m > 16 in
     float32). u is held below overflow; beyond that s = -m to the last bit, which the
-    maximum supplies because s > -m everywhere, and p stays below the smallest normal
-    number instead of reaching 0.
+    maximum supplies because s > -m everywhere, and p stays just below the smallest
+    normal number instead of reaching 0.
     """
     u = xp.exp(xp.minimum(-m, _overflow(m, xp)))
     p = 1 / (1 + u)
@@ -71,13 +71,14 @@ def power(q: Array, gamma: float, xp: Any) -> Array:
     """Return q**gamma, by products and roots where that is possible.
 
     Through pow the relative error of q is amplified gamma times at most; through
-    exp(-gamma * softplus(m)) it would be gamma * |m| times.
+    exp(-gamma * softplus(m)) it would be gamma * |m| times. A gamma rounded to float32
+    would cost as much, so pow takes float64.
     """
     if gamma == 0:
         return xp.ones_like(q)
     whole = int(gamma)
     if gamma - whole not in (0.0, 0.5) or whole > 3:
-        return q**gamma
+        return xp.astype(xp.astype(q, xp.float64) ** gamma, q.dtype)
     factors = [q] * whole + [xp.sqrt(q)] * (gamma != whole)
     return math.prod(factors[1:], start=factors[0])
 
@@ -98,12 +99,13 @@ def steepness(branch: Branch) -> Array:
 def second_derivative(branch: Branch, xp: Any) -> Array:
     """Return scale * phi''(m), which is negative for the hardest rows if gamma > 0.
 
-    Where ``sides`` held p above its true value, phi'' has underflowed.
+    Where ``sides`` held p above its true value, exp(-s), q is 1 to the last bit.
     """
     p, q, s = branch.sides
     gamma = branch.gamma
     bend = (1 + 2 * gamma) * p * q + gamma * (p * s) * (gamma * p - q)
-    return branch.modulation * xp.where(s < _overflow(s, xp), bend, 0 * p)
+    hardest = xp.exp(-s) * (1 + 2 * gamma - gamma * s)
+    return branch.modulation * xp.where(s < _overflow(s, xp), bend, hardest)
 
 
 def certified_curvature(branch: Branch, steep: Array, floor: float, xp: Any) -> Array:

@@ -106,7 +106,7 @@ def test_labels_that_are_not_0_or_1_raise(label, arrays):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ({"gamma": -1}, "gamma must be a finite number >= 0"),
+        ({"gamma": -1}, "gamma must be a number from 0"),
         ({"alpha": 1}, "alpha must be a number between 0 and 1"),
         ({"curvature": "hessian"}, "curvature must be one of 'certified' or 'exact'"),
         ({"max_learning_rate": 2}, "max_learning_rate must be a number between 0"),
