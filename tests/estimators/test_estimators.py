@@ -140,6 +140,28 @@ def test_early_stopping_watches_the_relative_focal_loss(host, rare):
     assert seen[NAME][best] == pytest.approx(focal_metric()(y[2500:], raw), abs=1e-6)
 
 
+def test_train_and_the_estimator_stop_at_the_same_round(host, rare):
+    X, y = rare
+    weight = 1 + X[:, 0] ** 2
+    train, valid = slice(0, 2500), slice(2500, None)
+    data = host.data(X[train], y[train], weight[train])
+    other = host.data(X[valid], y[valid], weight[valid], reference=data)
+    result, record = host.recorder()
+    params = {"learning_rate": 0.3, "max_depth": 4}
+    host.train(data, 200, params, [other], stopping_rounds=5, **record)
+    constructor, arguments = stopping(host)
+    model = host.estimator(n_estimators=200, **params, **constructor)
+    name = "sample_weight_eval_set" if host.name == "xgboost" else "eval_sample_weight"
+    arguments[name] = [weight[valid]]
+    pair = (X[valid], y[valid])
+    model.fit(
+        X[train], y[train], sample_weight=weight[train], eval_set=[pair], **arguments
+    )
+    np.testing.assert_allclose(
+        evaluations(model)[NAME], host.history(result), atol=2e-6
+    )
+
+
 def test_evaluation_sets_carry_weights_and_class_weights(host, rare):
     X, y = rare
     weight = 1 + X[2500:, 0] ** 2
