@@ -19,9 +19,9 @@ __all__ = [
     "is_without_features",
 ]
 
-#: With this and an init_score a model of a single leaf has the value 0; without a start
-#: of the user's, LightGBM would put its own into the leaf.
-CONSTANT_PARAMS = {"objective": "binary"}
+#: LightGBM's own objective, for a model of a single leaf. With an init_score the leaf is
+#: 0, else LightGBM's own start; nothing is evaluated, so nothing can be stopped early.
+CONSTANT_PARAMS = {"objective": "binary", "early_stopping_round": 0}
 
 
 def finalise(booster: "lightgbm.Booster", baseline: float = 0.0) -> "lightgbm.Booster":

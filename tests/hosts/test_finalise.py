@@ -80,6 +80,17 @@ def test_a_constant_model(rare):
     np.testing.assert_allclose(raw, FocalLoss().baseline(rare[1]), rtol=1e-12)
 
 
+def test_a_constant_model_under_early_stopping(rare):
+    X, y = np.ones((len(rare[1]), 2)), rare[1]
+    data = lightgbm.Dataset(X, y)
+    with pytest.warns(UserWarning, match="has learned nothing"):
+        booster = focalboost.lightgbm.train(
+            {**QUIET, "early_stopping_rounds": 3}, data, 50, [data]
+        )
+    raw = booster.predict(X, raw_score=True)
+    np.testing.assert_allclose(raw, FocalLoss().baseline(y), rtol=1e-12)
+
+
 def test_categories_and_names_are_kept(rare):
     pandas = pytest.importorskip("pandas")
     X, y = rare
