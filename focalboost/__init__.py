@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from focalboost.losses import FocalLoss
+from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 from focalboost.objectives import focal_metric, focal_objective
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ __all__ = [
     "FocalLGBMClassifier",
     "FocalLoss",
     "FocalXGBClassifier",
+    "SoftmaxFocalLoss",
     "__version__",
     "focal_metric",
     "focal_objective",

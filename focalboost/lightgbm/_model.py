@@ -19,8 +19,8 @@ __all__ = [
     "is_without_features",
 ]
 
-#: LightGBM's own objective, for a model of a single leaf. With an init_score the leaf is
-#: 0, else LightGBM's own start; nothing is evaluated, so nothing can be stopped early.
+#: LightGBM's own objective, for a model of a single leaf: 0 with an init_score, else
+#: LightGBM's own start. Nothing is evaluated, so nothing can be stopped early.
 CONSTANT_PARAMS = {"objective": "binary", "early_stopping_round": 0}
 
 

@@ -1,5 +1,6 @@
 """The mathematics: losses as values, element-wise, on any array-API namespace."""
 
 from focalboost.losses._loss import FocalLoss
+from focalboost.losses._softmax_loss import SoftmaxFocalLoss
 
-__all__ = ["FocalLoss"]
+__all__ = ["FocalLoss", "SoftmaxFocalLoss"]

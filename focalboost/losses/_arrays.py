@@ -17,23 +17,29 @@ numpy_namespace = array_namespace(np.empty(0))
 
 
 def aligned(
-    y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    y_true: Any,
+    raw_prediction: Any,
+    sample_weight: Any = None,
+    *,
+    per_row: bool = False,
 ) -> tuple[Any, Array, Array, Array | None]:
     """Return namespace, labels, raw predictions and weights, fit to be combined.
 
     Labels and weights take the dtype and device of the raw predictions, which keep
-    float32 or float64 (anything else becomes float64). Weights with one dimension
-    less are spread over the columns.
+    float32 or float64 (anything else becomes float64). There is one label for each raw
+    prediction, or with ``per_row`` for each row of them; weights with one dimension
+    less than the labels are spread over the columns.
     """
     xp, raw = as_floating("raw_prediction", raw_prediction)
+    shape = raw.shape[:1] if per_row else raw.shape
     y = _like("y_true", y_true, raw, xp)
-    require_shape("y_true", y, raw.shape)
+    require_shape("y_true", y, shape)
     if sample_weight is None:
         return xp, y, raw, None
     weight = _like("sample_weight", sample_weight, raw, xp)
-    if weight.ndim == 1 and raw.ndim == 2 and weight.shape[0] == raw.shape[0]:
-        weight = xp.broadcast_to(weight[:, None], raw.shape)
-    require_shape("sample_weight", weight, raw.shape)
+    if weight.ndim == 1 and y.ndim == 2 and weight.shape[0] == y.shape[0]:
+        weight = xp.broadcast_to(weight[:, None], shape)
+    require_shape("sample_weight", weight, shape)
     return xp, y, raw, weight
 
 

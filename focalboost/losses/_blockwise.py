@@ -17,12 +17,12 @@ BLOCK = 16_384
 def blockwise(
     formula: Callable[..., tuple[Array, ...]], *arrays: Array | None
 ) -> tuple[Array, ...]:
-    """Return formula(*arrays), of element-wise arrays that may be None.
+    """Return formula(*arrays), which works row by row; the first array has all columns.
 
     NumPy arrays of more than one block are cut along their first axis; arrays of
-    another namespace are evaluated in one piece.
+    another namespace are evaluated in one piece. Further arrays may be None.
     """
-    shape = next(array.shape for array in arrays if array is not None)
+    shape = (0,) if arrays[0] is None else arrays[0].shape
     rows = _rows_in_block(shape)
     if not isinstance(arrays[0], np.ndarray) or not shape or shape[0] <= rows:
         return formula(*arrays)
@@ -30,7 +30,9 @@ def blockwise(
     for start in range(0, shape[0], rows):
         block = slice(start, start + rows)
         results = formula(*(None if a is None else a[block] for a in arrays))
-        outputs = outputs or tuple(np.empty(shape, r.dtype) for r in results)
+        outputs = outputs or tuple(
+            np.empty((shape[0], *r.shape[1:]), r.dtype) for r in results
+        )
         for output, result in zip(outputs, results, strict=True):
             output[block] = result
     return outputs

@@ -1,106 +1,26 @@
-"""Checks of arguments, and the only place that words an error about one.
-
-Every message names the argument, the rule, the value, and what to type instead.
-"""
+"""Checks of labels, raw predictions, weights and masses."""
 
 import math
-from numbers import Real
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from focalboost._validation._reject import reject
+
 __all__ = [
-    "class_balance",
-    "focusing_parameter",
-    "learning_rate_limit",
-    "one_of",
-    "reject",
+    "require_classes",
     "require_finite",
     "require_float32",
     "require_inside_unit_interval",
     "require_labels",
     "require_length",
+    "require_matrix",
     "require_positive_total",
     "require_shape",
     "require_two_classes",
+    "require_weight_of_every_class",
     "require_weights",
 ]
-
-
-def reject(name: str, rule: str, value: object, advice: str) -> NoReturn:
-    """Raise the ValueError that every check of this package raises."""
-    raise ValueError(f"{name} must be {rule}; got {_shown(value)}. {advice}")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-#: Beyond it the modulation of any row that is not among the hardest underflows.
-LARGEST_GAMMA = 1000.0
-
-
-def _number(value: object) -> float:
-    """A real number as a float; NaN for everything else, bool among it."""
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def focusing_parameter(
-    gamma: object, name: str = "gamma"
-) -> float | tuple[float, float]:
-    """Return gamma as a float, or as a pair of two different floats."""
-    pair = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
-    values = pair if isinstance(pair, list | tuple) else (pair, pair)
-    numbers = [_number(value) for value in values]
-    if len(numbers) != 2 or not all(0 <= number <= LARGEST_GAMMA for number in numbers):
-        reject(
-            name,
-            f"a number from 0 to {LARGEST_GAMMA:g}, or a pair (positive, negative)",
-            gamma,
-            f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss.",
-        )
-    positive, negative = numbers
-    return positive if positive == negative else (positive, negative)
-
-
-def class_balance(alpha: object, name: str = "alpha") -> float | None:
-    """Return alpha as a float in (0, 1), or None."""
-    if alpha is None:
-        return None
-    if not 0 < _number(alpha) < 1:
-        reject(
-            name,
-            "a number between 0 and 1, both excluded, or None",
-            alpha,
-            f"Positives weigh alpha and negatives 1 - alpha; use {name}=None for no "
-            "class balance, or sample_weight for other weights.",
-        )
-    return _number(alpha)
-
-
-def learning_rate_limit(value: object, name: str = "max_learning_rate") -> float:
-    """Return a learning rate as a float in (0, 2)."""
-    if not 0 < _number(value) < 2:
-        reject(
-            name,
-            "a number between 0 and 2, both excluded",
-            value,
-            "Use 0.3 or less; a Newton step of twice its length raises any loss.",
-        )
-    return _number(value)
-
-
-def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Check that value is one of the allowed words."""
-    if not (isinstance(value, str) and value in allowed):
-        words = " or ".join(map(repr, allowed))
-        reject(name, f"one of {words}", value, f"Use {name}={allowed[0]!r}.")
 
 
 def require_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
@@ -150,6 +70,41 @@ def require_labels(xp: Any, y_true: Any) -> None:
         "0 or 1 (or a probability in between)",
         "Encode the labels, for instance with y_true = (y == positive_class).",
     )
+
+
+def require_classes(xp: Any, y_true: Any, n_classes: int) -> None:
+    """Check that every label is one of 0, 1, ..., n_classes - 1."""
+    _require(
+        (y_true >= 0) & (y_true < n_classes) & (y_true == xp.floor(y_true)),
+        xp,
+        y_true,
+        "y_true",
+        f"a whole number from 0 to {n_classes - 1}",
+        "Encode the labels, for instance with sklearn.preprocessing.LabelEncoder.",
+    )
+
+
+def require_matrix(name: str, array: Any, n_classes: int) -> None:
+    """Check that array has one column for each class."""
+    if array.ndim != 2 or array.shape[1] != n_classes:
+        reject(
+            name,
+            f"of shape (n, {n_classes})",
+            tuple(array.shape),
+            "Pass one row for each sample and one column for each class.",
+        )
+
+
+def require_weight_of_every_class(masses: Any, n_classes: int) -> None:
+    """Check that every class carries weight, so that a best constant exists."""
+    usable = np.isfinite(masses) & (masses > 0)
+    if masses.shape != (n_classes,) or not usable.all():
+        reject(
+            "y_true",
+            f"labels of all {n_classes} classes, each with positive, finite weight",
+            masses.tolist(),
+            "Add rows of the classes without weight, or leave these classes out.",
+        )
 
 
 def require_weights(xp: Any, sample_weight: Any) -> None:

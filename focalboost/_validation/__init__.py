@@ -1,0 +1,52 @@
+"""Checks of arguments, and the only place that words an error about one.
+
+Every message names the argument, the rule, the value, and what to type instead.
+"""
+
+from focalboost._validation._arrays import (
+    require_classes,
+    require_finite,
+    require_float32,
+    require_inside_unit_interval,
+    require_labels,
+    require_length,
+    require_matrix,
+    require_positive_total,
+    require_shape,
+    require_two_classes,
+    require_weight_of_every_class,
+    require_weights,
+)
+from focalboost._validation._parameters import (
+    class_alphas,
+    class_balance,
+    class_gammas,
+    focusing_parameter,
+    learning_rate_limit,
+    number_of_classes,
+    one_of,
+)
+from focalboost._validation._reject import reject
+
+__all__ = [
+    "class_alphas",
+    "class_balance",
+    "class_gammas",
+    "focusing_parameter",
+    "learning_rate_limit",
+    "number_of_classes",
+    "one_of",
+    "reject",
+    "require_classes",
+    "require_finite",
+    "require_float32",
+    "require_inside_unit_interval",
+    "require_labels",
+    "require_length",
+    "require_matrix",
+    "require_positive_total",
+    "require_shape",
+    "require_two_classes",
+    "require_weight_of_every_class",
+    "require_weights",
+]

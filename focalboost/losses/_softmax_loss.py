@@ -1,0 +1,257 @@
+"""SoftmaxFocalLoss: the focal loss of K classes as a value."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import device
+from numpy.typing import NDArray
+
+from focalboost._validation import (
+    class_alphas,
+    class_gammas,
+    learning_rate_limit,
+    number_of_classes,
+    require_classes,
+    require_finite,
+    require_inside_unit_interval,
+    require_matrix,
+    require_weight_of_every_class,
+    require_weights,
+)
+from focalboost.losses import _softmax
+from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespace
+from focalboost.losses._binary import curvature_floor, value
+from focalboost.losses._blockwise import blockwise
+from focalboost.losses._softmax import Rows
+from focalboost.losses._softmax_link import inverse_posterior, log_weight, margins
+
+__all__ = ["SoftmaxFocalLoss"]
+
+
+@dataclass(frozen=True)
+class SoftmaxFocalLoss:
+    r"""Focal loss of K classes, -alpha_y * (1 - p_y)**gamma_y * log(p_y).
+
+    p is the softmax of a row of raw predictions and y its label, 0 to K - 1.
+
+    Parameters
+    ----------
+    n_classes : int
+        K, at least 2.
+    gamma : float or sequence of K floats, default=2.0
+        Focusing parameter from 0 to 1000, one for all or one for each true class; 0
+        is the log loss.
+    alpha : sequence of K floats or None, default=None
+        Positive weights of the classes; None weighs every class 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Methods take labels (n,), raw predictions (n, K) and weights (n,) or None, on any
+    array-API namespace. Results have the dtype of the raw predictions, float32 or
+    float64, and are finite for raw predictions within 1e30 of 0. For K = 2 the loss is
+    ``FocalLoss`` at the difference of the two raw predictions, with alpha
+    proportional to (1 - alpha, alpha) and gamma to (gamma_negative, gamma_positive).
+
+    References
+    ----------
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017; for the posterior
+    Charoenphakdee et al., *On Focal Loss for Class-Posterior Probability Estimation*,
+    2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalboost import SoftmaxFocalLoss
+    >>> loss = SoftmaxFocalLoss(3, gamma=2)
+    >>> y_true = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])
+    >>> baseline = loss.baseline(y_true)
+    >>> loss.posterior(baseline[None, :]).round(12)
+    array([[0.6, 0.3, 0.1]])
+    """
+
+    n_classes: int
+    gamma: float | tuple[float, ...] = 2.0
+    alpha: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        n_classes = number_of_classes(self.n_classes)
+        object.__setattr__(self, "n_classes", n_classes)
+        object.__setattr__(self, "gamma", class_gammas(self.gamma, n_classes))
+        object.__setattr__(self, "alpha", class_alphas(self.alpha, n_classes))
+
+    @property
+    def gammas(self) -> tuple[float, ...]:
+        """The focusing parameter of every class."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma,) * self.n_classes
+
+    def loss(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> Array:
+        """Return the loss of every row, (n,)."""
+        arrays = (y_true, raw_prediction, sample_weight)
+        (loss,) = self._evaluate(lambda rows, xp: (value(rows.branch)[:, 0],), arrays)
+        return loss
+
+    def gradient(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> Array:
+        """Return the derivatives of the loss in the raw predictions, (n, K)."""
+        arrays = (y_true, raw_prediction, sample_weight)
+        (gradient,) = self._evaluate(
+            lambda rows, xp: (_softmax.gradient(rows, xp),), arrays
+        )
+        return gradient
+
+    def hessian(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> Array:
+        """Return the exact second derivative in each class, (n, K)."""
+        return self.gradient_hessian(y_true, raw_prediction, sample_weight)[1]
+
+    def full_hessian(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> Array:
+        """Return all second derivatives of every row, (n, K, K), for study."""
+        arrays = (y_true, raw_prediction, sample_weight)
+        (hessian,) = self._evaluate(
+            lambda rows, xp: (_softmax.hessian(rows, xp),), arrays
+        )
+        return hessian
+
+    def gradient_hessian(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> tuple[Array, Array]:
+        """Return gradient and diagonal hessian."""
+        gradient, hessian = self._evaluate(
+            lambda rows, xp: (
+                _softmax.gradient(rows, xp),
+                _softmax.hessian_diagonal(rows, xp),
+            ),
+            (y_true, raw_prediction, sample_weight),
+        )
+        return gradient, hessian
+
+    def curvature(
+        self,
+        y_true: Any,
+        raw_prediction: Any,
+        sample_weight: Any = None,
+        *,
+        max_learning_rate: float = 0.3,
+    ) -> Array:
+        """Return the certified curvature; see ``gradient_curvature``."""
+        return self.gradient_curvature(
+            y_true, raw_prediction, sample_weight, max_learning_rate=max_learning_rate
+        )[1]
+
+    def gradient_curvature(
+        self,
+        y_true: Any,
+        raw_prediction: Any,
+        sample_weight: Any = None,
+        *,
+        max_learning_rate: float = 0.3,
+    ) -> tuple[Array, Array]:
+        """Return the gradient and the certified curvature of each class.
+
+        curvature_k = 2 * |gradient_k| * max((1 + gamma_y) * (p_y if k is the label,
+        else 1 - p_k), (1 + max gamma) * rho), rho = eta / log(2 / eta) at
+        eta = max_learning_rate in (0, 2).
+
+        As for ``FocalLoss``, no round of one tree for each class raises the training
+        loss, on the same conditions; the proof is in ``losses/_softmax.py``. Twice the
+        diagonal bounds the full hessian, so the curvature is at least the diagonal one.
+        """
+        eta = learning_rate_limit(max_learning_rate)
+        floor = 2 * curvature_floor(max(self.gammas), eta)
+
+        def both(rows: Rows, xp: Any) -> tuple[Array, Array]:
+            slope = _softmax.gradient(rows, xp)
+            return slope, _softmax.certified_curvature(rows, slope, floor, xp)
+
+        arrays = (y_true, raw_prediction, sample_weight)
+        gradient, curvature = self._evaluate(both, arrays)
+        return gradient, curvature
+
+    def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
+        """Return the constant row that minimises the mean loss, (K,), as log softmax.
+
+        Raises ValueError if a class has no weight, as no finite constant is best then.
+        """
+        xp, labels = as_floating("y_true", y_true)
+        require_classes(xp, labels, self.n_classes)
+        codes = np.asarray(labels, dtype=np.int64)
+        weight = (
+            None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        )
+        if weight is not None:
+            require_weights(numpy_namespace, weight)
+        masses = np.bincount(codes, weight, minlength=self.n_classes).astype(np.float64)
+        return self.baseline_of_masses(masses)
+
+    def baseline_of_masses(self, masses: Any) -> NDArray[np.float64]:
+        """Return the baseline of data of which only the class masses are known."""
+        totals = np.asarray(masses, dtype=np.float64)
+        require_weight_of_every_class(totals, self.n_classes)
+        log_target = np.log(totals / totals.sum()) + self._log_alpha
+        rows = inverse_posterior(log_target[None, :], self.gammas)
+        return np.ravel(rows)
+
+    def posterior(self, raw_prediction: Any) -> Array:
+        """Return the class-posteriors of rows of raw predictions, (n, K).
+
+        Rows sum to 1. The softmax itself is a score, not a probability. alpha is
+        accounted for; sample weights are a statement about the population.
+        """
+        xp, raw = as_floating("raw_prediction", raw_prediction)
+        self._check(xp, raw)
+        gamma, log_alpha = (
+            xp.asarray(values, dtype=raw.dtype, device=device(raw))
+            for values in (self.gammas, self._log_alpha.tolist())
+        )
+        with np.errstate(under="ignore"):
+            score = log_weight(margins(raw, xp), gamma, xp) - log_alpha
+            size = xp.exp(score - xp.max(score, axis=1, keepdims=True))
+            return size / xp.sum(size, axis=1, keepdims=True)
+
+    def inverse_posterior(self, posterior: Any) -> NDArray[np.float64]:
+        """Return rows of raw predictions (log softmax) whose posteriors are given."""
+        probability = as_floating("posterior", np.asarray(posterior))[1]
+        require_matrix("posterior", probability, self.n_classes)
+        require_inside_unit_interval(numpy_namespace, probability)
+        return inverse_posterior(np.log(probability) + self._log_alpha, self.gammas)
+
+    @property
+    def _log_alpha(self) -> NDArray[np.float64]:
+        alpha = self.alpha or (1.0,) * self.n_classes
+        return np.array([math.log(weight) for weight in alpha])
+
+    def _check(self, xp: Any, raw: Array) -> None:
+        require_matrix("raw_prediction", raw, self.n_classes)
+        require_finite(xp, raw)
+
+    def _evaluate(
+        self, formula: Callable[[Rows, Any], tuple[Array, ...]], arrays: Any
+    ) -> tuple[Array, ...]:
+        xp, y, raw, weight = aligned(*arrays, per_row=True)
+        require_matrix("raw_prediction", raw, self.n_classes)
+
+        def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
+            require_finite(xp, raw)
+            require_classes(xp, y, self.n_classes)
+            if weight is not None:
+                require_weights(xp, weight)
+            rows = _softmax.rows(y, raw, weight, self.gammas, self.alpha, xp)
+            return formula(rows, xp)
+
+        with np.errstate(under="ignore"):
+            return blockwise(on_block, raw, y, weight)
