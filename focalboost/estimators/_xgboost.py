@@ -21,7 +21,7 @@ from focalboost.estimators._base import (
 )
 from focalboost.losses import FocalLoss
 from focalboost.objectives import FocalMetric
-from focalboost.xgboost._params import make_plan
+from focalboost.xgboost._params import booster_of, make_plan
 from focalboost.xgboost._train import has_split
 
 __all__ = ["FocalXGBClassifier"]
@@ -152,15 +152,15 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     def load_model(self, fname: Any) -> None:
         """Load a model that was saved by an estimator of this class."""
-        super().load_model(fname)
-        text = self.get_booster().attr("focalboost")
-        if text is None:
+        text = booster_of(fname).attr("focalboost")
+        if text is None:  # nothing has been replaced yet
             reject(
                 "fname",
                 "a model saved by FocalXGBClassifier",
                 fname,
                 "Load others with xgboost.XGBClassifier or xgboost.Booster.",
             )
+        super().load_model(fname)
         known = json.loads(text)
         self.focal_loss_ = FocalLoss(known["gamma"], known["alpha"])
         self._classes = np.array(known["classes"])

@@ -385,5 +385,8 @@ def test_xgboost_s_save_model_and_load_model(suffix, rare, tmp_path):
 def test_a_plain_model_is_not_loaded_as_a_focal_one(rare, tmp_path):
     plain = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(*rare)
     plain.save_model(tmp_path / "model.json")
+    fitted = FocalXGBClassifier(n_estimators=2, n_jobs=1).fit(*rare)
+    before = fitted.predict_proba(rare[0])
     with pytest.raises(ValueError, match="a model saved by FocalXGBClassifier"):
-        FocalXGBClassifier().load_model(tmp_path / "model.json")
+        fitted.load_model(tmp_path / "model.json")
+    np.testing.assert_array_equal(fitted.predict_proba(rare[0]), before)
