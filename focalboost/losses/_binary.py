@@ -57,9 +57,10 @@ def sides(m: Array, xp: Any) -> Sides:
     maximum supplies because s > -m everywhere, and p stays just below the smallest
     normal number instead of reaching 0.
     """
-    u = xp.exp(xp.minimum(-m, _overflow(m, xp)))
+    opposite = -m
+    u = xp.exp(xp.minimum(opposite, _overflow(m, xp)))
     p = 1 / (1 + u)
-    return Sides(p=p, q=u * p, s=xp.maximum(xp.log1p(u), -m))
+    return Sides(p=p, q=u * p, s=xp.maximum(xp.log1p(u), opposite))
 
 
 def _overflow(m: Array, xp: Any) -> float:
