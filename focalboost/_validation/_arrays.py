@@ -30,7 +30,7 @@ def require_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
             name,
             f"of shape {tuple(shape)}",
             tuple(array.shape),
-            f"Pass one entry of {name} for each label and raw prediction.",
+            f"Pass one entry of {name} for each row.",
         )
 
 

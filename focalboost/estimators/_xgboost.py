@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
-from xgboost import XGBClassifier
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from xgboost import Booster, XGBClassifier
 
 from focalboost._host import warn_of_no_split
 from focalboost._validation import reject
@@ -125,7 +125,10 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     ) -> Self:
         """Fit the model; arguments as in ``XGBClassifier.fit``."""
         loss = self._named_loss()
+        check_consistent_length(X, y)
         target = Target(y, self.class_weight)
+        if xgb_model is not None:
+            xgb_model = booster_of(xgb_model)
         weight = target.weigh(target.encoded, sample_weight)
         params = self._host_params(loss, (target.encoded, weight), xgb_model)
         model = XGBClassifier(**params)
@@ -147,12 +150,12 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self.__dict__.pop("evals_result_", None)
         self.__dict__.update(changes(before, model.__dict__))
         self.focal_loss_, self._classes = loss, target.classes
-        self.get_booster().set_attr(focalboost=self._provenance())
+        self.get_booster().set_attr(focalboost=_provenance(loss, target))
         return self
 
     def load_model(self, fname: Any) -> None:
         """Load a model that was saved by an estimator of this class."""
-        text = booster_of(fname).attr("focalboost")
+        text = Booster(model_file=fname).attr("focalboost")
         if text is None:  # nothing has been replaced yet
             reject(
                 "fname",
@@ -164,12 +167,6 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         known = json.loads(text)
         self.focal_loss_ = FocalLoss(known["gamma"], known["alpha"])
         self._classes = np.array(known["classes"])
-
-    def _provenance(self) -> str:
-        """What predict_proba needs beside the trees, kept in the model's attributes."""
-        loss, classes = self.focal_loss_, self._classes.tolist()
-        known = {"gamma": loss.gamma, "alpha": loss.alpha, "classes": classes}
-        return json.dumps(known)
 
     def _host_params(
         self, loss: FocalLoss, target: tuple[Any, Any], xgb_model: Any
@@ -226,6 +223,20 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             base_margin=base_margin,
             iteration_range=iterations,
         )
+
+
+def _provenance(loss: FocalLoss, target: Target) -> str | None:
+    """What predict_proba needs beside the trees, for the model's attributes.
+
+    None for labels that JSON has no form for, such as dates: such a model can be
+    pickled, and not be loaded by load_model.
+    """
+    classes = target.classes.tolist()
+    known = {"gamma": loss.gamma, "alpha": loss.alpha, "classes": classes}
+    try:
+        return json.dumps(known)
+    except TypeError:
+        return None
 
 
 def _evaluation(

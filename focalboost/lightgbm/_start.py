@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost._validation import reject
 from focalboost.losses import FocalLoss
 from focalboost.objectives import weights_of
 
@@ -33,21 +34,57 @@ def starting_score(
     A model to continue brings its own start, and so does an init_score of the user's:
     the baseline is 0 then.
     """
+    others = [data_set for data_set in valid_sets if data_set is not train_set]
+    for data_set in (train_set, *others):
+        _forget_model(data_set)
     if init_model is not None:
-        yield 0.0
+        with _kept_init_scores([train_set, *others]):
+            yield 0.0
         return
     label = _label(train_set, params)
     if _init_score(train_set) is not None:
         yield 0.0
         return
     baseline = loss.baseline(label, _weight(train_set))
-    sizes = {id(train_set): (train_set, len(label))}
-    for valid_set in valid_sets:
-        if valid_set is not train_set:
-            size = len(_label(valid_set, params, reference=train_set))
-            sizes[id(valid_set)] = (valid_set, size)
-    with _init_scores(baseline, list(sizes.values())):
+    sizes = [(train_set, len(label))]
+    sizes += [(other, len(_label(other, params, train_set))) for other in others]
+    with _init_scores(baseline, sizes):
         yield baseline
+
+
+def _forget_model(data_set: "lightgbm.Dataset") -> None:
+    """Drop what a continuation or a failed construction has left behind.
+
+    A data set that has served lightgbm.train to continue a model keeps the model's
+    predictions as init_score, where they would pass for the user's. One whose
+    construction has failed keeps a null pointer, with which setters crash.
+    """
+    if not _is_built(data_set):
+        data_set._handle = None
+    if data_set._predictor is not None:
+        data_set._predictor = None
+        _clear_init_score(data_set)
+
+
+@contextmanager
+def _kept_init_scores(data_sets: list["lightgbm.Dataset"]) -> Iterator[None]:
+    """Let a model's predictions be the start, and give the user's back afterwards."""
+    if _init_score(data_sets[0]) is not None:
+        reject(
+            "train_set",
+            "without an init_score where init_model is given",
+            "an init_score",
+            "LightGBM would replace it by the model's predictions: leave out one.",
+        )
+    before = [(data_set, _init_score(data_set)) for data_set in data_sets]
+    try:
+        yield
+    finally:
+        for data_set, init_score in before:
+            data_set._predictor = None
+            _clear_init_score(data_set)
+            if init_score is not None:
+                data_set.set_init_score(init_score)
 
 
 def _label(
@@ -55,14 +92,7 @@ def _label(
     params: Mapping[str, Any],
     reference: "lightgbm.Dataset | None" = None,
 ) -> NDArray[Any]:
-    """The labels; a data set of a file is built first, as lightgbm.train would.
-
-    A data set that has served to continue a model keeps that model's predictions as
-    init_score; they are dropped, or they would pass for the user's.
-    """
-    if data_set._predictor is not None:
-        data_set._set_predictor(None)
-        _clear_init_score(data_set)
+    """The labels; a data set of a file is built first, as lightgbm.train would."""
     if data_set.label is None and not _is_built(data_set):
         data_set._update_params({**params, "objective": "none"})
         if reference is not None:
@@ -80,11 +110,7 @@ def _init_score(data_set: "lightgbm.Dataset") -> Any:
 
 
 def _is_built(data_set: "lightgbm.Dataset") -> bool:
-    """Whether the data are in LightGBM's own memory.
-
-    Getters raise before that; and after a construction that failed the handle is a
-    null pointer, with which setters crash the interpreter.
-    """
+    """Whether the data are in LightGBM's own memory; getters raise before that."""
     return bool(data_set._handle)
 
 
@@ -108,3 +134,5 @@ def _clear_init_score(data_set: "lightgbm.Dataset") -> None:
     data_set.init_score = None
     if _is_built(data_set):
         data_set.set_field("init_score", None)
+    else:
+        data_set._handle = None  # a construction may have failed

@@ -18,6 +18,7 @@ from focalboost._validation import (
     require_finite,
     require_inside_unit_interval,
     require_matrix,
+    require_shape,
     require_weight_of_every_class,
     require_weights,
 )
@@ -189,11 +190,12 @@ class SoftmaxFocalLoss:
         """
         xp, labels = as_floating("y_true", y_true)
         require_classes(xp, labels, self.n_classes)
-        codes = np.asarray(labels, dtype=np.int64)
-        weight = (
-            None if sample_weight is None else np.asarray(sample_weight, np.float64)
-        )
-        if weight is not None:
+        codes = np.asarray(labels).astype(np.int64)
+        require_shape("y_true", codes, (codes.size,))
+        weight = None
+        if sample_weight is not None:
+            weight = np.asarray(as_floating("sample_weight", sample_weight)[1])
+            require_shape("sample_weight", weight, codes.shape)
             require_weights(numpy_namespace, weight)
         masses = np.bincount(codes, weight, minlength=self.n_classes).astype(np.float64)
         return self.baseline_of_masses(masses)
@@ -242,8 +244,12 @@ class SoftmaxFocalLoss:
     def _evaluate(
         self, formula: Callable[[Rows, Any], tuple[Array, ...]], arrays: Any
     ) -> tuple[Array, ...]:
-        xp, y, raw, weight = aligned(*arrays, per_row=True)
-        require_matrix("raw_prediction", raw, self.n_classes)
+        y_true, raw_prediction, sample_weight = arrays
+        raw_prediction = as_floating("raw_prediction", raw_prediction)[1]
+        require_matrix("raw_prediction", raw_prediction, self.n_classes)
+        xp, y, raw, weight = aligned(
+            y_true, raw_prediction, sample_weight, per_row=True
+        )
 
         def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
             require_finite(xp, raw)

@@ -42,7 +42,7 @@ def make_plan(
     params: Mapping[str, Any],
     loss: FocalLoss,
     target: tuple[Any, Any],
-    xgb_model: Any,
+    xgb_model: "xgboost.Booster | None",
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> Plan:
@@ -52,7 +52,7 @@ def make_plan(
     rates = [given[name] for name in LEARNING_RATE if name in given]
     bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
     if xgb_model is not None:
-        _refuse_rebasing(given, booster_of(xgb_model))
+        _refuse_rebasing(given, xgb_model)
     elif "base_score" not in given:
         given["base_score"] = _base_score(loss, *target)
     objective = FocalObjective(loss, curvature, bound, checks_start=False)
@@ -119,7 +119,11 @@ def _refuse_rebasing(params: Mapping[str, Any], model: "xgboost.Booster") -> Non
 
 
 def booster_of(xgb_model: Any) -> "xgboost.Booster":
-    """The booster of an estimator, of a file or its bytes, or the booster itself."""
+    """The booster of an estimator, of a file or its bytes, or the booster itself.
+
+    An early-stopped model ends at its best round, as if trained no further: XGBoost
+    would keep the rounds after it, and later predict without those that follow.
+    """
     library = import_host("xgboost")
     if isinstance(xgb_model, library.XGBModel):
         xgb_model = xgb_model.get_booster()
@@ -128,4 +132,8 @@ def booster_of(xgb_model: Any) -> "xgboost.Booster":
     if not isinstance(xgb_model, library.Booster):
         xgb_model = library.Booster(model_file=xgb_model)
     booster: xgboost.Booster = xgb_model
+    best = booster.attr("best_iteration")
+    if best is not None:
+        booster = booster[: int(best) + 1]
+        booster.set_attr(best_iteration=None, best_score=None)
     return booster

@@ -390,3 +390,37 @@ def test_a_plain_model_is_not_loaded_as_a_focal_one(rare, tmp_path):
     with pytest.raises(ValueError, match="a model saved by FocalXGBClassifier"):
         fitted.load_model(tmp_path / "model.json")
     np.testing.assert_array_equal(fitted.predict_proba(rare[0]), before)
+
+
+def test_dates_as_labels(host, rare):
+    X, y = rare
+    dates = np.where(y == 1, np.datetime64("2021-01-01"), np.datetime64("2020-01-01"))
+    model = host.estimator(n_estimators=3).fit(X, dates)
+    np.testing.assert_array_equal(np.unique(model.classes_), np.unique(dates))
+    plain = host.estimator(n_estimators=3).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+
+
+def test_features_and_labels_of_different_length(host, rare):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        host.estimator().fit(rare[0], rare[1][:-1])
+
+
+def test_continuing_an_early_stopped_model_adds_to_its_best_rounds(host, rare):
+    X, y = rare
+    constructor, arguments = stopping(host, 3)
+    first = host.estimator(n_estimators=100, learning_rate=0.5, **constructor)
+    first.fit(X[:2500], y[:2500], eval_set=[(X[2500:], y[2500:])], **arguments)
+    name = "xgb_model" if host.name == "xgboost" else "init_model"
+    second = host.estimator(n_estimators=4).fit(X, y, **{name: first})
+    if host.name == "xgboost":
+        rounds = first.best_iteration + 1
+        assert second.get_booster().num_boosted_rounds() == rounds + 4
+        assert second.get_booster().attr("best_iteration") is None
+        raw = second.predict(X, output_margin=True, iteration_range=(0, rounds))
+    else:
+        rounds = first.best_iteration_
+        assert second.booster_.num_trees() == rounds + 4
+        raw = second.predict(X, raw_score=True, num_iteration=rounds)
+    np.testing.assert_allclose(raw, first.predict(X, **host.margin_option()), atol=1e-6)
+    assert abs(second.predict(X, **host.margin_option()) - raw).max() > 1e-3

@@ -205,3 +205,51 @@ def test_a_failed_training_leaves_the_data_set_as_it_was(rare):
     with pytest.raises(RuntimeError, match="broken callback"):
         focalboost.lightgbm.train(QUIET, train_set, 5, callbacks=[broken])
     assert train_set.get_init_score() is None
+
+
+def test_a_failed_continuation_does_no_harm(rare):
+    X, y = rare
+    first = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 3)
+    train_set = lightgbm.Dataset(X, y, free_raw_data=False)
+    with pytest.raises(lightgbm.basic.LightGBMError):
+        focalboost.lightgbm.train(
+            {**QUIET, "max_bin": 1}, train_set, 3, init_model=first
+        )
+    # LightGBM keeps the parameter in the data set until another one is given.
+    again = focalboost.lightgbm.train({**QUIET, "max_bin": 255}, train_set, 3)
+    np.testing.assert_allclose(again.predict(X), first.predict(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("between", [None, "lightgbm"])
+def test_a_continuation_leaves_no_start_behind(between, rare):
+    X, y = rare
+    train_set = lightgbm.Dataset(X, y)
+    first = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 5)
+    focalboost.lightgbm.train(QUIET, train_set, 5, init_model=first)
+    assert train_set.get_init_score() is None
+    if between:
+        plain = lightgbm.train({**QUIET, "objective": "binary"}, train_set, 5)
+        fresh = lightgbm.Dataset(X, y)
+        other = lightgbm.train({**QUIET, "objective": "binary"}, fresh, 5)
+        np.testing.assert_allclose(plain.predict(X), other.predict(X), rtol=1e-12)
+    again = focalboost.lightgbm.train(QUIET, train_set, 5)
+    np.testing.assert_allclose(again.predict(X), first.predict(X), rtol=1e-12)
+
+
+def test_a_start_of_the_user_s_is_not_mixed_with_a_model(rare):
+    X, y = rare
+    first = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 3)
+    init_score = np.where(X[:, 0] > 0, -1.0, -4.0)
+    train_set = lightgbm.Dataset(X, y, init_score=init_score)
+    with pytest.raises(ValueError, match="train_set must be without an init_score"):
+        focalboost.lightgbm.train(QUIET, train_set, 3, init_model=first)
+    np.testing.assert_array_equal(train_set.get_init_score(), init_score)
+
+
+def test_a_validation_set_gets_its_own_start_back(rare):
+    X, y = rare
+    first = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 3)
+    train_set, own = lightgbm.Dataset(X, y), np.full(900, -1.5)
+    valid = lightgbm.Dataset(X[:900], y[:900], reference=train_set, init_score=own)
+    focalboost.lightgbm.train(QUIET, train_set, 3, [valid], init_model=first)
+    np.testing.assert_array_equal(valid.get_init_score(), own)

@@ -353,6 +353,7 @@ def test_arguments_are_checked(arguments, message):
         (([0, 0.5], np.zeros((2, 3))), "y_true must be a whole number"),
         (([0, np.nan], np.zeros((2, 3))), "y_true must be a whole number"),
         (([0, 1], np.zeros((2, 2))), r"raw_prediction must be of shape \(n, 3\)"),
+        (([0], np.zeros(3)), r"raw_prediction must be of shape \(n, 3\); got \(3,\)"),
         (([0, 1, 2], np.zeros((2, 3))), r"y_true must be of shape \(2,\); got \(3,\)"),
         (([0, 1], np.full((2, 3), np.inf)), "raw_prediction must be finite"),
         (([0, 1], np.zeros((2, 3)), [1, -1]), "sample_weight must be finite and >= 0"),
@@ -361,6 +362,19 @@ def test_arguments_are_checked(arguments, message):
 def test_arrays_are_checked(arrays, message):
     with pytest.raises(ValueError, match=message):
         SoftmaxFocalLoss(3).gradient(*arrays)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "weight", "message"),
+    [
+        ([0, 1, 2], [1, 2], r"sample_weight must be of shape \(3,\); got \(2,\)"),
+        ([0, 1, 2], ["a", "b", "c"], "sample_weight must be an array of real numbers"),
+        ([[0], [1], [2]], None, r"y_true must be of shape \(3,\); got \(3, 1\)"),
+    ],
+)
+def test_the_baseline_checks_its_arrays(y_true, weight, message):
+    with pytest.raises(ValueError, match=message):
+        SoftmaxFocalLoss(3).baseline(y_true, weight)
 
 
 def test_a_class_without_rows_has_no_baseline():
