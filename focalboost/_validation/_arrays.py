@@ -1,6 +1,5 @@
 """Checks of labels, raw predictions, weights and masses."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -148,16 +147,24 @@ def require_length(name: str, array: Any, length: int) -> None:
     require_shape(name, np.asarray(array), (length,))
 
 
-def require_two_classes(positive_mass: float, negative_mass: float) -> None:
-    """Check that both classes carry weight, so that a best constant exists."""
-    if not (0 < positive_mass < math.inf and 0 < negative_mass < math.inf):
-        reject(
-            "y_true",
-            "labels of two classes, both with positive, finite weight",
-            {"weight of class 1": positive_mass, "weight of class 0": negative_mass},
-            "Add rows of the missing class, or correct the weights: nothing can be "
-            "learned from one class.",
-        )
+def require_two_classes(positive_mass: Any, negative_mass: Any) -> None:
+    """Check that both classes carry weight, so that a best constant exists.
+
+    Masses of several columns are arrays; each column has to have both classes.
+    """
+    masses = np.stack([positive_mass, negative_mass])
+    usable = np.all((masses > 0) & np.isfinite(masses), axis=0)
+    if usable.all():
+        return
+    positive, negative = masses[:, ~usable][:, 0].tolist() if usable.ndim else masses
+    column = f" (column {int(np.argmin(usable))})" * usable.ndim
+    reject(
+        "y_true",
+        f"labels of two classes, both with positive, finite weight{column}",
+        {"weight of class 1": float(positive), "weight of class 0": float(negative)},
+        "Add rows of the missing class, or correct the weights: nothing can be "
+        "learned from one class.",
+    )
 
 
 def require_positive_total(total: float) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from focalboost._validation import (
     class_balance,
@@ -22,7 +23,10 @@ from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespa
 from focalboost.losses._binary import curvature_floor, sides
 from focalboost.losses._link import inverse_log_odds, log_odds
 
-__all__ = ["FocalLoss"]
+__all__ = ["FocalLoss", "Mass"]
+
+#: A number, or for labels (n, T) one for each column.
+Mass = float | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,10 @@ class FocalLoss:
     Notes
     -----
     Methods take labels and raw predictions of one shape, on any array-API namespace,
-    and weights of that shape or None. Results have the dtype of the raw predictions,
-    float32 or float64 (other numbers are converted), are finite for every raw
-    prediction within 1e30 of 0, and underflow to 0 without a warning. Other raw
+    and weights of that shape or None. With labels (n, T) every column is a problem of
+    its own (multilabel), and weights may be (n,). Results have the dtype of the raw
+    predictions, float32 or float64 (other numbers are converted), are finite for every
+    raw prediction within 1e30 of 0, and underflow to 0 without a warning. Other raw
     predictions, NaN, labels outside [0, 1] and negative weights raise ValueError.
 
     Limits: as p_t -> 1 the gradient falls like (1 + gamma) * (1 - p_t)**(1 + gamma);
@@ -165,37 +170,59 @@ class FocalLoss:
         )
         return gradient, curvature
 
-    def baseline(self, y_true: Any, sample_weight: Any = None) -> float:
+    def baseline(self, y_true: Any, sample_weight: Any = None) -> Mass:
         """Return the constant raw prediction that minimises the mean loss.
 
-        Where both gammas are 0 that is the log-odds of the weighted labels. Raises
-        ValueError if a class has no weight, as no finite constant is best then.
+        Where both gammas are 0 that is the log-odds of the weighted labels. For labels
+        (n, T) it has one entry for each column. Raises ValueError if a class has no
+        weight, as no finite constant is best then.
         """
         positive, negative = self.class_masses(y_true, sample_weight)
         return self.baseline_of_masses(positive, negative)
 
-    def class_masses(
-        self, y_true: Any, sample_weight: Any = None
-    ) -> tuple[float, float]:
-        """Return the total weight of the positives and of the negatives."""
+    def class_masses(self, y_true: Any, sample_weight: Any = None) -> tuple[Mass, Mass]:
+        """Return the total weight of the positives and of the negatives.
+
+        Both are numbers, or for labels (n, T) arrays with one entry for each column.
+        """
         xp, labels = as_floating("y_true", y_true)
         labels = xp.astype(labels, xp.float64)
         xp, y, _, weight = aligned(labels, labels, sample_weight)
         require_labels(xp, y)
-        if weight is None:
-            return float(xp.sum(y)), float(xp.sum(1 - y))
-        require_weights(xp, weight)
-        return float(xp.sum(weight * y)), float(xp.sum(weight * (1 - y)))
+        parts = (y, 1 - y)
+        if weight is not None:
+            require_weights(xp, weight)
+            parts = (weight * y, weight * (1 - y))
+        axis = 0 if y.ndim > 1 else None
+        positive, negative = (np.asarray(xp.sum(part, axis=axis)) for part in parts)
+        return _mass(positive), _mass(negative)
 
-    def baseline_of_masses(self, positive_mass: float, negative_mass: float) -> float:
+    def baseline_of_masses(self, positive_mass: Mass, negative_mass: Mass) -> Mass:
         """Return the baseline of data of which only the class masses are known.
 
         The masses of parts of a data set add up, so this is the baseline of data
         that is spread over several machines.
         """
         require_two_classes(positive_mass, negative_mass)
-        odds = math.log(positive_mass) - math.log(negative_mass)
-        return float(inverse_log_odds(odds + self._log_alpha_ratio, self.gammas))
+        odds = np.log(positive_mass) - np.log(negative_mass)
+        return _mass(inverse_log_odds(odds + self._log_alpha_ratio, self.gammas))
+
+    def constant_loss(self, raw_prediction: Mass, masses: tuple[Mass, Mass]) -> float:
+        """Return the total loss of a constant, given the masses of both classes."""
+        labels = np.stack([np.ones_like(raw_prediction), np.zeros_like(raw_prediction)])
+        constant = np.broadcast_to(raw_prediction, labels.shape)
+        return float(np.sum(self.loss(labels, constant, np.stack(masses))))
+
+    def best_constant_loss(self, masses: tuple[Mass, Mass]) -> float:
+        """Return the total loss of the best constant, given the class masses.
+
+        The best constant of a single class is infinite and costs nothing; raw
+        prediction 0 stands for it.
+        """
+        both = np.minimum(*masses) > 0
+        usable = [np.where(both, mass, 1.0) for mass in masses]
+        constant = np.where(both, self.baseline_of_masses(*usable), 0.0)
+        return self.constant_loss(constant, masses)
 
     def posterior_log_odds(self, raw_prediction: Any) -> Array:
         """Return the logit of the class-posterior P(y = 1 | x).
@@ -228,6 +255,11 @@ class FocalLoss:
         return inverse_log_odds(odds + self._log_alpha_ratio, self.gammas)
 
     @property
+    def is_log_loss(self) -> bool:
+        """Whether this is the plain log loss, of which raw predictions are log-odds."""
+        return self.gamma == 0 and self.alpha is None
+
+    @property
     def _log_alpha_ratio(self) -> float:
         return math.log(self.alphas[0]) - math.log(self.alphas[1])
 
@@ -240,3 +272,8 @@ class FocalLoss:
     ) -> tuple[Array, ...]:
         arrays = (y_true, raw_prediction, sample_weight)
         return _evaluate.evaluate(formula, arrays, self.gammas, self.alphas)
+
+
+def _mass(total: NDArray[np.float64]) -> Mass:
+    """A plain float for a total of one column."""
+    return float(total) if total.ndim == 0 else total

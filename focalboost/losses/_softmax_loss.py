@@ -188,6 +188,12 @@ class SoftmaxFocalLoss:
 
         Raises ValueError if a class has no weight, as no finite constant is best then.
         """
+        return self.baseline_of_masses(self.class_masses(y_true, sample_weight))
+
+    def class_masses(
+        self, y_true: Any, sample_weight: Any = None
+    ) -> NDArray[np.float64]:
+        """Return the total weight of every class, (K,)."""
         xp, labels = as_floating("y_true", y_true)
         require_classes(xp, labels, self.n_classes)
         codes = np.asarray(labels).astype(np.int64)
@@ -197,8 +203,8 @@ class SoftmaxFocalLoss:
             weight = np.asarray(as_floating("sample_weight", sample_weight)[1])
             require_shape("sample_weight", weight, codes.shape)
             require_weights(numpy_namespace, weight)
-        masses = np.bincount(codes, weight, minlength=self.n_classes).astype(np.float64)
-        return self.baseline_of_masses(masses)
+        counts = np.bincount(codes, weight, minlength=self.n_classes)
+        return counts.astype(np.float64)
 
     def baseline_of_masses(self, masses: Any) -> NDArray[np.float64]:
         """Return the baseline of data of which only the class masses are known."""
@@ -208,22 +214,56 @@ class SoftmaxFocalLoss:
         rows = inverse_posterior(log_target[None, :], self.gammas)
         return np.ravel(rows)
 
+    def constant_loss(self, raw_prediction: Any, masses: Any) -> float:
+        """Return the total loss of a constant row (K,), given the class masses."""
+        labels = np.arange(self.n_classes)
+        rows = np.tile(np.asarray(raw_prediction, np.float64), (self.n_classes, 1))
+        return float(np.sum(self.loss(labels, rows, masses)))
+
+    def best_constant_loss(self, masses: Any) -> float:
+        """Return the total loss of the best constant, given the class masses.
+
+        Classes without weight are left out, as the best constant would do at infinity;
+        for a single class, where that costs nothing, a row of zeros stands for it.
+        """
+        present = np.flatnonzero(masses)
+        if len(present) < 2:
+            return self.constant_loss(np.zeros(self.n_classes), masses)
+        gamma = tuple(self.gammas[k] for k in present)
+        alpha = None if self.alpha is None else tuple(self.alpha[k] for k in present)
+        loss = SoftmaxFocalLoss(len(present), gamma, alpha)
+        weights = np.asarray(masses)[present]
+        return loss.constant_loss(loss.baseline_of_masses(weights), weights)
+
     def posterior(self, raw_prediction: Any) -> Array:
         """Return the class-posteriors of rows of raw predictions, (n, K).
 
         Rows sum to 1. The softmax itself is a score, not a probability. alpha is
         accounted for; sample weights are a statement about the population.
         """
+        xp, score = self._posterior_score(raw_prediction)
+        with np.errstate(under="ignore"):
+            size = xp.exp(score)
+            return size / xp.sum(size, axis=1, keepdims=True)
+
+    def log_posterior(self, raw_prediction: Any) -> Array:
+        """Return the logarithms of the class-posteriors, (n, K)."""
+        xp, score = self._posterior_score(raw_prediction)
+        with np.errstate(under="ignore"):
+            return score - xp.log(xp.sum(xp.exp(score), axis=1, keepdims=True))
+
+    def _posterior_score(self, raw_prediction: Any) -> tuple[Any, Array]:
+        """The namespace, and log posteriors up to a constant: a row's largest is 0."""
         xp, raw = as_floating("raw_prediction", raw_prediction)
-        self._check(xp, raw)
+        require_matrix("raw_prediction", raw, self.n_classes)
+        require_finite(xp, raw)
         gamma, log_alpha = (
             xp.asarray(values, dtype=raw.dtype, device=device(raw))
             for values in (self.gammas, self._log_alpha.tolist())
         )
         with np.errstate(under="ignore"):
             score = log_weight(margins(raw, xp), gamma, xp) - log_alpha
-            size = xp.exp(score - xp.max(score, axis=1, keepdims=True))
-            return size / xp.sum(size, axis=1, keepdims=True)
+        return xp, score - xp.max(score, axis=1, keepdims=True)
 
     def inverse_posterior(self, posterior: Any) -> NDArray[np.float64]:
         """Return rows of raw predictions (log softmax) whose posteriors are given."""
@@ -233,13 +273,14 @@ class SoftmaxFocalLoss:
         return inverse_posterior(np.log(probability) + self._log_alpha, self.gammas)
 
     @property
+    def is_log_loss(self) -> bool:
+        """Whether this is the plain log loss, whose softmax is the posterior."""
+        return self.gamma == 0 and self.alpha is None
+
+    @property
     def _log_alpha(self) -> NDArray[np.float64]:
         alpha = self.alpha or (1.0,) * self.n_classes
         return np.array([math.log(weight) for weight in alpha])
-
-    def _check(self, xp: Any, raw: Array) -> None:
-        require_matrix("raw_prediction", raw, self.n_classes)
-        require_finite(xp, raw)
 
     def _evaluate(
         self, formula: Callable[[Rows, Any], tuple[Array, ...]], arrays: Any

@@ -6,15 +6,27 @@ LightGBM with None.
 """
 
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._validation import require_float32
+from focalboost._validation import reject, require_float32
+from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.losses._arrays import Array
 
-__all__ = ["Arguments", "DataSet", "as_gradients", "is_from", "unpack", "weights_of"]
+__all__ = [
+    "Arguments",
+    "DataSet",
+    "Parameter",
+    "as_gradients",
+    "is_for_lightgbm",
+    "is_from",
+    "named_loss",
+    "unpack",
+    "weights_of",
+]
 
 
 @runtime_checkable
@@ -23,6 +35,10 @@ class DataSet(Protocol):
 
     def get_label(self) -> Any: ...
     def get_weight(self) -> Any: ...
+
+
+#: A number, or one for each class.
+Parameter = float | Sequence[float]
 
 
 class Arguments(NamedTuple):
@@ -34,12 +50,34 @@ class Arguments(NamedTuple):
     data_set: DataSet | None
 
 
-def unpack(first: Any, second: Any, sample_weight: Any) -> Arguments:
+def named_loss(gamma: Any, alpha: Any, n_classes: int | None) -> Loss:
+    """The binary loss, or where the classes are counted that of the softmax."""
+    if n_classes is None:
+        return FocalLoss(gamma, alpha)
+    return SoftmaxFocalLoss(n_classes, gamma, alpha)
+
+
+def unpack(loss: Loss, first: Any, second: Any, sample_weight: Any) -> Arguments:
     """Tell the native call from the scikit-learn call, and order the arguments."""
+    arguments = Arguments(first, second, sample_weight, None)
     if isinstance(second, DataSet):
-        weight = weights_of(second)
-        return Arguments(second.get_label(), first, weight, second)
-    return Arguments(first, second, sample_weight, None)
+        arguments = Arguments(second.get_label(), first, weights_of(second), second)
+    if isinstance(loss, FocalLoss):
+        _refuse_rows_of_classes(*arguments[:2])
+    return arguments
+
+
+def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:
+    """Reject what a host hands over for the softmax of several classes."""
+    if np.ndim(raw_prediction) == 2 and np.ndim(y_true) == 1:
+        n_classes = np.shape(raw_prediction)[1]
+        reject(
+            "n_classes",
+            f"{n_classes}, as the raw predictions have {n_classes} columns",
+            None,
+            f"Use focal_objective(n_classes={n_classes}) and "
+            f"focal_metric(n_classes={n_classes}).",
+        )
 
 
 def weights_of(data_set: DataSet) -> Any:
@@ -56,13 +94,27 @@ def is_from(host: str, data_set: DataSet | None) -> bool:
     return isinstance(data_set, module.DMatrix if host == "xgboost" else module.Dataset)
 
 
-def as_gradients(name: str, values: Array) -> NDArray[np.float32]:
-    """Return float32, native, C-contiguous and finite numbers, or raise.
+def is_for_lightgbm(arguments: Arguments) -> bool:
+    """Whether LightGBM has called.
+
+    In the scikit-learn call its raw predictions tell: they are float64, XGBoost's
+    float32.
+    """
+    if arguments.data_set is not None:
+        return is_from("lightgbm", arguments.data_set)
+    return getattr(arguments.raw_prediction, "dtype", None) == np.float64
+
+
+def as_gradients(name: str, values: Array, like: Array) -> NDArray[np.float32]:
+    """Return float32, native, contiguous and finite numbers, or raise.
 
     XGBoost reads memory of other dtypes as if it were float32, and both hosts turn
-    one NaN into a useless model without a word.
+    one NaN into a useless model without a word. The order in memory is that of the raw
+    predictions: LightGBM keeps a class together and XGBoost a row.
     """
+    flags = getattr(like, "flags", None)
+    is_by_class = flags is not None and flags.f_contiguous and not flags.c_contiguous
     with np.errstate(over="ignore", under="ignore"):
-        result = np.ascontiguousarray(values, dtype=np.float32)
+        result = np.asarray(values, np.float32, order="F" if is_by_class else "C")
     require_float32(name, result)
     return result

@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 
 from focalboost._validation import require_positive_total
-from focalboost.losses import FocalLoss
-from focalboost.objectives._grammar import is_from, unpack
+from focalboost.losses import Loss
+from focalboost.objectives._grammar import Parameter, is_from, named_loss, unpack
 
 __all__ = ["FocalMetric", "focal_metric"]
 
@@ -16,7 +16,7 @@ __all__ = ["FocalMetric", "focal_metric"]
 class FocalMetric:
     """Focal loss relative to the best constant's; see ``focal_metric``."""
 
-    loss: FocalLoss
+    loss: Loss
 
     @property
     def __name__(self) -> str:  # XGBClassifier names the metric by it
@@ -28,7 +28,7 @@ class FocalMetric:
         XGBoost gets (name, value), LightGBM (name, value, is_higher_better) and the
         scikit-learn style call the value.
         """
-        y_true, raw, weight, data_set = unpack(first, second, sample_weight)
+        y_true, raw, weight, data_set = unpack(self.loss, first, second, sample_weight)
         if is_from("lightgbm", data_set):
             return self.for_lightgbm(y_true, raw, weight)
         value = self.relative_loss(y_true, raw, weight)
@@ -51,32 +51,27 @@ class FocalMetric:
         """Return the mean loss divided by that of the best constant."""
         raw = np.asarray(raw_prediction, dtype=np.float64)
         total = float(np.sum(self.loss.loss(y_true, raw, sample_weight)))
-        return total / self._reference(self.loss.class_masses(y_true, sample_weight))
-
-    def _reference(self, masses: tuple[float, float]) -> float:
-        """The total loss of the best constant, or of raw prediction 0 for one class.
-
-        The best constant of a single class is infinite and costs nothing.
-        """
-        require_positive_total(sum(masses))
-        both = min(masses) > 0
-        constant = self.loss.baseline_of_masses(*masses) if both else 0.0
-        losses = self.loss.loss([1.0, 0.0], np.full(2, constant), masses)
-        return float(np.sum(losses))
+        masses: Any = self.loss.class_masses(y_true, sample_weight)
+        require_positive_total(float(np.sum(masses)))
+        return total / self.loss.best_constant_loss(masses)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
 
 def focal_metric(
-    gamma: float | tuple[float, float] = 2.0, alpha: float | None = None
+    gamma: Parameter = 2.0,
+    alpha: Parameter | None = None,
+    *,
+    n_classes: int | None = None,
 ) -> FocalMetric:
     """Return the relative focal loss as a metric for early stopping.
 
     value = sum of weighted focal losses / the same for the constant that fits the
     evaluated labels best: 1 is "no better than a constant" and 0 is perfect, for every
     gamma and rarity. Smaller is better. Labels of a single class are compared with
-    raw prediction 0, a probability of one half.
+    raw prediction 0, the same score for every class. Labels (n, T) of several binary
+    problems (multilabel) are summed over.
 
     Pass it as ``custom_metric`` to ``xgb.train`` or as ``feval`` to ``lgb.train``,
     together with ``focal_objective``: only then do the hosts hand over raw
@@ -85,8 +80,8 @@ def focal_metric(
 
     Parameters
     ----------
-    gamma, alpha
-        As in ``FocalLoss``.
+    gamma, alpha, n_classes
+        As in ``focal_objective``.
 
     Raises
     ------
@@ -101,4 +96,4 @@ def focal_metric(
     >>> round(focal_metric(gamma=2)(y_true, np.array([-2.0, -2.0, -2.0, 2.0])), 4)
     0.0125
     """
-    return FocalMetric(FocalLoss(gamma, alpha))
+    return FocalMetric(named_loss(gamma, alpha, n_classes))

@@ -7,8 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._validation import learning_rate_limit, one_of
-from focalboost.losses import FocalLoss
-from focalboost.objectives._grammar import as_gradients, unpack
+from focalboost.losses import Loss, SoftmaxFocalLoss
+from focalboost.objectives._grammar import (
+    Arguments,
+    Parameter,
+    as_gradients,
+    is_for_lightgbm,
+    named_loss,
+    unpack,
+)
 from focalboost.objectives._start import warn_of_poor_start
 
 __all__ = ["Curvature", "FocalObjective", "focal_objective"]
@@ -26,7 +33,7 @@ class FocalObjective:
     It is a stateless value: hosts may copy, pickle and share it.
     """
 
-    loss: FocalLoss
+    loss: Loss
     curvature: Curvature = "certified"
     max_learning_rate: float = 0.3
     checks_start: bool = True  #: False where the start has been seen to
@@ -45,28 +52,42 @@ class FocalObjective:
 
         Both are float32 arrays of the shape of the raw predictions.
         """
-        arguments = unpack(first, second, sample_weight)
+        arguments = unpack(self.loss, first, second, sample_weight)
+        derivatives = self._derivatives(arguments)
         if self.checks_start:
             warn_of_poor_start(self.loss, arguments)
-        gradient, curvature = self._derivatives(*arguments[:3])
-        return as_gradients("gradient", gradient), as_gradients("curvature", curvature)
-
-    def _derivatives(self, y_true: Any, raw: Any, sample_weight: Any) -> Any:
-        if self.curvature == "exact":
-            return self.loss.gradient_hessian(y_true, raw, sample_weight)
-        return self.loss.gradient_curvature(
-            y_true, raw, sample_weight, max_learning_rate=self.max_learning_rate
+        gradient, curvature = (
+            as_gradients(name, values, arguments.raw_prediction)
+            for name, values in zip(("gradient", "curvature"), derivatives, strict=True)
         )
+        return gradient, curvature
+
+    def _derivatives(self, arguments: Arguments) -> tuple[Any, Any]:
+        if self.curvature == "certified":
+            return self.loss.gradient_curvature(
+                *arguments[:3], max_learning_rate=self.max_learning_rate
+            )
+        gradient, hessian = self.loss.gradient_hessian(*arguments[:3])
+        if isinstance(self.loss, SoftmaxFocalLoss):
+            hessian = _hosts_factor(self.loss.n_classes, arguments) * hessian
+        return gradient, hessian
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
 
+def _hosts_factor(n_classes: int, arguments: Arguments) -> float:
+    """What a host multiplies the diagonal hessian of its own softmax by."""
+    return n_classes / (n_classes - 1) if is_for_lightgbm(arguments) else 2.0
+
+
 def focal_objective(
-    gamma: float | tuple[float, float] = 2.0,
-    alpha: float | None = None,
+    gamma: Parameter = 2.0,
+    alpha: Parameter | None = None,
     curvature: Curvature = "certified",
     max_learning_rate: float = 0.3,
+    *,
+    n_classes: int | None = None,
 ) -> FocalObjective:
     """Return the focal loss as an objective for either host, any of its interfaces.
 
@@ -79,15 +100,21 @@ def focal_objective(
     Parameters
     ----------
     gamma, alpha
-        As in ``FocalLoss``.
+        As in ``FocalLoss``, or with ``n_classes`` as in ``SoftmaxFocalLoss``.
     curvature : {"certified", "exact"}, default="certified"
         What stands in for the hessian. "certified" is positive, bounds it, and lets
         no round raise the training loss, on the conditions that
         ``FocalLoss.gradient_curvature`` states. "exact" is the hessian itself, which is
         negative for the hardest rows if gamma > 0; at gamma = 0 the model is the
-        host's own log-loss model.
+        host's own log-loss model. For the softmax it is the diagonal of the hessian
+        times the host's own factor: 2 in XGBoost and K/(K - 1) in LightGBM, which is
+        no bound for K > 2.
     max_learning_rate : float, default=0.3
         The largest learning rate for which "certified" holds, in (0, 2).
+    n_classes : int, optional
+        K, for the softmax focal loss of ``num_class`` raw predictions for each row.
+        Without it, every raw prediction is one binary problem; labels (n, T) make T
+        of them (multilabel, in XGBoost).
 
     Raises
     ------
@@ -104,4 +131,6 @@ def focal_objective(
     >>> gradient
     array([ 0.137937, -0.137937], dtype=float32)
     """
-    return FocalObjective(FocalLoss(gamma, alpha), curvature, max_learning_rate)
+    return FocalObjective(
+        named_loss(gamma, alpha, n_classes), curvature, max_learning_rate
+    )

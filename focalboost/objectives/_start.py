@@ -5,9 +5,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
-from focalboost.losses import FocalLoss
+from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.objectives._grammar import Arguments, DataSet, is_from
 
 __all__ = ["warn_of_poor_start"]
@@ -21,40 +22,47 @@ XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
 #: The losses whose start has been warned of, for each data set that lives: a model that
 #: stays a constant would be warned of in every round.
-_warned: WeakKeyDictionary[DataSet, set[FocalLoss]] = WeakKeyDictionary()
+_warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
 
 #: The same for the scikit-learn call, which shows no data set but its baseline.
-_warned_baselines: set[tuple[FocalLoss, float]] = set()
+_warned_baselines: set[tuple[Loss, str]] = set()
 
 
-def warn_of_poor_start(loss: FocalLoss, arguments: Arguments) -> None:
+def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     """Warn if all raw predictions are one constant far from the best one."""
     y_true, raw, sample_weight, data_set = arguments
-    start = _constant(raw)
-    if start is None or np.shape(y_true) != np.shape(raw):
+    start = _constant(np.asarray(raw))
+    if start is None:
         return
-    masses = loss.class_masses(y_true, sample_weight)
-    if min(masses) <= 0:
+    masses: Any = loss.class_masses(y_true, sample_weight)
+    if np.min(masses) <= 0:
         return
-    best = loss.baseline_of_masses(*masses)
-    excess = _risk(loss, start, masses) / _risk(loss, best, masses)
-    no_objective = start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE and is_from(
-        "xgboost", data_set
-    )
-    if (excess > TOLERATED_EXCESS or no_objective) and _is_first(loss, best, data_set):
+    excess = loss.constant_loss(start, masses) / loss.best_constant_loss(masses)
+    if excess <= TOLERATED_EXCESS and not _lacks_objective(loss, start, data_set):
+        return
+    best = np.asarray(loss.baseline(y_true, sample_weight))
+    if _is_first(loss, best, data_set):
         warnings.warn(
-            f"Training starts from raw prediction {start:.6g}, but the constant with "
-            f"the smallest focal loss is {best:.6g}. {_remedy(best, data_set)}",
+            f"Training starts from raw prediction {_shown(start)}, but the constant "
+            f"with the smallest focal loss is {_shown(best)}. "
+            f"{_remedy(loss, best, data_set)}",
             UserWarning,
             stacklevel=3,
         )
 
 
-def _is_first(loss: FocalLoss, best: float, data_set: DataSet | None) -> bool:
+def _lacks_objective(loss: Loss, start: Any, data_set: DataSet | None) -> bool:
+    """Whether XGBoost was given obj= alone, and would predict raw numbers."""
+    margin = XGBOOST_MARGIN_WITHOUT_OBJECTIVE
+    is_margin = isinstance(loss, FocalLoss) and bool(np.all(start == margin))
+    return is_margin and is_from("xgboost", data_set)
+
+
+def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
     """Whether this loss on this data has not been warned of yet."""
     if data_set is None:
-        first = (loss, best) not in _warned_baselines
-        _warned_baselines.add((loss, best))
+        first = (loss, str(best)) not in _warned_baselines
+        _warned_baselines.add((loss, str(best)))
         return first
     losses = _warned.setdefault(data_set, set())
     first = loss not in losses
@@ -62,36 +70,45 @@ def _is_first(loss: FocalLoss, best: float, data_set: DataSet | None) -> bool:
     return first
 
 
-def _constant(raw: Any) -> float | None:
-    """The value of all raw predictions, if they are equal; ends are looked at first."""
-    flat = np.ravel(raw)
-    if flat.size == 0 or flat[0] != flat[-1] or not (flat == flat[0]).all():
+def _constant(raw: NDArray[Any]) -> Any:
+    """The raw prediction of all rows, if it is one; the ends are looked at first."""
+    if raw.size == 0 or np.any(raw[0] != raw[-1]) or not (raw == raw[0]).all():
         return None
-    return float(flat[0])
+    return raw[0]
 
 
-def _risk(loss: FocalLoss, constant: float, masses: tuple[float, float]) -> float:
-    """The total loss of a constant raw prediction."""
-    values = loss.loss(np.array([1.0, 0.0]), np.full(2, constant), np.array(masses))
-    return float(values.sum())
+def _shown(constant: Any) -> str:
+    """A constant to six digits, as it can be typed."""
+    digits = [f"{value:.6g}" for value in np.ravel(constant)]
+    return digits[0] if np.ndim(constant) == 0 else f"[{', '.join(digits)}]"
 
 
-def _remedy(best: float, data_set: Any) -> str:
+def _remedy(loss: Loss, best: NDArray[Any], data_set: Any) -> str:
     """What to type, in the words of the host that has called."""
-    score = f"{expit(best):.6g}"
+    if isinstance(loss, SoftmaxFocalLoss):
+        score, objective = _shown(best), f'"multi:softprob", "num_class": {len(best)}'
+    else:
+        score, objective = _shown(expit(best)), '"binary:logistic"'
     if is_from("xgboost", data_set):
         return (
-            f'Add {{"objective": "binary:logistic", "base_score": {score}}} to params, '
-            "or call focalboost.xgboost.train."
+            f'Add {{"objective": {objective}, "base_score": {score}}} to params, or '
+            "call focalboost.xgboost.train."
         )
     if is_from("lightgbm", data_set):
         return (
-            f"Call train_set.set_init_score(np.full(train_set.num_data(), {best:.6g})),"
-            " the same for every validation set, and add it to predictions, or call "
+            f"Call train_set.set_init_score({_rows(best, 'train_set.num_data()')}), "
+            "the same for every validation set, and add it to predictions, or call "
             "focalboost.lightgbm.train, which does all three."
         )
     return (
         f"Use XGBClassifier(base_score={score}, ...) or LGBMClassifier.fit(..., "
-        f"init_score=np.full(len(y), {best:.6g})), or FocalXGBClassifier or "
+        f"init_score={_rows(best, 'len(y)')}), or FocalXGBClassifier or "
         "FocalLGBMClassifier, which set it."
     )
+
+
+def _rows(best: NDArray[Any], length: str) -> str:
+    """The constant for every row, as it can be typed."""
+    if best.ndim == 0:
+        return f"np.full({length}, {_shown(best)})"
+    return f"np.tile({_shown(best)}, ({length}, 1))"

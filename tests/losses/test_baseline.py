@@ -147,7 +147,30 @@ def test_weights_count_as_masses():
 
 def test_masses_of_columns_with_one_weight_per_row():
     y_true = np.array([[1, 0], [1, 1], [0, 0]])
-    assert FocalLoss().class_masses(y_true, [1, 2, 4]) == (5, 9)
+    positive, negative = FocalLoss().class_masses(y_true, [1, 2, 4])
+    np.testing.assert_array_equal(positive, [3, 2])
+    np.testing.assert_array_equal(negative, [4, 5])
+
+
+def test_every_column_has_its_own_baseline():
+    rng = np.random.default_rng(0)
+    y_true, weight = (
+        (rng.random((50, 3)) < [0.1, 0.3, 0.8]).astype(float),
+        rng.random(50),
+    )
+    loss = FocalLoss((0.5, 2), alpha=0.3)
+    columns = [loss.baseline(column, weight) for column in y_true.T]
+    np.testing.assert_allclose(loss.baseline(y_true, weight), columns, rtol=1e-14)
+    masses = loss.class_masses(y_true, weight)
+    single = [loss.class_masses(column, weight) for column in y_true.T]
+    expected = sum(loss.best_constant_loss(pair) for pair in single)
+    assert loss.best_constant_loss(masses) == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_column_of_one_class_has_no_baseline():
+    y_true = np.array([[1, 1], [0, 1]])
+    with pytest.raises(ValueError, match=r"two classes.*\(column 1\).*class 0': 0.0"):
+        FocalLoss().baseline(y_true)
 
 
 def test_soft_labels_count_for_both_classes():
