@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from focalboost._validation import learning_rate_limit, reject
-from focalboost.losses import FocalLoss
+from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 __all__ = [
     "as_list",
@@ -47,12 +47,18 @@ def one_value(
     )
 
 
-def checked_loss(loss: Any) -> FocalLoss:
-    """The loss, or the default one for None."""
+def checked_loss(loss: Any, n_classes: Any) -> Loss:
+    """The loss, or for None the default one of a host's number of classes."""
     if loss is None:
-        return FocalLoss()
-    if not isinstance(loss, FocalLoss):
-        reject("loss", "a FocalLoss", loss, "Use loss=FocalLoss(gamma=2).")
+        several = n_classes is not None and int(n_classes) > 2
+        return SoftmaxFocalLoss(int(n_classes)) if several else FocalLoss()
+    if not isinstance(loss, FocalLoss | SoftmaxFocalLoss):
+        reject(
+            "loss",
+            "a FocalLoss or a SoftmaxFocalLoss",
+            loss,
+            "Use loss=FocalLoss(gamma=2), or SoftmaxFocalLoss(n_classes, gamma=2).",
+        )
     return loss
 
 

@@ -74,7 +74,9 @@ def number_of_classes(n_classes: object) -> int:
     return int(n_classes)
 
 
-def class_gammas(gamma: Any, n_classes: int) -> float | tuple[float, ...]:
+def class_gammas(
+    gamma: Any, n_classes: int, name: str = "gamma"
+) -> float | tuple[float, ...]:
     """Return gamma as a float for all classes, or a tuple of floats, one for each."""
     values = np.asarray(gamma).tolist() if np.ndim(gamma) == 1 else [gamma]
     numbers = [_number(value) for value in values]
@@ -84,11 +86,13 @@ def class_gammas(gamma: Any, n_classes: int) -> float | tuple[float, ...]:
     if len(numbers) not in (1, n_classes) or not all(
         0 <= number <= LARGEST_GAMMA for number in numbers
     ):
-        reject("gamma", rule, gamma, "Use gamma=2.0 as in the paper.")
+        reject(name, rule, gamma, f"Use {name}=2.0 as in the paper.")
     return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
-def class_alphas(alpha: Any, n_classes: int) -> tuple[float, ...] | None:
+def class_alphas(
+    alpha: Any, n_classes: int, name: str = "alpha"
+) -> tuple[float, ...] | None:
     """Return alpha as a tuple of positive floats, one for each class, or None."""
     if alpha is None:
         return None
@@ -96,7 +100,7 @@ def class_alphas(alpha: Any, n_classes: int) -> tuple[float, ...] | None:
     numbers = [_number(value) for value in values]
     if len(numbers) != n_classes or not all(0 < n < math.inf for n in numbers):
         reject(
-            "alpha",
+            name,
             f"None, or positive weights of {n_classes} classes",
             alpha,
             "Leave it out for equal weights.",

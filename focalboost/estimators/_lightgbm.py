@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from focalboost._host import as_list, warn_of_no_split
 from focalboost.estimators._base import (
     FocalClassifierMixin,
-    Target,
     changes,
+    loss_of,
     without_own,
 )
 from focalboost.estimators._lightgbm_evaluation import Evaluation, on_posterior
+from focalboost.estimators._target import Target
 from focalboost.lightgbm._model import (
-    CONSTANT_PARAMS,
+    constant_params,
     continuable,
     finalise,
     has_split,
     is_without_features,
 )
 from focalboost.lightgbm._params import make_plan
+from focalboost.lightgbm._start import Baseline, constant_scores
 from focalboost.lightgbm._text import without_objective
-from focalboost.losses import FocalLoss
+from focalboost.losses import FocalLoss, Loss
 
 __all__ = ["FocalLGBMClassifier"]
 
@@ -34,44 +36,50 @@ _Span = tuple[int, int | None, bool]
 
 
 class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
-    """LightGBM's classifier with the focal loss, for two classes.
+    """LightGBM's classifier with the focal loss, for two classes or more.
 
     ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
-    is its logit; ``predict(X, raw_score=True)`` the raw prediction. The fitted booster
-    is a plain LightGBM model.
+    is its logit, or for more than two classes its logarithm;
+    ``predict(X, raw_score=True)`` the raw prediction. The fitted booster is a plain
+    LightGBM model. For labels (n, T) wrap it in
+    ``sklearn.multioutput.MultiOutputClassifier``.
 
     Parameters
     ----------
-    focal_gamma : float or (float, float), default=2.0
-        Focusing parameter, >= 0, or a pair for the positive and the negative class.
-        The positive class is the later one in the order of the labels.
-    focal_alpha : float or None, default=None
-        Class-balance weight in (0, 1) of the positive class; undone in the
-        probabilities.
+    focal_gamma : float, sequence of floats or dict, default=2.0
+        Focusing parameter, >= 0, or one for each class: a pair (positive, negative)
+        for two classes, of which the positive one is the later in the order of the
+        labels, K numbers in that order for K classes, or a dict by label.
+    focal_alpha : float, sequence of floats, dict or None, default=None
+        Class-balance weight in (0, 1) of the positive class; for K > 2 classes K
+        positive weights, or a dict by label. Undone in the probabilities.
     focal_max_learning_rate : float or None, default=None
         The largest learning rate that a callback will set, in (0, 2); None for the
         parameter ``learning_rate``, or 0.3 if that is larger.
-    class_weight : dict, "balanced" or None, default=None
+    class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets without an ``eval_class_weight`` as
         well; a statement about the population, not undone in the probabilities.
+        "effective" is by the effective number of samples
+        (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
 subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
 n_jobs, importance_type, **kwargs
-        As in ``lightgbm.LGBMClassifier``. An ``objective`` other than "binary",
-        ``is_unbalance``, ``scale_pos_weight`` and ``boosting_type="rf"`` are refused.
+        As in ``lightgbm.LGBMClassifier``. An ``objective`` other than LightGBM's own
+        log loss, ``is_unbalance``, ``scale_pos_weight`` and ``boosting_type="rf"`` are
+        refused.
 
     Attributes
     ----------
-    focal_loss_ : FocalLoss
-        The loss of the fitted model.
-    classes_ : ndarray of shape (2,)
-        The labels in order; the second is the positive class.
+    focal_loss_ : FocalLoss or SoftmaxFocalLoss
+        The loss of the fitted model; the softmax is for more than two classes.
+    classes_ : ndarray of shape (n_classes,)
+        The labels in order; of two, the second is the positive class.
 
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter contradicts the focal loss or y has not two classes.
+        In ``fit``, if a parameter contradicts the focal loss or y has a single class.
 
     References
     ----------
@@ -95,8 +103,8 @@ n_jobs, importance_type, **kwargs
     def __init__(
         self,
         *,
-        focal_gamma: float | tuple[float, float] = 2.0,
-        focal_alpha: float | None = None,
+        focal_gamma: Any = 2.0,
+        focal_alpha: Any = None,
         focal_max_learning_rate: float | None = None,
         boosting_type: str = "gbdt",
         num_leaves: int = 31,
@@ -175,19 +183,19 @@ n_jobs, importance_type, **kwargs
         the relative focal loss. Callable metrics get (labels, posterior[, weight]).
         An ``init_score`` replaces the baseline, and has to be added to predictions.
         """
-        loss = self._named_loss()
         target = Target(y, self.class_weight)
+        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes)
         weight = target.weigh(target.encoded, sample_weight)
         evaluation = Evaluation(target, eval_set, eval_X, eval_y)
         params = without_own(self.get_params(deep=False))
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
-        baseline = 0.0
+        baseline: Baseline = 0.0
         if init_model is not None:
-            init_model = continuable(init_model)
+            init_model = continuable(init_model, plan.params)
         elif init_score is None:
             baseline = loss.baseline(target.encoded, weight)
-            init_score = np.full(len(target.encoded), baseline)
+            init_score = constant_scores(baseline, len(target.encoded))
             eval_init_score = evaluation.init_scores(baseline, eval_init_score)
         named = [on_posterior(loss, metric) for metric in as_list(eval_metric)]
         data = {"X": X, "y": target.encoded, "sample_weight": weight}
@@ -214,10 +222,10 @@ n_jobs, importance_type, **kwargs
         self._learned(loss, target)
         return self
 
-    def _learned(self, loss: FocalLoss, target: Target) -> None:
-        """Set what LightGBM's class would have set for these labels and 'binary'."""
+    def _learned(self, loss: Loss, target: Target) -> None:
+        """Set what LightGBM's class would have set without a callable objective."""
         self.focal_loss_ = loss
-        self._objective = "binary"
+        self._objective = "binary" if isinstance(loss, FocalLoss) else "multiclass"
         self._le, self._classes = target.encoder, target.classes
         self._class_map = {label: code for code, label in enumerate(target.classes)}
 
@@ -232,12 +240,12 @@ n_jobs, importance_type, **kwargs
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Return the likelier label, or what LightGBM returns for an option."""
+        """Return the likeliest label, or what LightGBM returns for an option."""
         options = (raw_score, pred_leaf, pred_contrib)
         span = (start_iteration, num_iteration, validate_features)
         if any(options):
             return self._host_predict(X, options, span, kwargs)
-        return self._likelier(self._raw(X, span, kwargs), self.classes_)
+        return self._likeliest(self._raw(X, span, kwargs), self.classes_)
 
     def predict_proba(
         self,
@@ -250,7 +258,7 @@ n_jobs, importance_type, **kwargs
         validate_features: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Return the class-posterior, shape (n_samples, 2), in the order of classes_.
+        """Return the class-posterior, shape (n_samples, K), in the order of classes_.
 
         With an option, return what LightGBM returns for it.
         """
@@ -269,9 +277,9 @@ n_jobs, importance_type, **kwargs
         validate_features: bool = False,
         **kwargs: Any,
     ) -> NDArray[np.float64]:
-        """Return the logit of the posterior of the positive class."""
+        """Return the logit of the posterior, or the log posterior of each class."""
         span = (start_iteration, num_iteration, validate_features)
-        return self._log_odds(self._raw(X, span, kwargs))
+        return self._decision(self._raw(X, span, kwargs))
 
     def _raw(self, X: Any, span: _Span, kwargs: dict[str, Any]) -> Any:
         return self._host_predict(X, (True, False, False), span, kwargs)
@@ -313,7 +321,7 @@ def _fitted(
         if arguments["init_model"] is not None or not is_without_features(error):
             raise
         start = arguments["init_score"]
-        model.set_params(**CONSTANT_PARAMS, n_estimators=1).fit(
+        model.set_params(**constant_params(params), n_estimators=1).fit(
             **data, init_score=start
         )
         text = without_objective(model.booster_.model_to_string())

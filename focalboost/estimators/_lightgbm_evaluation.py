@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from focalboost.estimators._base import PosteriorMetric, Target
-from focalboost.losses import FocalLoss
+from focalboost.estimators._base import PosteriorMetric
+from focalboost.estimators._target import Target, effective_weights
+from focalboost.lightgbm._start import Baseline, constant_scores
+from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 
 __all__ = ["Evaluation", "on_posterior"]
@@ -39,12 +41,12 @@ class Evaluation:
             return {"eval_X": features, "eval_y": labels}
         return given  # none, or a mixture that LightGBM words an error for
 
-    def init_scores(self, baseline: float, given: Any) -> list[Any] | None:
+    def init_scores(self, baseline: Baseline, given: Any) -> list[Any] | None:
         """The baseline for every set that has no init_score of its own."""
         if not self._pairs:
             return None
         return [
-            np.full(len(y), baseline) if own is None else own
+            constant_scores(baseline, len(y)) if own is None else own
             for (_, y), own in zip(self._pairs, self._spread(given), strict=True)
         ]
 
@@ -66,13 +68,19 @@ class Evaluation:
         """Class weights with their labels encoded, as those of the sets are."""
         if class_weight is None:
             return None
-        codes = {label: code for code, label in enumerate(self._target.classes)}
         return [
-            {codes[label]: w for label, w in own.items()}
-            if isinstance(own, dict)
-            else own
-            for own in self._spread(class_weight)
+            self._encoded_weights(y, own)
+            for (_, y), own in zip(self._pairs, self._spread(class_weight), strict=True)
         ]
+
+    def _encoded_weights(self, y: Any, own: Any) -> Any:
+        """The class weights of one set, by encoded label."""
+        codes = {label: code for code, label in enumerate(self._target.classes)}
+        if isinstance(own, dict):
+            return {codes[label]: weight for label, weight in own.items()}
+        if own != "effective":
+            return own
+        return dict(enumerate(effective_weights(np.arange(len(codes)), y)))
 
     def _spread(self, given: Any) -> list[Any]:
         """One entry for each set, of a list that may be short or a dict by position."""
@@ -84,7 +92,7 @@ class Evaluation:
         return [given[i] if i < len(given) else None for i in positions]
 
 
-def on_posterior(loss: FocalLoss, metric: Any) -> Any:
+def on_posterior(loss: Loss, metric: Any) -> Any:
     """The metric, called with the posterior where LightGBM has raw predictions."""
     if isinstance(metric, FocalMetric):
         return metric.for_lightgbm

@@ -15,11 +15,12 @@ from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
     PosteriorMetric,
-    Target,
     changes,
+    loss_of,
     without_own,
 )
-from focalboost.losses import FocalLoss
+from focalboost.estimators._target import Indicators, Target, target_of
+from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 from focalboost.xgboost._params import booster_of, make_plan
 from focalboost.xgboost._train import has_split
@@ -30,26 +31,30 @@ _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
 
 class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
-    """XGBoost's classifier with the focal loss, for two classes.
+    """XGBoost's classifier with the focal loss, for two classes or more.
 
     ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
-    is its logit; ``predict(X, output_margin=True)`` the raw prediction. The fitted
-    booster is a plain XGBoost model.
+    is its logit, or for more than two classes its logarithm;
+    ``predict(X, output_margin=True)`` the raw prediction. The fitted booster is a plain
+    XGBoost model. Labels (n, T) of 0 and 1 are T binary problems (multilabel), and
+    probabilities (n, T) then. Several classes or labels need XGBoost 3.1.
 
     Parameters
     ----------
-    focal_gamma : float or (float, float), default=2.0
-        Focusing parameter, >= 0, or a pair for the positive and the negative class.
-        The positive class is the later one in the order of the labels.
-    focal_alpha : float or None, default=None
-        Class-balance weight in (0, 1) of the positive class; undone in the
-        probabilities.
+    focal_gamma : float, sequence of floats or dict, default=2.0
+        Focusing parameter, >= 0, or one for each class: a pair (positive, negative)
+        for two classes, of which the positive one is the later in the order of the
+        labels, K numbers in that order for K classes, or a dict by label.
+    focal_alpha : float, sequence of floats, dict or None, default=None
+        Class-balance weight in (0, 1) of the positive class; for K > 2 classes K
+        positive weights, or a dict by label. Undone in the probabilities.
     focal_max_learning_rate : float or None, default=None
         The largest learning rate that a callback will set, in (0, 2); None for the
         parameter ``learning_rate``, or 0.3 if that is larger.
-    class_weight : dict, "balanced" or None, default=None
+    class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets as well; a statement about the
-        population, not undone in the probabilities.
+        population, not undone in the probabilities. "effective" is by the effective
+        number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     **kwargs
         Every parameter of ``xgboost.XGBClassifier``. ``objective`` and
         ``scale_pos_weight`` are refused. The default ``eval_metric`` is the relative
@@ -57,15 +62,15 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     Attributes
     ----------
-    focal_loss_ : FocalLoss
-        The loss of the fitted model.
-    classes_ : ndarray of shape (2,)
-        The labels in order; the second is the positive class.
+    focal_loss_ : FocalLoss or SoftmaxFocalLoss
+        The loss of the fitted model; the softmax is for more than two classes.
+    classes_ : ndarray of shape (n_classes,)
+        The labels in order; of two, the second is the positive class.
 
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter contradicts the focal loss or y has not two classes.
+        In ``fit``, if a parameter contradicts the focal loss or y has a single class.
 
     References
     ----------
@@ -86,8 +91,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     def __init__(
         self,
         *,
-        focal_gamma: float | tuple[float, float] = 2.0,
-        focal_alpha: float | None = None,
+        focal_gamma: Any = 2.0,
+        focal_alpha: Any = None,
         focal_max_learning_rate: float | None = None,
         class_weight: Any = None,
         **kwargs: Any,
@@ -104,7 +109,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """The labels in order; the second is the positive class."""
+        """The labels in order; of two, the second is the positive class."""
         check_is_fitted(self, "_classes")
         classes: NDArray[Any] = self._classes
         return classes
@@ -124,9 +129,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         feature_weights: Any = None,
     ) -> Self:
         """Fit the model; arguments as in ``XGBClassifier.fit``."""
-        loss = self._named_loss()
         check_consistent_length(X, y)
-        target = Target(y, self.class_weight)
+        target = target_of(y, self.class_weight)
+        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes)
         if xgb_model is not None:
             xgb_model = booster_of(xgb_model)
         weight = target.weigh(target.encoded, sample_weight)
@@ -165,14 +170,16 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             )
         super().load_model(fname)
         known = json.loads(text)
-        self.focal_loss_ = FocalLoss(known["gamma"], known["alpha"])
         self._classes = np.array(known["classes"])
+        self.focal_loss_ = loss_of(known["gamma"], known["alpha"], self._classes)
 
     def _host_params(
-        self, loss: FocalLoss, target: tuple[Any, Any], xgb_model: Any
+        self, loss: Loss, target: tuple[Any, Any], xgb_model: Any
     ) -> dict[str, Any]:
         """The parameters of the plain XGBClassifier that does the training."""
         params = without_own(self.get_params(deep=False))
+        if params["objective"] == "binary:logistic":  # XGBoost's default
+            params["objective"] = None
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
         metric = plan.metric or _metrics(loss, params["eval_metric"])
@@ -187,9 +194,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         base_margin: Any = None,
         iteration_range: _Iterations = None,
     ) -> Any:
-        """Return the likelier label, or with ``output_margin`` the raw prediction."""
+        """Return the likeliest label, or with ``output_margin`` the raw prediction."""
         raw = self._raw(X, validate_features, base_margin, iteration_range)
-        return raw if output_margin else self._likelier(raw, self.classes_)
+        return raw if output_margin else self._likeliest(raw, self.classes_)
 
     def predict_proba(
         self,
@@ -198,7 +205,10 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         base_margin: Any = None,
         iteration_range: _Iterations = None,
     ) -> NDArray[np.float64]:
-        """Return the class-posterior in the order of classes_, (n_samples, 2)."""
+        """Return the class-posterior in the order of classes_, (n_samples, K).
+
+        For labels (n, T) it is the probability of 1 for each, (n_samples, T).
+        """
         return self._posterior(
             self._raw(X, validate_features, base_margin, iteration_range)
         )
@@ -210,8 +220,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         base_margin: Any = None,
         iteration_range: _Iterations = None,
     ) -> NDArray[np.float64]:
-        """Return the logit of the posterior of the positive class."""
-        return self._log_odds(
+        """Return the logit of the posterior, or the log posterior of each class."""
+        return self._decision(
             self._raw(X, validate_features, base_margin, iteration_range)
         )
 
@@ -225,7 +235,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         )
 
 
-def _provenance(loss: FocalLoss, target: Target) -> str | None:
+def _provenance(loss: Loss, target: Target | Indicators) -> str | None:
     """What predict_proba needs beside the trees, for the model's attributes.
 
     None for labels that JSON has no form for, such as dates: such a model can be
@@ -240,7 +250,7 @@ def _provenance(loss: FocalLoss, target: Target) -> str | None:
 
 
 def _evaluation(
-    target: Target, eval_set: Any, sample_weight: Sequence[Any] | None
+    target: Target | Indicators, eval_set: Any, sample_weight: Sequence[Any] | None
 ) -> tuple[Any, Any]:
     """Evaluation sets with encoded labels, and their weights."""
     if eval_set is None:
@@ -256,7 +266,7 @@ def _evaluation(
     return pairs, weights
 
 
-def _metrics(loss: FocalLoss, eval_metric: Any) -> Any:
+def _metrics(loss: Loss, eval_metric: Any) -> Any:
     """The user's metrics, callables seeing posteriors."""
     if callable(eval_metric) and not isinstance(eval_metric, FocalMetric):
         return _Metric(loss, eval_metric)

@@ -3,34 +3,41 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from focalboost._host import import_host
+from focalboost._host import import_host, one_value
 from focalboost._validation import reject
-from focalboost.lightgbm._text import finalised_text, is_finalised, without_objective
+from focalboost.lightgbm._params import NUM_CLASS
+from focalboost.lightgbm._start import Baseline
+from focalboost.lightgbm._text import (
+    finalised_text,
+    is_finalised,
+    number_of_scores,
+    objective_name,
+    without_objective,
+)
 
 if TYPE_CHECKING:
     import lightgbm
 
 __all__ = [
-    "CONSTANT_PARAMS",
     "constant_model",
+    "constant_params",
     "continuable",
     "finalise",
     "has_split",
     "is_without_features",
 ]
 
-#: LightGBM's own objective, for a model of a single leaf: 0 with an init_score, else
-#: LightGBM's own start. Nothing is evaluated, so nothing can be stopped early.
-CONSTANT_PARAMS = {"objective": "binary", "early_stopping_round": 0}
 
-
-def finalise(booster: "lightgbm.Booster", baseline: float = 0.0) -> "lightgbm.Booster":
+def finalise(
+    booster: "lightgbm.Booster", baseline: Baseline = 0.0
+) -> "lightgbm.Booster":
     """Make a booster trained with a callable objective a model of its own.
 
-    Adds the baseline (the constant ``init_score`` of its training) to the first trees
-    and names the objective, so that ``predict`` returns ``expit(raw + baseline)`` and
-    saved copies do so anywhere. The booster is changed in place and returned; one that
-    is finalised already is left as it is.
+    Adds the baseline (the constant ``init_score`` of its training, a number or one for
+    each class) to the first trees and names the objective, so that ``predict`` returns
+    ``expit(raw + baseline)``, or the softmax over the classes, and saved copies do so
+    anywhere. The booster is changed in place and returned; one that is finalised
+    already is left as it is.
 
     Raises
     ------
@@ -48,19 +55,28 @@ def finalise(booster: "lightgbm.Booster", baseline: float = 0.0) -> "lightgbm.Bo
     if is_finalised(text):
         return booster
     booster.model_from_string(finalised_text(text, baseline))
-    booster.params["objective"] = "binary"  # SHAP reads it here
+    booster.params["objective"] = objective_name(text)  # SHAP reads it here
     return booster
 
 
-def continuable(init_model: Any) -> "lightgbm.Booster":
-    """The model to continue, as a booster that predicts expit(raw) by itself."""
+def continuable(init_model: Any, params: Mapping[str, Any]) -> "lightgbm.Booster":
+    """The model to continue, as a booster that predicts scores by itself."""
     library = import_host("lightgbm")
     if isinstance(init_model, library.LGBMModel):
         init_model = init_model.booster_
     if not isinstance(init_model, library.Booster):
         init_model = library.Booster(model_file=init_model)
     booster: lightgbm.Booster = init_model
-    if not is_finalised(booster.model_to_string(num_iteration=1)):
+    text = booster.model_to_string(num_iteration=1)
+    expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
+    if found != expected:
+        reject(
+            "init_model",
+            f"a model with {expected} raw prediction(s) for each row",
+            found,
+            "Continue a model of the same classes.",
+        )
+    if not is_finalised(text):
         reject(
             "init_model",
             "a model that predicts probabilities",
@@ -81,11 +97,22 @@ def is_without_features(error: Exception) -> bool:
 def constant_model(
     params: Mapping[str, Any], train_set: "lightgbm.Dataset"
 ) -> "lightgbm.Booster":
-    """A model of one leaf, with the value 0, as a callable objective would leave it."""
-    settings = {**params, **CONSTANT_PARAMS}
+    """A model of single leaves of value 0, as a callable objective would leave it."""
+    settings = {**params, **constant_params(params)}
     booster: lightgbm.Booster = import_host("lightgbm").train(settings, train_set, 1)
     booster.model_from_string(without_objective(booster.model_to_string()))
     return booster
+
+
+def constant_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """LightGBM's own objective, of which constant_model takes single leaves.
+
+    They are 0 with an init_score, else LightGBM's own start. Nothing is evaluated, so
+    nothing can be stopped early.
+    """
+    several = one_value(params, NUM_CLASS, 1) > 1
+    objective = "multiclass" if several else "binary"
+    return {"objective": objective, "early_stopping_round": 0}
 
 
 def has_split(booster: "lightgbm.Booster") -> bool:

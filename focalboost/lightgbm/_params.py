@@ -1,43 +1,44 @@
 """What LightGBM is asked for: parameters, objective and metric, conflicts refused."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from focalboost._host import as_list, learning_rate_bound, one_value, refuse
 from focalboost._validation import reject
-from focalboost.losses import FocalLoss
+from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import Curvature, FocalMetric, FocalObjective
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["NUM_CLASS", "Plan", "make_plan"]
 
 #: LightGBM's names of the parameters that are read here.
 OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
+NUM_CLASS = ("num_class", "num_classes")
 METRIC = ("metric", "metrics", "metric_types")
 LEARNING_RATE = ("learning_rate", "shrinkage_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.1
 
 #: Metrics that depend on the order of the predictions only, and the words for none.
 RANKING_METRICS = {
-    *("auc", "average_precision", "ndcg", "lambdarank", "rank_xendcg"),
+    *("auc", "auc_mu", "average_precision", "ndcg", "lambdarank", "rank_xendcg"),
     *("map", "mean_average_precision", "None", "none", "null", "custom", "na", ""),
 }
+
+#: All names of a parameter, the values allowed, and what to do instead.
+_Conflict = tuple[tuple[str, ...], tuple[object, ...], str]
 
 _PLAIN_WEIGHTS = (
     "Use the weights of the Dataset or sample_weight, class_weight or alpha."
 )
 
-#: Parameters, by all their names, that contradict the focal loss unless they have one
-#: of the values, and what to do instead.
-_CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
-    (OBJECTIVE, ("binary",), "Leave it out: the objective is the focal loss."),
+#: Other parameters that contradict the focal loss.
+_CONFLICTS: tuple[_Conflict, ...] = (
     (
         ("is_unbalance", "unbalance", "unbalanced_sets"),
         (False,),
         _PLAIN_WEIGHTS,
     ),
     (("scale_pos_weight",), (1,), _PLAIN_WEIGHTS),
-    (("num_class", "num_classes"), (1,), "This loss has two classes: leave it out."),
     (("sigmoid",), (1,), "Leave it out: the link is expit(raw prediction)."),
     (
         ("boost_from_average",),
@@ -61,25 +62,42 @@ class Plan(NamedTuple):
 
 def make_plan(
     params: Mapping[str, Any],
-    loss: FocalLoss,
+    loss: Loss,
     metrics: Any,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> Plan:
     """Return the plan for a user's metrics, or reject a parameter."""
     given = {name: value for name, value in params.items() if value is not None}
-    for names, allowed, advice in _CONFLICTS:
+    own = _built_in(loss)
+    for names, allowed, advice in (*_conflicts(own), *_CONFLICTS):
         refuse(given, names, allowed, advice)
     named = one_value(given, METRIC)
     _refuse_probability_metrics([*as_list(named), *as_list(metrics)])
     rates = [given[name] for name in LEARNING_RATE if name in given]
     bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
-    settings = {name: given[name] for name in given if name not in OBJECTIVE}
+    replaced = (*OBJECTIVE, *NUM_CLASS)
+    settings = {name: given[name] for name in given if name not in replaced} | own
     settings["objective"] = FocalObjective(loss, curvature, bound, checks_start=False)
     if named is not None:
         return Plan(settings, None)
     metric = None if as_list(metrics) else FocalMetric(loss)
     return Plan({**settings, "metric": "None"}, metric)
+
+
+def _built_in(loss: Loss) -> dict[str, Any]:
+    """LightGBM's own objective with the same link."""
+    if isinstance(loss, FocalLoss):
+        return {"objective": "binary"}
+    return {"objective": "multiclass", "num_class": loss.n_classes}
+
+
+def _conflicts(own: dict[str, Any]) -> Iterator[_Conflict]:
+    """The parameters of which the loss allows only its own values."""
+    words = (own["objective"], "softmax") if "num_class" in own else ("binary",)
+    yield OBJECTIVE, words, "Leave it out: the objective is the focal loss."
+    advice = "Leave it out, or pass loss=SoftmaxFocalLoss(num_class)."
+    yield NUM_CLASS, (own.get("num_class", 1),), advice
 
 
 def _refuse_probability_metrics(metrics: list[Any]) -> None:

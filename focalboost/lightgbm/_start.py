@@ -12,23 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._validation import reject
-from focalboost.losses import FocalLoss
+from focalboost.losses import Loss
 from focalboost.objectives import weights_of
 
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["starting_score"]
+__all__ = ["Baseline", "constant_scores", "starting_score"]
+
+#: A raw prediction, or one for each class.
+Baseline = float | NDArray[np.float64]
+
+
+def constant_scores(baseline: Baseline, n_rows: int) -> NDArray[np.float64]:
+    """The baseline as init_score: LightGBM keeps the rows of a class together."""
+    return np.repeat(np.asarray(baseline, dtype=np.float64), n_rows)
 
 
 @contextmanager
 def starting_score(
-    loss: FocalLoss,
+    loss: Loss,
     params: Mapping[str, Any],
     init_model: Any,
     train_set: "lightgbm.Dataset",
     valid_sets: list["lightgbm.Dataset"],
-) -> Iterator[float]:
+) -> Iterator[Baseline]:
     """Let training start from the baseline, which is yielded; then clean up.
 
     A model to continue brings its own start, and so does an init_score of the user's:
@@ -116,12 +124,12 @@ def _is_built(data_set: "lightgbm.Dataset") -> bool:
 
 @contextmanager
 def _init_scores(
-    baseline: float, data_sets: list[tuple["lightgbm.Dataset", int]]
+    baseline: Baseline, data_sets: list[tuple["lightgbm.Dataset", int]]
 ) -> Iterator[None]:
     """Give data sets without an init_score a constant one, for the time of training."""
     lacking = [(data, size) for data, size in data_sets if _init_score(data) is None]
     for data_set, size in lacking:
-        data_set.set_init_score(np.full(size, baseline))
+        data_set.set_init_score(constant_scores(baseline, size))
     try:
         yield
     finally:

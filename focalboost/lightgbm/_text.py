@@ -3,18 +3,26 @@
 LightGBM forgets the start of training (init_score) and the link if the objective is a
 callable. Both can be written into the text: the baseline into the leaves of the first
 iteration, as LightGBM itself does for its own objectives (Tree::AddBias), and the
-objective into the header.
+objective into the header. An iteration has one tree, or one for each class.
 """
 
 import re
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from focalboost._validation import reject
 
-__all__ = ["finalised_text", "is_finalised", "without_objective"]
+__all__ = [
+    "finalised_text",
+    "is_finalised",
+    "number_of_scores",
+    "objective_name",
+    "without_objective",
+]
 
-#: The header line that makes predict return expit(raw prediction).
-OBJECTIVE_LINE = "objective=binary sigmoid:1"
+_FIRST, _END = "Tree=0\n", "end of trees\n"
 
 _SHIFTED = ("leaf_value", "leaf_const", "internal_value")
 
@@ -27,30 +35,28 @@ class _Parts(NamedTuple):
     tail: str
 
 
-def finalised_text(text: str, baseline: float) -> str:
-    """Return the text of the same model that predicts expit(raw + baseline)."""
+def finalised_text(text: str, baseline: float | NDArray[np.float64]) -> str:
+    """Return the text of the same model that predicts from raw + baseline."""
     header, trees, tail = _split(text)
-    first_iteration = int(_field(header, "num_tree_per_iteration"))
-    if baseline != 0:
-        shifted = [_shift(tree, baseline) for tree in trees[:first_iteration]]
-        trees = shifted + trees[first_iteration:]
+    shifts = np.broadcast_to(baseline, number_of_scores(text)).tolist()
+    for position, shift in enumerate(shifts):
+        trees[position] = _shift(trees[position], shift)
     header = _with_sizes(header, trees)
     position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
-    header.insert(position, OBJECTIVE_LINE)
-    tail = re.sub(
-        r"^\[objective: .*\]$", "[objective: binary]", tail, count=1, flags=re.M
-    )
+    header.insert(position, _objective_line(text))
+    named = f"[objective: {objective_name(text)}]"
+    tail = re.sub(r"^\[objective: .*\]$", named, tail, count=1, flags=re.M)
     return "\n".join(header) + "\n" + "".join(trees) + tail
 
 
 def is_finalised(text: str) -> bool:
-    """Whether a model predicts expit(raw) already; one of another objective raises."""
-    header = _split(text).header
+    """Whether a model predicts scores already; one of another objective raises."""
+    header = _header(text)
     named = [line for line in header if line.startswith("objective=")]
-    if named and named[0] != OBJECTIVE_LINE:
+    if named and named[0] != _objective_line(text):
         reject(
             "model",
-            f"without an objective, or with {OBJECTIVE_LINE!r}",
+            f"without an objective, or with {_objective_line(text)!r}",
             named[0],
             "Use a model of focalboost, or of LightGBM's own log loss.",
         )
@@ -59,21 +65,42 @@ def is_finalised(text: str) -> bool:
 
 def without_objective(text: str) -> str:
     """Return the text of the same model that predicts raw."""
-    return text.replace(f"{OBJECTIVE_LINE}\n", "", 1)
+    return text.replace(f"{_objective_line(text)}\n", "", 1)
+
+
+def number_of_scores(text: str) -> int:
+    """The number of raw predictions for a row: 1, or that of the classes."""
+    return int(_field(_header(text), "num_tree_per_iteration"))
+
+
+def objective_name(text: str) -> str:
+    """LightGBM's own objective for as many raw predictions."""
+    return "binary" if number_of_scores(text) == 1 else "multiclass"
+
+
+def _objective_line(text: str) -> str:
+    """The header line that makes predict return expit(raw), or the softmax."""
+    scores = number_of_scores(text)
+    link = "sigmoid:1" if scores == 1 else f"num_class:{scores}"
+    return f"objective={objective_name(text)} {link}"
 
 
 def _split(text: str) -> _Parts:
-    body, end, tail = text.partition("end of trees\n")
-    header, first, trees = body.partition("Tree=0\n")
-    if not (end and first):
+    body, end, tail = text.partition(_END)
+    blocks = re.split(r"^(?=Tree=\d+$)", body[body.index(_FIRST) :], flags=re.M)
+    return _Parts(_header(text), [b for b in blocks if b], end + tail)
+
+
+def _header(text: str) -> list[str]:
+    header, first, trees = text.partition(_FIRST)
+    if not first or _END not in trees:
         reject(
             "model text",
             "a LightGBM model with at least one tree",
             text[:40],
             "Train for at least one round.",
         )
-    blocks = re.split(r"^(?=Tree=\d+$)", first + trees, flags=re.M)
-    return _Parts(header.split("\n")[:-1], [b for b in blocks if b], end + tail)
+    return header.split("\n")[:-1]
 
 
 def _field(lines: list[str], name: str) -> str:
@@ -83,6 +110,8 @@ def _field(lines: list[str], name: str) -> str:
 
 def _shift(tree: str, baseline: float) -> str:
     """The tree with the baseline added to each of its values."""
+    if baseline == 0:
+        return tree
     lines = [_shift_line(line, baseline) for line in tree.split("\n")]
     return "\n".join(lines)
 

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from focalboost._host import as_list, checked_loss, import_host, warn_of_no_split
+from focalboost._host import (
+    as_list,
+    checked_loss,
+    import_host,
+    one_value,
+    warn_of_no_split,
+)
 from focalboost._validation import reject
 from focalboost.lightgbm._model import (
     constant_model,
@@ -12,9 +18,9 @@ from focalboost.lightgbm._model import (
     has_split,
     is_without_features,
 )
-from focalboost.lightgbm._params import make_plan
+from focalboost.lightgbm._params import NUM_CLASS, make_plan
 from focalboost.lightgbm._start import starting_score
-from focalboost.losses import FocalLoss
+from focalboost.losses import Loss
 from focalboost.objectives import Curvature
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ def train(
     keep_training_booster: bool = False,
     callbacks: Sequence[Callable[..., Any]] | None = None,
     *,
-    loss: FocalLoss | None = None,
+    loss: Loss | None = None,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> "lightgbm.Booster":
@@ -46,8 +52,8 @@ def train(
     every data set that has none, and the relative focal loss as metric, unless
     ``metric`` or ``feval`` names another. The returned booster is a plain LightGBM
     model with the baseline in its first trees: ``predict`` gives ``expit`` of the raw
-    prediction without focalboost. ``loss.posterior(booster.predict(X,
-    raw_score=True))`` is the probability.
+    prediction, or the softmax, without focalboost.
+    ``loss.posterior(booster.predict(X, raw_score=True))`` is the probability.
 
     Parameters
     ----------
@@ -60,8 +66,9 @@ def train(
         A model to continue from. Its raw predictions are the start.
     keep_training_booster : False
         A finalised model cannot be trained in place: continue with ``init_model``.
-    loss : FocalLoss, default=FocalLoss()
-        The loss, with gamma and alpha.
+    loss : FocalLoss or SoftmaxFocalLoss, optional
+        The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
+        where ``params`` has a ``num_class`` above 2.
     curvature : {"certified", "exact"}, default="certified"
         As in ``focal_objective``.
     max_learning_rate : float, optional
@@ -91,11 +98,11 @@ def train(
     >>> bool(loss.posterior(booster.predict(X, raw_score=True))[-1] > 0.9)
     True
     """
-    loss = checked_loss(loss)
+    loss = checked_loss(loss, one_value(params, NUM_CLASS))
     _refuse_training_booster(keep_training_booster)
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
     validation = as_list(valid_sets)
-    model = None if init_model is None else continuable(init_model)
+    model = None if init_model is None else continuable(init_model, plan.params)
     with starting_score(loss, plan.params, model, train_set, validation) as baseline:
         try:
             booster: lightgbm.Booster = import_host("lightgbm").train(

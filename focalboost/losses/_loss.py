@@ -193,9 +193,8 @@ class FocalLoss:
         if weight is not None:
             require_weights(xp, weight)
             parts = (weight * y, weight * (1 - y))
-        axis = 0 if y.ndim > 1 else None
-        positive, negative = (np.asarray(xp.sum(part, axis=axis)) for part in parts)
-        return _mass(positive), _mass(negative)
+        positive, negative = (_total(part, xp) for part in parts)
+        return positive, negative
 
     def baseline_of_masses(self, positive_mass: Mass, negative_mass: Mass) -> Mass:
         """Return the baseline of data of which only the class masses are known.
@@ -205,7 +204,8 @@ class FocalLoss:
         """
         require_two_classes(positive_mass, negative_mass)
         odds = np.log(positive_mass) - np.log(negative_mass)
-        return _mass(inverse_log_odds(odds + self._log_alpha_ratio, self.gammas))
+        baseline = inverse_log_odds(odds + self._log_alpha_ratio, self.gammas)
+        return float(baseline) if np.ndim(baseline) == 0 else baseline
 
     def constant_loss(self, raw_prediction: Mass, masses: tuple[Mass, Mass]) -> float:
         """Return the total loss of a constant, given the masses of both classes."""
@@ -274,6 +274,9 @@ class FocalLoss:
         return _evaluate.evaluate(formula, arrays, self.gammas, self.alphas)
 
 
-def _mass(total: NDArray[np.float64]) -> Mass:
-    """A plain float for a total of one column."""
-    return float(total) if total.ndim == 0 else total
+def _total(values: Array, xp: Any) -> Mass:
+    """The sum, or for (n, T) those of the columns, from any device to the host."""
+    if values.ndim != 2:
+        return float(xp.sum(values))
+    sums = xp.sum(values, axis=0)
+    return np.array([float(sums[column]) for column in range(sums.shape[0])])

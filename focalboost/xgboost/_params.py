@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from focalboost._host import as_list, import_host, learning_rate_bound, refuse
 from focalboost._validation import reject
-from focalboost.losses import FocalLoss
+from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import Curvature, FocalMetric, FocalObjective
 
 if TYPE_CHECKING:
@@ -18,10 +20,6 @@ __all__ = ["Plan", "booster_of", "make_plan"]
 
 #: XGBoost holds a probability given as base_score at this distance from 0 and 1.
 SMALLEST_BASE_SCORE = 1e-6
-
-#: What makes a model trained with obj= predict expit(raw) by itself, and keeps the
-#: log loss of focal scores from being reported.
-FIXED_PARAMS = {"objective": "binary:logistic", "disable_default_eval_metric": 1}
 
 #: Metrics that depend on the order of the predictions only, by their name before "@".
 RANKING_METRICS = ("auc", "aucpr", "pre", "map", "ndcg")
@@ -40,7 +38,7 @@ class Plan(NamedTuple):
 
 def make_plan(
     params: Mapping[str, Any],
-    loss: FocalLoss,
+    loss: Loss,
     target: tuple[Any, Any],
     xgb_model: "xgboost.Booster | None",
     curvature: Curvature = "certified",
@@ -48,26 +46,36 @@ def make_plan(
 ) -> Plan:
     """Return the plan for labels and weights (target), or reject a parameter."""
     given = {name: value for name, value in params.items() if value is not None}
-    _refuse_conflicts(given, loss)
+    fixed = _fixed_params(loss)
+    _refuse_conflicts(given, loss, fixed)
     rates = [given[name] for name in LEARNING_RATE if name in given]
     bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
     if xgb_model is not None:
-        _refuse_rebasing(given, xgb_model)
+        _refuse_rebasing(given, xgb_model, fixed)
     elif "base_score" not in given:
         given["base_score"] = _base_score(loss, *target)
     objective = FocalObjective(loss, curvature, bound, checks_start=False)
     metric = None if as_list(given.get("eval_metric")) else FocalMetric(loss)
-    return Plan({**given, **FIXED_PARAMS}, objective, metric)
+    return Plan({**given, **fixed, "disable_default_eval_metric": 1}, objective, metric)
 
 
-def _refuse_conflicts(params: Mapping[str, Any], loss: FocalLoss) -> None:
+def _fixed_params(loss: Loss) -> dict[str, Any]:
+    """What makes a model that was trained with obj= predict scores by itself."""
+    if isinstance(loss, FocalLoss):
+        return {"objective": "binary:logistic"}
+    return {"objective": "multi:softprob", "num_class": loss.n_classes}
+
+
+def _refuse_conflicts(
+    params: Mapping[str, Any], loss: Loss, fixed: dict[str, Any]
+) -> None:
     """Reject parameters that contradict the focal loss."""
     refuse(
         params,
         ["objective"],
-        ("binary:logistic",),
+        (fixed["objective"],),
         "Leave it out: the objective is the focal loss, and the saved model's is "
-        "binary:logistic.",
+        f"{fixed['objective']}.",
     )
     refuse(
         params,
@@ -75,8 +83,13 @@ def _refuse_conflicts(params: Mapping[str, Any], loss: FocalLoss) -> None:
         (1,),
         "Use the weights of the DMatrix or sample_weight, class_weight, or alpha.",
     )
-    refuse(params, ["num_class"], (0, 1), "This loss has two classes: leave it out.")
-    if loss != FocalLoss(gamma=0):
+    refuse(
+        params,
+        ["num_class"],
+        (fixed["num_class"],) if "num_class" in fixed else (0, 1),
+        "Leave it out, or pass loss=SoftmaxFocalLoss(num_class).",
+    )
+    if not loss.is_log_loss:
         _refuse_probability_metrics(params.get("eval_metric"))
 
 
@@ -94,13 +107,37 @@ def _refuse_probability_metrics(eval_metric: Any) -> None:
             )
 
 
-def _base_score(loss: FocalLoss, y_true: Any, sample_weight: Any) -> float:
-    """The baseline as the probability that XGBoost wants, within what it accepts."""
-    score = float(expit(loss.baseline(y_true, sample_weight)))
-    return min(max(score, SMALLEST_BASE_SCORE), 1 - SMALLEST_BASE_SCORE)
+def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[float]:
+    """The baseline as XGBoost wants it.
+
+    That is a margin for each class of a softmax, and for binary problems a probability
+    within what XGBoost accepts.
+    """
+    score: NDArray[np.float64] = np.asarray(loss.baseline(y_true, sample_weight))
+    if isinstance(loss, FocalLoss):
+        score = np.clip(expit(score), SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE)
+    if score.ndim > 0:
+        _require_base_scores()
+    base_score: float | list[float] = score.tolist()
+    return base_score
 
 
-def _refuse_rebasing(params: Mapping[str, Any], model: "xgboost.Booster") -> None:
+def _require_base_scores() -> None:
+    """Reject an XGBoost that has one base_score for all classes or labels."""
+    version: str = import_host("xgboost").__version__
+    if tuple(int(part) for part in version.split(".")[:2]) < (3, 1):
+        reject(
+            "xgboost",
+            "3.1 or newer for several classes or labels, with a base_score for each",
+            version,
+            "Upgrade it, or wrap the estimator in OneVsRestClassifier or "
+            "MultiOutputClassifier of scikit-learn.",
+        )
+
+
+def _refuse_rebasing(
+    params: Mapping[str, Any], model: "xgboost.Booster", fixed: dict[str, Any]
+) -> None:
     """Reject a continuation in which the first trees would lose their meaning."""
     refuse(
         params,
@@ -108,12 +145,15 @@ def _refuse_rebasing(params: Mapping[str, Any], model: "xgboost.Booster") -> Non
         (),
         "The model to continue has its own; another would move its trees.",
     )
-    objective = json.loads(model.save_config())["learner"]["objective"]["name"]
-    if objective != "binary:logistic":
+    learner = json.loads(model.save_config())["learner"]
+    found = {"objective": learner["objective"]["name"]}
+    if "num_class" in fixed:
+        found["num_class"] = int(learner["learner_model_param"]["num_class"])
+    if found != fixed:
         reject(
             "xgb_model",
-            "a model with objective 'binary:logistic'",
-            objective,
+            f"a model with {fixed}",
+            found,
             "Continue a model of focalboost, or of XGBoost's own log loss.",
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from focalboost._host import checked_loss, import_host, warn_of_no_split
-from focalboost.losses import FocalLoss
+from focalboost.losses import Loss
 from focalboost.objectives import Curvature, weights_of
 from focalboost.xgboost._params import booster_of, make_plan
 
@@ -20,7 +20,7 @@ def train(
     dtrain: "xgboost.DMatrix",
     num_boost_round: int = 10,
     *,
-    loss: FocalLoss | None = None,
+    loss: Loss | None = None,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
     evals: Sequence[tuple["xgboost.DMatrix", str]] | None = None,
@@ -37,16 +37,18 @@ def train(
     It is ``xgboost.train`` with the objective, the baseline as ``base_score``, and
     the relative focal loss as metric, unless ``eval_metric`` or ``custom_metric``
     names another. The returned booster is a plain XGBoost model: ``predict`` gives
-    ``expit`` of the raw prediction without focalboost;
+    ``expit`` of the raw prediction, or the softmax, without focalboost;
     ``loss.posterior(booster.predict(d, output_margin=True))`` is the probability.
+    Labels (n, T) are T binary problems, each with its own baseline (multilabel).
 
     Parameters
     ----------
     params, dtrain, num_boost_round, evals, maximize, early_stopping_rounds, \
 evals_result, verbose_eval, callbacks
         As in ``xgboost.train``.
-    loss : FocalLoss, default=FocalLoss()
-        The loss, with gamma and alpha.
+    loss : FocalLoss or SoftmaxFocalLoss, optional
+        The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
+        where ``params`` has a ``num_class`` above 2.
     curvature : {"certified", "exact"}, default="certified"
         As in ``focal_objective``.
     max_learning_rate : float, optional
@@ -74,12 +76,11 @@ evals_result, verbose_eval, callbacks
     >>> bool(loss.posterior(raw)[-1] > 0.9)
     True
     """
-    loss = checked_loss(loss)
+    settings = _as_dict(params)
+    loss = checked_loss(loss, settings.get("num_class"))
     model = None if xgb_model is None else booster_of(xgb_model)
     target = (dtrain.get_label(), weights_of(dtrain))
-    plan = make_plan(
-        _as_dict(params), loss, target, model, curvature, max_learning_rate
-    )
+    plan = make_plan(settings, loss, target, model, curvature, max_learning_rate)
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,

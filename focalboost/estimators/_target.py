@@ -1,0 +1,133 @@
+"""The labels of one fit: their encoding for a host, and the weights of the classes."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, column_or_1d
+
+from focalboost._validation import reject, require_length
+
+__all__ = ["Indicators", "Target", "effective_weights", "target_of"]
+
+#: The share of new information in one more row of a class, in the effective number of
+#: samples: the largest with which Cui et al. experiment.
+EFFECTIVE_BETA = 0.9999
+
+
+class Target:
+    """Labels of two or more classes, encoded as 0 to K - 1.
+
+    All labels and weights that a host gets go through here. The training labels, if
+    they are given again for evaluation, stay one object: the hosts recognise their
+    training set by it.
+    """
+
+    def __init__(self, y: Any, class_weight: Any) -> None:
+        labels = column_or_1d(y)
+        check_classification_targets(labels)
+        self.encoder = LabelEncoder().fit(labels)
+        self.classes: NDArray[Any] = self.encoder.classes_
+        if len(self.classes) < 2:
+            reject(
+                "y",
+                "labels of two classes or more",
+                self.classes.tolist(),
+                "Pass rows of another class.",
+            )
+        self._source = y
+        self.encoded = self._codes(labels)
+        self.class_weight = class_weights(class_weight, self.classes, labels)
+
+    def encode(self, y: Any) -> NDArray[np.intp]:
+        """Labels as 0 to K - 1; an unknown one is an error."""
+        if y is self._source:
+            return self.encoded
+        labels = column_or_1d(y)
+        unknown = np.setdiff1d(labels, self.classes)
+        if len(unknown) > 0:
+            reject(
+                "eval_set",
+                f"labelled with {self.classes.tolist()}, as y is",
+                unknown[:5].tolist(),
+                "Drop these rows, or relabel them.",
+            )
+        return self._codes(labels)
+
+    def _codes(self, labels: Any) -> NDArray[np.intp]:
+        return np.asarray(self.encoder.transform(labels), dtype=np.intp)
+
+    def weigh(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
+        """The sample weights times the class weights; None for neither."""
+        if self.class_weight is None:
+            return sample_weight
+        of_class = self.class_weight[encoded]
+        if sample_weight is None:
+            return of_class
+        require_length("sample_weight", sample_weight, len(encoded))
+        return np.asarray(sample_weight, dtype=np.float64) * of_class
+
+
+class Indicators:
+    """Labels (n, T) of T binary problems, with 1 for yes and 0 for no (multilabel)."""
+
+    classes = np.array([0, 1])
+
+    def __init__(self, y: Any, class_weight: Any) -> None:
+        if class_weight is not None:
+            reject(
+                "class_weight",
+                "None for labels with several columns",
+                class_weight,
+                "Use focal_alpha, or sample_weight with one weight for each row.",
+            )
+        self._source = y
+        self.encoded: NDArray[np.float64] = np.empty((0, 0))
+        self.encoded = self.encode(y)
+
+    def encode(self, y: Any) -> NDArray[np.float64]:
+        """Labels as an array of 0 and 1."""
+        if y is self._source and self.encoded.size > 0:
+            return self.encoded
+        if hasattr(y, "toarray"):
+            y = y.toarray()
+        return np.asarray(check_array(y, dtype=np.float64, input_name="y"))
+
+    @staticmethod
+    def weigh(encoded: NDArray[Any], sample_weight: Any) -> Any:
+        """The sample weights."""
+        return sample_weight
+
+
+def target_of(y: Any, class_weight: Any) -> Target | Indicators:
+    """The labels, of several columns or of one."""
+    several = type_of_target(y, input_name="y") == "multilabel-indicator"
+    return Indicators(y, class_weight) if several else Target(y, class_weight)
+
+
+def class_weights(
+    class_weight: Any, classes: NDArray[Any], labels: Any
+) -> NDArray[np.float64] | None:
+    """The weight of each class; None where there are none."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str) and class_weight == "effective":
+        return effective_weights(classes, labels)
+    given = compute_class_weight(class_weight, classes=classes, y=labels)
+    return np.asarray(given, dtype=np.float64)
+
+
+def effective_weights(classes: NDArray[Any], labels: Any) -> NDArray[np.float64]:
+    """Weights by the effective number of rows, such that the mean row weighs 1.
+
+    Of n rows of a class (1 - beta**n) / (1 - beta) are effective. Cui et al.,
+    *Class-Balanced Loss Based on Effective Number of Samples*, 2019, normalise to a
+    sum of K instead, which would change what the hosts' penalties mean.
+    """
+    counts = np.array([np.sum(labels == label) for label in classes])
+    effective = -np.expm1(counts * np.log(EFFECTIVE_BETA))
+    weights = np.divide(1, effective, where=counts > 0, out=np.zeros(len(counts)))
+    return np.asarray(weights * (len(labels) / (weights @ counts)))
