@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from host_drivers import HOSTS, host_id
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 
 @pytest.fixture(params=HOSTS, ids=host_id)
@@ -22,6 +22,21 @@ def rare():
 def mixed():
     """Features and labels with 3 positives in 10."""
     return make_rare(3000, intercept=-1.2)
+
+
+@pytest.fixture(scope="session")
+def faults():
+    """Features and labels of three classes, two of them rare."""
+    return make_faults()
+
+
+def make_faults(n_samples=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 5))
+    scores = [2 * X[:, 0] + 3, X[:, 1] + X[:, 2], 2 * X[:, 3] * X[:, 4] - 1]
+    shares = softmax(np.column_stack(scores), axis=1)
+    draw = rng.random((n_samples, 1))
+    return X, (draw > shares.cumsum(axis=1)).sum(axis=1).astype(np.float64)
 
 
 def make_rare(n_samples, intercept, seed=0):

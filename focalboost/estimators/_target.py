@@ -27,6 +27,13 @@ class Target:
     """
 
     def __init__(self, y: Any, class_weight: Any) -> None:
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            reject(
+                "y",
+                "a single column of labels",
+                np.shape(y),
+                "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
+            )
         labels = column_or_1d(y)
         check_classification_targets(labels)
         self.encoder = LabelEncoder().fit(labels)

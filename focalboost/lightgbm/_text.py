@@ -86,9 +86,10 @@ def _objective_line(text: str) -> str:
 
 
 def _split(text: str) -> _Parts:
+    header = _header(text)
     body, end, tail = text.partition(_END)
     blocks = re.split(r"^(?=Tree=\d+$)", body[body.index(_FIRST) :], flags=re.M)
-    return _Parts(_header(text), [b for b in blocks if b], end + tail)
+    return _Parts(header, [b for b in blocks if b], end + tail)
 
 
 def _header(text: str) -> list[str]:

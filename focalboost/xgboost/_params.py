@@ -110,12 +110,14 @@ def _refuse_probability_metrics(eval_metric: Any) -> None:
 def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[float]:
     """The baseline as XGBoost wants it.
 
-    That is a margin for each class of a softmax, and for binary problems a probability
-    within what XGBoost accepts.
+    That is a margin for each class of a softmax, of mean 0 as XGBoost's own (and so
+    more exact in float32), and for binary problems a probability that XGBoost accepts.
     """
     score: NDArray[np.float64] = np.asarray(loss.baseline(y_true, sample_weight))
     if isinstance(loss, FocalLoss):
         score = np.clip(expit(score), SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE)
+    else:
+        score -= score.mean()
     if score.ndim > 0:
         _require_base_scores()
     base_score: float | list[float] = score.tolist()
