@@ -245,7 +245,7 @@ class FocalLoss:
         odds = self.posterior_log_odds(raw_prediction)
         xp, odds = as_floating("raw_prediction", odds)
         with np.errstate(under="ignore"):
-            return sides(odds, xp).p
+            return sides(-odds, xp).p
 
     def inverse_posterior(self, posterior: Any) -> Any:
         """Return the raw prediction whose posterior is given, as float64 NumPy."""

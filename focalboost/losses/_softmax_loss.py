@@ -293,6 +293,8 @@ class SoftmaxFocalLoss:
         )
 
         def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
+            if xp is numpy_namespace:
+                raw = np.asfortranarray(raw)
             require_finite(xp, raw)
             require_classes(xp, y, self.n_classes)
             if weight is not None:

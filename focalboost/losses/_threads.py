@@ -1,0 +1,47 @@
+"""Runs a task for many items on as many threads as the hosts would take."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+__all__ = ["default_threads", "for_each"]
+
+
+def for_each(task: Callable[[Any], None], items: Sequence[Any], n_threads: int) -> None:
+    """Call the task with every item, in order, on at most n_threads threads.
+
+    The exception of the first item that fails is raised, whatever the number of
+    threads. Threads live as long as the call: none is left for a fork to break, and
+    starting one takes less than a tenth of a millisecond. NumPy's handling of
+    floating-point errors is the caller's.
+    """
+    if n_threads <= 1 or len(items) <= 1:
+        for item in items:
+            task(item)
+        return
+    settings = {**np.geterr(), "call": np.geterrcall()}
+
+    def with_settings(item: Any) -> None:
+        with np.errstate(**settings):
+            task(item)
+
+    with ThreadPoolExecutor(min(n_threads, len(items))) as pool:
+        for _ in pool.map(with_settings, items):
+            pass
+
+
+def default_threads() -> int:
+    """The number of threads that OpenMP, and with it a host, takes if it is not told.
+
+    OMP_NUM_THREADS, which joblib and Dask set in their workers, or one for each
+    processor that this process may use.
+    """
+    setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if setting.isdigit() and int(setting) > 0:
+        return int(setting)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
