@@ -9,12 +9,12 @@ from focalboost._validation._reject import reject
 __all__ = [
     "require_classes",
     "require_finite",
-    "require_float32",
     "require_inside_unit_interval",
     "require_labels",
     "require_length",
     "require_matrix",
     "require_positive_total",
+    "require_range",
     "require_shape",
     "require_two_classes",
     "require_weight_of_every_class",
@@ -130,14 +130,14 @@ def require_inside_unit_interval(xp: Any, posterior: Any) -> None:
     )
 
 
-def require_float32(name: str, array: Any) -> None:
-    """Check that no entry has overflowed float32, the precision of the hosts."""
+def require_range(xp: Any, name: str, array: Any, dtype: str) -> None:
+    """Check that no entry has overflowed its dtype."""
     _require(
-        np.isfinite(array),
-        np,
+        xp.isfinite(array),
+        xp,
         array,
         name,
-        "within the range of float32",
+        f"within the range of {dtype}",
         "Divide sample_weight by its mean.",
     )
 

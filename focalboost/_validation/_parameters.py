@@ -12,10 +12,12 @@ __all__ = [
     "class_alphas",
     "class_balance",
     "class_gammas",
+    "floating_dtype",
     "focusing_parameter",
     "learning_rate_limit",
     "number_of_classes",
     "one_of",
+    "thread_count",
 ]
 
 #: Beyond it the modulation of any row that is not among the hardest underflows.
@@ -125,3 +127,27 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if not (isinstance(value, str) and value in allowed):
         words = " or ".join(map(repr, allowed))
         reject(name, f"one of {words}", value, f"Use {name}={allowed[0]!r}.")
+
+
+def floating_dtype(dtype: object) -> str | None:
+    """Return the name of float32 or float64, in any namespace, or None."""
+    if dtype is None:
+        return None
+    name = getattr(dtype, "__name__", str(dtype)).split(".")[-1]
+    if name not in ("float32", "float64"):
+        reject("dtype", "float32, float64 or None", dtype, 'Use dtype="float32".')
+    return name
+
+
+def thread_count(n_threads: object) -> int | None:
+    """Return a positive number of threads, or None."""
+    if n_threads is None:
+        return None
+    if not isinstance(n_threads, Integral) or not _number(n_threads) >= 1:
+        reject(
+            "n_threads",
+            "a whole number >= 1, or None",
+            n_threads,
+            "Use n_threads=None for as many threads as OpenMP would take.",
+        )
+    return int(n_threads)

@@ -7,7 +7,15 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from focalboost._validation import reject, require_shape
 
-__all__ = ["Array", "aligned", "as_floating", "numpy_namespace"]
+__all__ = [
+    "Array",
+    "aligned",
+    "as_floating",
+    "by_column",
+    "gathered",
+    "like",
+    "numpy_namespace",
+]
 
 #: An array of any array-API namespace; the standard has no common type to name.
 Array = Any
@@ -23,20 +31,36 @@ def aligned(
     *,
     per_row: bool = False,
 ) -> tuple[Any, Array, Array, Array | None]:
-    """Return namespace, labels, raw predictions and weights, fit to be combined.
+    """Return what ``gathered`` does, all in the dtype of the raw predictions."""
+    arrays = y_true, raw_prediction, sample_weight
+    xp, y, raw, weight = gathered(*arrays, per_row=per_row)
+    y = like("y_true", y, raw, xp)
+    if weight is not None:
+        weight = like("sample_weight", weight, raw, xp)
+    return xp, y, raw, weight
 
-    Labels and weights take the dtype and device of the raw predictions, which keep
-    float32 or float64 (anything else becomes float64). There is one label for each raw
-    prediction, or with ``per_row`` for each row of them; weights with one dimension
-    less than the labels are spread over the columns.
+
+def gathered(
+    y_true: Any,
+    raw_prediction: Any,
+    sample_weight: Any = None,
+    *,
+    per_row: bool = False,
+) -> tuple[Any, Array, Array, Array | None]:
+    """Return namespace, labels, raw predictions and weights as arrays that fit.
+
+    Raw predictions keep float32 or float64 (anything else becomes float64), and labels
+    and weights come to their device. There is one label for each raw prediction, or
+    with ``per_row`` for each row of them; weights with one dimension less than the
+    labels are spread over the columns.
     """
     xp, raw = as_floating("raw_prediction", raw_prediction)
     shape = raw.shape[:1] if per_row else raw.shape
-    y = _like("y_true", y_true, raw, xp)
+    y = _beside(raw, y_true, xp)
     require_shape("y_true", y, shape)
     if sample_weight is None:
         return xp, y, raw, None
-    weight = _like("sample_weight", sample_weight, raw, xp)
+    weight = _beside(raw, sample_weight, xp)
     if weight.ndim == 1 and y.ndim == 2 and weight.shape[0] == y.shape[0]:
         weight = xp.broadcast_to(weight[:, None], shape)
     require_shape("sample_weight", weight, shape)
@@ -68,10 +92,28 @@ def _numpy_floating(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, 
         reject(name, "an array of real numbers", values, "Convert it first.")
 
 
-def _like(name: str, values: Any, raw: Array, xp: Any) -> Array:
-    """Values with the dtype and on the device of the raw predictions."""
+def _beside(raw: Array, values: Any, xp: Any) -> Array:
+    """Values as an array on the device of the raw predictions."""
+    if xp is numpy_namespace:
+        return np.asarray(values)
+    return xp.asarray(values, device=device(raw))
+
+
+def like(name: str, values: Array, raw: Array, xp: Any) -> Array:
+    """Values in the dtype of the raw predictions."""
+    if values.dtype == raw.dtype:
+        return values
     if xp is numpy_namespace:
         # A cast that overflows ends as inf and is caught, by name, with the values.
         with np.errstate(over="ignore"):
             return as_floating(name, values)[1].astype(raw.dtype, copy=False)
-    return xp.astype(xp.asarray(values, device=device(raw)), raw.dtype, copy=False)
+    return xp.astype(values, raw.dtype, copy=False)
+
+
+def by_column(table: Array) -> Array:
+    """The table with every column together in memory, if it is NumPy's.
+
+    NumPy works along memory: row by row, the few columns of a table cost it several
+    times as much as the arithmetic.
+    """
+    return np.asfortranarray(table) if isinstance(table, np.ndarray) else table

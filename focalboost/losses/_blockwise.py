@@ -1,6 +1,8 @@
 """Evaluates a formula block by block, so that its temporaries stay in the cache."""
 
 from collections.abc import Callable
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -34,9 +36,9 @@ def blockwise(
     if not isinstance(first, np.ndarray) or first.ndim == 0:
         return formula(*arrays)
     blocks = _blocks(first.shape)
-    if len(blocks) <= 1:
-        return formula(*arrays)
-    order = "F" if np.isfortran(first) else "C"
+    order: Literal["F", "C"] = "F" if np.isfortran(first) else "C"
+    if len(blocks) == 1:
+        return tuple(np.asarray(result, order=order) for result in formula(*arrays))
     outputs = tuple(
         np.empty((len(first), *result.shape[1:]), result.dtype, order)
         for result in formula(*_cut(arrays, slice(0)))
@@ -60,4 +62,4 @@ def _blocks(shape: tuple[int, ...]) -> list[slice]:
     entries_in_row = max(1, int(np.prod(shape[1:], dtype=np.int64)))
     count = max(1, -(-shape[0] // max(FEWEST_ROWS, BLOCK // entries_in_row)))
     edges = [shape[0] * i // count for i in range(count + 1)]
-    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
+    return [slice(*pair) for pair in pairwise(edges)]

@@ -1,17 +1,14 @@
-"""Evaluates what is wanted of a loss: checks, branches, blocks."""
+"""What is wanted of the binary loss, as functions of a branch, and their sums."""
 
 import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from focalboost._validation import require_finite, require_weights
-from focalboost.losses import _binary
-from focalboost.losses._arrays import Array, aligned
+from focalboost.losses import _binary, _driver
+from focalboost.losses._arrays import Array
 from focalboost.losses._binary import Branch
-from focalboost.losses._blockwise import blockwise
 from focalboost.losses._branches import branches
+from focalboost.losses._driver import Options
 
 __all__ = [
     "Formula",
@@ -31,22 +28,20 @@ def evaluate(
     arrays: tuple[Any, Any, Any],
     gamma: tuple[float, float],
     alpha: tuple[float, float],
+    options: Options,
 ) -> tuple[Array, ...]:
     """Return what the formula gives of labels, raw predictions and weights."""
-    xp, y, raw, weight = aligned(*arrays)
 
-    def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
-        require_finite(xp, raw)
-        if weight is not None:
-            require_weights(xp, weight)
+    def summed(
+        y: Array, raw: Array, weight: Array | None, xp: Any
+    ) -> tuple[Array, ...]:
         sums: tuple[Array, ...] = ()
         for sign, branch in branches(y, raw, weight, gamma, alpha, xp):
             terms = formula(branch, sign, xp)
             sums = tuple(map(operator.add, sums, terms)) if sums else terms
         return sums
 
-    with np.errstate(under="ignore"):
-        return blockwise(on_block, raw, y, weight)
+    return _driver.evaluate(summed, arrays, options)
 
 
 def loss(branch: Branch, sign: Any, xp: Any) -> tuple[Array]:

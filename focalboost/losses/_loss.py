@@ -21,6 +21,7 @@ from focalboost._validation import (
 from focalboost.losses import _evaluate
 from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespace
 from focalboost.losses._binary import curvature_floor, sides
+from focalboost.losses._driver import ON_ONE_THREAD, Options
 from focalboost.losses._link import inverse_log_odds, log_odds
 
 __all__ = ["FocalLoss", "Mass"]
@@ -60,6 +61,10 @@ class FocalLoss:
     predictions, float32 or float64 (other numbers are converted), are finite for every
     raw prediction within 1e30 of 0, and underflow to 0 without a warning. Other raw
     predictions, NaN, labels outside [0, 1] and negative weights raise ValueError.
+
+    ``gradient_hessian`` and ``gradient_curvature`` take a ``dtype`` for their results,
+    whose range they must not exceed, and ``n_threads``, where None means as many as
+    OpenMP would take; results do not depend on it by a bit.
 
     Limits: as p_t -> 1 the gradient falls like (1 + gamma) * (1 - p_t)**(1 + gamma);
     as p_t -> 0 its size tends to alpha_t, and the hessian to 0 from below.
@@ -123,11 +128,18 @@ class FocalLoss:
         return self.gradient_hessian(y_true, raw_prediction, sample_weight)[1]
 
     def gradient_hessian(
-        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+        self,
+        y_true: Any,
+        raw_prediction: Any,
+        sample_weight: Any = None,
+        *,
+        dtype: Any = None,
+        n_threads: int | None = 1,
     ) -> tuple[Array, Array]:
         """Return gradient and hessian, for little more than the price of one."""
+        arrays = (y_true, raw_prediction, sample_weight)
         gradient, hessian = self._evaluate(
-            _evaluate.gradient_hessian, y_true, raw_prediction, sample_weight
+            _evaluate.gradient_hessian, *arrays, Options(dtype, n_threads)
         )
         return gradient, hessian
 
@@ -151,6 +163,8 @@ class FocalLoss:
         sample_weight: Any = None,
         *,
         max_learning_rate: float = 0.3,
+        dtype: Any = None,
+        n_threads: int | None = 1,
     ) -> tuple[Array, Array]:
         """Return the gradient and the certified curvature.
 
@@ -165,8 +179,9 @@ class FocalLoss:
         eta = learning_rate_limit(max_learning_rate)
         floor = curvature_floor(max(self.gammas), eta)
         formula = partial(_evaluate.gradient_curvature, floor)
+        arrays = (y_true, raw_prediction, sample_weight)
         gradient, curvature = self._evaluate(
-            formula, y_true, raw_prediction, sample_weight
+            formula, *arrays, Options(dtype, n_threads)
         )
         return gradient, curvature
 
@@ -269,9 +284,10 @@ class FocalLoss:
         y_true: Any,
         raw_prediction: Any,
         sample_weight: Any,
+        options: Options = ON_ONE_THREAD,
     ) -> tuple[Array, ...]:
         arrays = (y_true, raw_prediction, sample_weight)
-        return _evaluate.evaluate(formula, arrays, self.gammas, self.alphas)
+        return _evaluate.evaluate(formula, arrays, self.gammas, self.alphas, options)
 
 
 def _total(values: Array, xp: Any) -> Mass:

@@ -23,9 +23,9 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.losses import _softmax
-from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespace
+from focalboost.losses._arrays import Array, as_floating, by_column, numpy_namespace
 from focalboost.losses._binary import curvature_floor, value
-from focalboost.losses._blockwise import blockwise
+from focalboost.losses._driver import ON_ONE_THREAD, Options, evaluate
 from focalboost.losses._softmax import Rows
 from focalboost.losses._softmax_link import inverse_posterior, log_weight, margins
 
@@ -57,7 +57,8 @@ class SoftmaxFocalLoss:
     -----
     Methods take labels (n,), raw predictions (n, K) and weights (n,) or None, on any
     array-API namespace. Results have the dtype of the raw predictions, float32 or
-    float64, and are finite for raw predictions within 1e30 of 0. For K = 2 the loss is
+    float64, and are finite for raw predictions within 1e30 of 0; ``dtype`` and
+    ``n_threads`` are those of ``FocalLoss``. For K = 2 the loss is
     ``FocalLoss`` at the difference of the two raw predictions, with alpha
     proportional to (1 - alpha, alpha) and gamma to (gamma_negative, gamma_positive).
 
@@ -129,7 +130,13 @@ class SoftmaxFocalLoss:
         return hessian
 
     def gradient_hessian(
-        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+        self,
+        y_true: Any,
+        raw_prediction: Any,
+        sample_weight: Any = None,
+        *,
+        dtype: Any = None,
+        n_threads: int | None = 1,
     ) -> tuple[Array, Array]:
         """Return gradient and diagonal hessian."""
         gradient, hessian = self._evaluate(
@@ -138,6 +145,7 @@ class SoftmaxFocalLoss:
                 _softmax.hessian_diagonal(rows, xp),
             ),
             (y_true, raw_prediction, sample_weight),
+            Options(dtype, n_threads),
         )
         return gradient, hessian
 
@@ -161,6 +169,8 @@ class SoftmaxFocalLoss:
         sample_weight: Any = None,
         *,
         max_learning_rate: float = 0.3,
+        dtype: Any = None,
+        n_threads: int | None = 1,
     ) -> tuple[Array, Array]:
         """Return the gradient and the certified curvature of each class.
 
@@ -180,7 +190,8 @@ class SoftmaxFocalLoss:
             return slope, _softmax.certified_curvature(rows, slope, floor, xp)
 
         arrays = (y_true, raw_prediction, sample_weight)
-        gradient, curvature = self._evaluate(both, arrays)
+        options = Options(dtype, n_threads)
+        gradient, curvature = self._evaluate(both, arrays, options)
         return gradient, curvature
 
     def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
@@ -283,24 +294,22 @@ class SoftmaxFocalLoss:
         return np.array([math.log(weight) for weight in alpha])
 
     def _evaluate(
-        self, formula: Callable[[Rows, Any], tuple[Array, ...]], arrays: Any
+        self,
+        formula: Callable[[Rows, Any], tuple[Array, ...]],
+        arrays: tuple[Any, Any, Any],
+        options: Options = ON_ONE_THREAD,
     ) -> tuple[Array, ...]:
         y_true, raw_prediction, sample_weight = arrays
         raw_prediction = as_floating("raw_prediction", raw_prediction)[1]
         require_matrix("raw_prediction", raw_prediction, self.n_classes)
-        xp, y, raw, weight = aligned(
-            y_true, raw_prediction, sample_weight, per_row=True
-        )
 
-        def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
-            if xp is numpy_namespace:
-                raw = np.asfortranarray(raw)
-            require_finite(xp, raw)
+        def of_rows(
+            y: Array, raw: Array, weight: Array | None, xp: Any
+        ) -> tuple[Array, ...]:
             require_classes(xp, y, self.n_classes)
-            if weight is not None:
-                require_weights(xp, weight)
+            raw = by_column(raw)
             rows = _softmax.rows(y, raw, weight, self.gammas, self.alpha, xp)
             return formula(rows, xp)
 
-        with np.errstate(under="ignore"):
-            return blockwise(on_block, raw, y, weight)
+        arrays = (y_true, raw_prediction, sample_weight)
+        return evaluate(of_rows, arrays, options._replace(per_row=True))

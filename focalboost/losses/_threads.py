@@ -22,7 +22,7 @@ def for_each(task: Callable[[Any], None], items: Sequence[Any], n_threads: int) 
         for item in items:
             task(item)
         return
-    settings = {**np.geterr(), "call": np.geterrcall()}
+    settings = np.geterr()
 
     def with_settings(item: Any) -> None:
         with np.errstate(**settings):

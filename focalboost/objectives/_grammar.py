@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._validation import reject, require_float32
+from focalboost._validation import reject, require_range
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.losses._arrays import Array
 
@@ -105,16 +105,9 @@ def is_for_lightgbm(arguments: Arguments) -> bool:
     return getattr(arguments.raw_prediction, "dtype", None) == np.float64
 
 
-def as_gradients(name: str, values: Array, like: Array) -> NDArray[np.float32]:
-    """Return float32, native, contiguous and finite numbers, or raise.
-
-    XGBoost reads memory of other dtypes as if it were float32, and both hosts turn
-    one NaN into a useless model without a word. The order in memory is that of the raw
-    predictions: LightGBM keeps a class together and XGBoost a row.
-    """
-    flags = getattr(like, "flags", None)
-    is_by_class = flags is not None and flags.f_contiguous and not flags.c_contiguous
+def as_gradients(name: str, values: Array) -> NDArray[np.float32]:
+    """Return finite float32 numbers in the same memory order, or raise."""
     with np.errstate(over="ignore", under="ignore"):
-        result = np.asarray(values, np.float32, order="F" if is_by_class else "C")
-    require_float32(name, result)
+        result = np.asarray(values, np.float32)
+    require_range(np, name, result, "float32")
     return result

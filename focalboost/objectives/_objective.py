@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._validation import learning_rate_limit, one_of
-from focalboost.losses import Loss, SoftmaxFocalLoss
+from focalboost._validation import learning_rate_limit, one_of, thread_count
+from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives._grammar import (
     Arguments,
     Parameter,
@@ -37,11 +37,13 @@ class FocalObjective:
     curvature: Curvature = "certified"
     max_learning_rate: float = 0.3
     checks_start: bool = True  #: False where the start has been seen to
+    n_threads: int | None = None
 
     def __post_init__(self) -> None:
         one_of("curvature", self.curvature, ("certified", "exact"))
         limit = learning_rate_limit(self.max_learning_rate)
         object.__setattr__(self, "max_learning_rate", limit)
+        object.__setattr__(self, "n_threads", thread_count(self.n_threads))
 
     # Three parameters, the last named sample_weight: LightGBM counts them, and
     # XGBoost looks the name up.
@@ -56,21 +58,25 @@ class FocalObjective:
         derivatives = self._derivatives(arguments)
         if self.checks_start:
             warn_of_poor_start(self.loss, arguments)
-        gradient, curvature = (
-            as_gradients(name, values, arguments.raw_prediction)
-            for name, values in zip(("gradient", "curvature"), derivatives, strict=True)
-        )
-        return gradient, curvature
+        return derivatives
 
-    def _derivatives(self, arguments: Arguments) -> tuple[Any, Any]:
+    def _derivatives(self, arguments: Arguments) -> _Gradients:
         if self.curvature == "certified":
             return self.loss.gradient_curvature(
-                *arguments[:3], max_learning_rate=self.max_learning_rate
+                *arguments[:3],
+                max_learning_rate=self.max_learning_rate,
+                dtype=np.float32,
+                n_threads=self.n_threads,
             )
-        gradient, hessian = self.loss.gradient_hessian(*arguments[:3])
-        if isinstance(self.loss, SoftmaxFocalLoss):
-            hessian = _hosts_factor(self.loss.n_classes, arguments) * hessian
-        return gradient, hessian
+        if isinstance(self.loss, FocalLoss):
+            return self.loss.gradient_hessian(
+                *arguments[:3], dtype=np.float32, n_threads=self.n_threads
+            )
+        gradient, hessian = self.loss.gradient_hessian(
+            *arguments[:3], n_threads=self.n_threads
+        )
+        hessian = _hosts_factor(self.loss.n_classes, arguments) * hessian
+        return as_gradients("gradient", gradient), as_gradients("curvature", hessian)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -88,6 +94,7 @@ def focal_objective(
     max_learning_rate: float = 0.3,
     *,
     n_classes: int | None = None,
+    n_threads: int | None = None,
 ) -> FocalObjective:
     """Return the focal loss as an objective for either host, any of its interfaces.
 
@@ -115,6 +122,10 @@ def focal_objective(
         K, for the softmax focal loss of ``num_class`` raw predictions for each row.
         Without it, every raw prediction is one binary problem; labels (n, T) make T
         of them (multilabel, in XGBoost).
+    n_threads : int, optional
+        Threads for gradient and curvature, as the host does not tell its own setting;
+        the results are the same for any number. By default OMP_NUM_THREADS or one for
+        each processor, like the hosts; ``train`` and the estimators pass theirs on.
 
     Raises
     ------
@@ -132,5 +143,8 @@ def focal_objective(
     array([ 0.137937, -0.137937], dtype=float32)
     """
     return FocalObjective(
-        named_loss(gamma, alpha, n_classes), curvature, max_learning_rate
+        named_loss(gamma, alpha, n_classes),
+        curvature,
+        max_learning_rate,
+        n_threads=n_threads,
     )
