@@ -1,11 +1,11 @@
 """What the two hosts' train functions have in common."""
 
-import importlib
 import warnings
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from focalboost._imports import import_extra
 from focalboost._validation import learning_rate_limit, reject
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
@@ -16,6 +16,7 @@ __all__ = [
     "learning_rate_bound",
     "one_value",
     "refuse",
+    "thread_setting",
     "warn_of_no_split",
 ]
 
@@ -26,16 +27,8 @@ DEFAULT_LEARNING_RATE_LIMIT = 0.3
 
 def import_host(name: str) -> ModuleType:
     """Import a host, or say which extra installs it."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        other = " (or pip install xgboost-cpu, without CUDA)" * (name == "xgboost")
-        raise ModuleNotFoundError(
-            f"{name} is not installed: pip install 'focalboost[{name}]'{other}",
-            name=name,
-        ) from None
+    other = " (or pip install xgboost-cpu, without CUDA)" * (name == "xgboost")
+    return import_extra(name, f"pip install 'focalboost[{name}]'{other}")
 
 
 def one_value(
@@ -60,6 +53,12 @@ def checked_loss(loss: Any, n_classes: Any) -> Loss:
             "Use loss=FocalLoss(gamma=2), or SoftmaxFocalLoss(n_classes, gamma=2).",
         )
     return loss
+
+
+def thread_setting(params: Mapping[str, Any], names: Iterable[str]) -> int | None:
+    """The host's number of threads; None for what OpenMP takes (0, or negative)."""
+    count = int(one_value(params, names, 0))
+    return count if count > 0 else None
 
 
 def as_list(values: Any) -> list[Any]:

@@ -15,10 +15,11 @@ PACKAGE = Path(focalboost.__file__).parent
 
 #: What each layer may import; data flows one way.
 ALLOWED = {
+    "_imports": set(),
     "_validation": set(),
     "losses": {"_validation"},
-    "objectives": {"_validation", "losses"},
-    "_host": {"_validation", "losses"},
+    "objectives": {"_imports", "_validation", "losses"},
+    "_host": {"_imports", "_validation", "losses"},
     "xgboost": {"_validation", "losses", "objectives", "_host"},
     "lightgbm": {"_validation", "losses", "objectives", "_host"},
     "estimators": {

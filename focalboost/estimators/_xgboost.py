@@ -23,7 +23,7 @@ from focalboost.estimators._target import Indicators, Target, target_of
 from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 from focalboost.xgboost._params import booster_of, make_plan
-from focalboost.xgboost._train import has_split
+from focalboost.xgboost._train import has_split, warn_of_fallback
 
 __all__ = ["FocalXGBClassifier"]
 
@@ -151,6 +151,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             base_margin_eval_set=base_margin_eval_set,
             feature_weights=feature_weights,
         )
+        warn_of_fallback(self.device, model.get_booster())
         warn_of_no_split(has_split(model.get_booster()))
         self.__dict__.pop("evals_result_", None)
         self.__dict__.update(changes(before, model.__dict__))

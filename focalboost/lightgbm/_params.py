@@ -4,7 +4,13 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from focalboost._host import as_list, learning_rate_bound, one_value, refuse
+from focalboost._host import (
+    as_list,
+    learning_rate_bound,
+    one_value,
+    refuse,
+    thread_setting,
+)
 from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import Curvature, FocalMetric, FocalObjective
@@ -17,6 +23,7 @@ NUM_CLASS = ("num_class", "num_classes")
 METRIC = ("metric", "metrics", "metric_types")
 LEARNING_RATE = ("learning_rate", "shrinkage_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.1
+THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 #: Metrics that depend on the order of the predictions only, and the words for none.
 RANKING_METRICS = {
@@ -78,7 +85,13 @@ def make_plan(
     bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
     replaced = (*OBJECTIVE, *NUM_CLASS)
     settings = {name: given[name] for name in given if name not in replaced} | own
-    settings["objective"] = FocalObjective(loss, curvature, bound, checks_start=False)
+    settings["objective"] = FocalObjective(
+        loss,
+        curvature,
+        bound,
+        checks_start=False,
+        n_threads=thread_setting(given, THREADS),
+    )
     if named is not None:
         return Plan(settings, None)
     metric = None if as_list(metrics) else FocalMetric(loss)

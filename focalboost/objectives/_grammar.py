@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from array_api_compat import array_namespace
 
 from focalboost._validation import reject, require_range
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
@@ -102,12 +102,14 @@ def is_for_lightgbm(arguments: Arguments) -> bool:
     """
     if arguments.data_set is not None:
         return is_from("lightgbm", arguments.data_set)
-    return getattr(arguments.raw_prediction, "dtype", None) == np.float64
+    dtype = getattr(arguments.raw_prediction, "dtype", None)
+    return str(dtype).endswith("float64")  # of any namespace
 
 
-def as_gradients(name: str, values: Array) -> NDArray[np.float32]:
+def as_gradients(name: str, values: Array) -> Array:
     """Return finite float32 numbers in the same memory order, or raise."""
+    xp = array_namespace(values)
     with np.errstate(over="ignore", under="ignore"):
-        result = np.asarray(values, np.float32)
-    require_range(np, name, result, "float32")
+        result = xp.astype(values, xp.float32)
+    require_range(xp, name, result, "float32")
     return result

@@ -1,6 +1,7 @@
 """focal_metric: one number for evaluation and early stopping."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -51,12 +52,19 @@ class FocalMetric:
         """Return the mean loss divided by that of the best constant."""
         raw = np.asarray(raw_prediction, dtype=np.float64)
         total = float(np.sum(self.loss.loss(y_true, raw, sample_weight)))
-        masses: Any = self.loss.class_masses(y_true, sample_weight)
+        masses = np.asarray(self.loss.class_masses(y_true, sample_weight))
         require_positive_total(float(np.sum(masses)))
-        return total / self.loss.best_constant_loss(masses)
+        return total / _reference(self.loss, masses.tobytes(), masses.shape)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+
+@lru_cache(maxsize=256)
+def _reference(loss: Loss, masses: bytes, shape: tuple[int, ...]) -> float:
+    """The loss of the best constant; it is the same in every round of a training."""
+    given: Any = np.frombuffer(masses, dtype=np.float64).reshape(shape)
+    return loss.best_constant_loss(given)
 
 
 def focal_metric(

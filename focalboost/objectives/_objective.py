@@ -1,13 +1,14 @@
 """focal_objective: gradient and curvature for a host."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from focalboost._validation import learning_rate_limit, one_of, thread_count
 from focalboost.losses import FocalLoss, Loss
+from focalboost.objectives._device import on_device
 from focalboost.objectives._grammar import (
     Arguments,
     Parameter,
@@ -23,7 +24,7 @@ __all__ = ["Curvature", "FocalObjective", "focal_objective"]
 #: What a host gets in place of the hessian.
 Curvature = Literal["certified", "exact"]
 
-_Gradients = tuple[NDArray[np.float32], NDArray[np.float32]]
+_Gradients = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class FocalObjective:
     max_learning_rate: float = 0.3
     checks_start: bool = True  #: False where the start has been seen to
     n_threads: int | None = None
+    device: str | None = None  #: where gradients are, for XGBoost; None is the host
 
     def __post_init__(self) -> None:
         one_of("curvature", self.curvature, ("certified", "exact"))
@@ -55,10 +57,16 @@ class FocalObjective:
         Both are float32 arrays of the shape of the raw predictions.
         """
         arguments = unpack(self.loss, first, second, sample_weight)
-        derivatives = self._derivatives(arguments)
+        with self._placed(arguments) as placed:
+            derivatives = self._derivatives(placed)
         if self.checks_start:
             warn_of_poor_start(self.loss, arguments)
         return derivatives
+
+    def _placed(self, arguments: Arguments) -> AbstractContextManager[Arguments]:
+        if self.device is None:
+            return nullcontext(arguments)
+        return on_device(arguments, self.device)
 
     def _derivatives(self, arguments: Arguments) -> _Gradients:
         if self.curvature == "certified":
@@ -95,6 +103,7 @@ def focal_objective(
     *,
     n_classes: int | None = None,
     n_threads: int | None = None,
+    device: str | None = None,
 ) -> FocalObjective:
     """Return the focal loss as an objective for either host, any of its interfaces.
 
@@ -126,6 +135,9 @@ def focal_objective(
         Threads for gradient and curvature, as the host does not tell its own setting;
         the results are the same for any number. By default OMP_NUM_THREADS or one for
         each processor, like the hosts; ``train`` and the estimators pass theirs on.
+    device : str, optional
+        "cuda" or "cuda:N" for gradients on a GPU, for XGBoost on the same device; needs
+        CuPy. Without it XGBoost takes gradients of the host on any device.
 
     Raises
     ------
@@ -147,4 +159,5 @@ def focal_objective(
         curvature,
         max_learning_rate,
         n_threads=n_threads,
+        device=device,
     )

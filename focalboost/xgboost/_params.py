@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from focalboost._host import as_list, import_host, learning_rate_bound, refuse
+from focalboost._host import (
+    as_list,
+    import_host,
+    learning_rate_bound,
+    refuse,
+    thread_setting,
+)
 from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss
-from focalboost.objectives import Curvature, FocalMetric, FocalObjective
+from focalboost.objectives import Curvature, FocalMetric, FocalObjective, is_usable
 
 if TYPE_CHECKING:
     import xgboost
@@ -26,6 +32,7 @@ RANKING_METRICS = ("auc", "aucpr", "pre", "map", "ndcg")
 
 LEARNING_RATE = ("learning_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.3
+THREADS = ("nthread", "n_jobs")
 
 
 class Plan(NamedTuple):
@@ -54,9 +61,22 @@ def make_plan(
         _refuse_rebasing(given, xgb_model, fixed)
     elif "base_score" not in given:
         given["base_score"] = _base_score(loss, *target)
-    objective = FocalObjective(loss, curvature, bound, checks_start=False)
+    objective = FocalObjective(
+        loss,
+        curvature,
+        bound,
+        checks_start=False,
+        n_threads=thread_setting(given, THREADS),
+        device=_gradient_device(given.get("device")),
+    )
     metric = None if as_list(given.get("eval_metric")) else FocalMetric(loss)
     return Plan({**given, **fixed, "disable_default_eval_metric": 1}, objective, metric)
+
+
+def _gradient_device(device: Any) -> str | None:
+    """The GPU of the trees if CuPy can use it; XGBoost takes host arrays as well."""
+    is_cuda = isinstance(device, str) and device.startswith("cuda")
+    return device if is_cuda and is_usable(device) else None
 
 
 def _fixed_params(loss: Loss) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """XGBoost's train with the focal loss: baseline, objective name and metric are set."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from focalboost.xgboost._params import booster_of, make_plan
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["has_split", "train"]
+__all__ = ["has_split", "train", "warn_of_fallback"]
 
 
 def train(
@@ -95,6 +96,7 @@ evals_result, verbose_eval, callbacks
         callbacks=callbacks,
         custom_metric=custom_metric or plan.metric,
     )
+    warn_of_fallback(plan.params.get("device"), booster)
     warn_of_no_split(has_split(booster))
     return booster
 
@@ -105,6 +107,17 @@ def _as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str,
         return dict(params)
     metrics = [value for name, value in params if name == "eval_metric"]
     return {**dict(params), **({"eval_metric": metrics} if metrics else {})}
+
+
+def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
+    """Warn of a training on the CPU where a GPU was asked for."""
+    found = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    if str(device or "cpu") != "cpu" and found == "cpu":
+        warnings.warn(
+            f"XGBoost found no GPU and trained on the CPU; device was {device!r}.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def has_split(booster: "xgboost.Booster") -> bool:
