@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from command_line import OneLineParser, at_least, check_packages, check_picture
 
 if TYPE_CHECKING:
     from fraud_data import Problem
@@ -28,31 +29,6 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "rich": "rich",
 }
-PICTURE_FORMATS = (".pdf", ".png", ".svg")
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser that words every error in one line and exits with code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, without the usage."""
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
-
-
-def at_least(minimum: int, kind: type[int] | type[float]) -> Callable[[str], float]:
-    """Return a reader of numbers for argparse."""
-
-    def number(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = minimum - 1
-        if not minimum <= value < float("inf"):
-            name = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {name} >= {minimum}")
-        return value
-
-    return number
 
 
 def command_line() -> OneLineParser:
@@ -75,20 +51,9 @@ def command_line() -> OneLineParser:
     return parser
 
 
-def check_packages(parser: OneLineParser) -> None:
-    """End with the command that installs what is missing."""
-    missing = [PACKAGES[module] for module in PACKAGES if find_spec(module) is None]
-    if missing:
-        parser.error(f"missing packages, install them: pip install {' '.join(missing)}")
-
-
 def check_outputs(parser: OneLineParser, options: argparse.Namespace) -> None:
     """End if a result could not be written, before anything is trained."""
-    if options.picture.suffix.lower() not in PICTURE_FORMATS:
-        endings = ", ".join(PICTURE_FORMATS)
-        parser.error(f"--picture {options.picture}: end the name in one of {endings}")
-    if not options.picture.parent.is_dir():
-        parser.error(f"--picture {options.picture}: create its folder first")
+    check_picture(parser, "--picture", options.picture)
     if options.save is not None:
         try:
             options.save.mkdir(parents=True, exist_ok=True)
@@ -117,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.data is None and (options.target or options.time):
         parser.error("--target and --time describe a file: add --data FILE")
-    check_packages(parser)
+    check_packages(parser, PACKAGES)
     check_outputs(parser, options)
     # Read when a host is first imported. Its idle threads otherwise spin, and where
     # other programs use the same cores that makes training many times slower.
