@@ -33,7 +33,10 @@ def run(folder, *arguments, before=""):
     arguments = [str(argument) for argument in arguments]
     command = [str(SCRIPT), *arguments]
     if before:
-        start = "import runpy, sys; sys.argv = sys.argv[1:]; "
+        start = (
+            "import runpy, sys; sys.argv = sys.argv[1:]; "
+            f"sys.path[0] = {str(SCRIPT.parent)!r}; "
+        )
         end = "; runpy.run_path(sys.argv[0], run_name='__main__')"
         command = ["-c", start + before + end, *command]
     return subprocess.run(
