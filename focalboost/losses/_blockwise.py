@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from focalboost.losses._arrays import Array
 from focalboost.losses._threads import for_each
 
 __all__ = ["BLOCK", "blockwise"]
 
-#: Entries in a block. A formula works on a few temporaries at a time; four of 65 536
-#: float32 numbers are 1 MB, which a second-level cache of today holds. Smaller blocks
-#: lose more to the calls of NumPy's functions than they gain.
+#: Entries in a block of float32, and twice those of float64. A formula works on a few
+#: temporaries at a time; four of these are 1 MB, which a second-level cache of today
+#: holds. Smaller blocks lose more to the calls of NumPy's functions than they gain.
 BLOCK = 65_536
 
-#: Rows that a block has at least: NumPy adds up a single row of several columns in
-#: another order than it does the rows of a table, and so to other last digits.
-FEWEST_ROWS = 16
+#: More than one row in a block, however the rows are shared out: NumPy adds up a single
+#: row of several columns in another order than the rows of a table.
+FEWEST_ROWS = 3
 
 
 def blockwise(
@@ -35,9 +36,9 @@ def blockwise(
     first = arrays[0]
     if not isinstance(first, np.ndarray) or first.ndim == 0:
         return formula(*arrays)
-    blocks = _blocks(first.shape)
+    blocks = _blocks(first)
     order: Literal["F", "C"] = "F" if np.isfortran(first) else "C"
-    if len(blocks) == 1:
+    if len(blocks) <= 1:
         return tuple(np.asarray(result, order=order) for result in formula(*arrays))
     outputs = tuple(
         np.empty((len(first), *result.shape[1:]), result.dtype, order)
@@ -57,9 +58,10 @@ def _cut(arrays: tuple[Array | None, ...], block: slice) -> list[Array | None]:
     return [None if array is None else array[block] for array in arrays]
 
 
-def _blocks(shape: tuple[int, ...]) -> list[slice]:
+def _blocks(array: NDArray[Any]) -> list[slice]:
     """As few blocks of almost equal size as are not larger than BLOCK."""
-    entries_in_row = max(1, int(np.prod(shape[1:], dtype=np.int64)))
-    count = max(1, -(-shape[0] // max(FEWEST_ROWS, BLOCK // entries_in_row)))
-    edges = [shape[0] * i // count for i in range(count + 1)]
+    entries_in_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
+    entries = 4 * BLOCK // array.itemsize
+    count = -(-len(array) // max(FEWEST_ROWS, entries // entries_in_row))
+    edges = [len(array) * i // max(1, count) for i in range(count + 1)]
     return [slice(*pair) for pair in pairwise(edges)]

@@ -1,0 +1,37 @@
+"""The benchmarks of speed run, and hold what they compare to the same numbers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEED = Path(__file__).parents[1] / "benchmarks" / "speed"
+pytestmark = pytest.mark.slow
+
+
+def run(name, tmp_path, *options):
+    pandas = pytest.importorskip("pandas")
+    results = tmp_path / "results.csv"
+    command = [sys.executable, SPEED / name, *options, "--results", results]
+    subprocess.run(list(map(str, command)), check=True, cwd=tmp_path)
+    return pandas.read_csv(results)
+
+
+def test_kernel(tmp_path):
+    table = run("kernel.py", tmp_path, "--rows", "1000", "--seconds", "0.01")
+    assert {"focal_objective", "gradient_curvature"} <= set(table["method"])
+    assert set(table["threads"]) == {1, 2}
+    assert (table["ratio"] > 0).all()
+
+
+def test_training(tmp_path):
+    options = ["--rows", "5000", "--threads", "1", "--rounds", "3", "--seconds", "0"]
+    table = run("training.py", tmp_path, *options)
+    assert set(table["host"]) == {"xgboost", "lightgbm"}
+    same = table.loc[
+        (table["method"] == "focalboost") & (table["gamma"] == 0),
+        "largest_difference_to_own",
+    ]
+    assert (same < 1e-5).all()
+    assert len(same) == 2
