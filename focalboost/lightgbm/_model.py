@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from focalboost._host import import_host, one_value
 from focalboost._validation import reject
 from focalboost.lightgbm._params import NUM_CLASS
@@ -42,7 +44,8 @@ def finalise(
     Raises
     ------
     ValueError
-        If the booster has no tree, names another objective, or is still in training.
+        If the booster has no tree, names another objective, is still in training, or
+        has another number of classes than the baseline.
     """
     if getattr(booster, "train_set", None) is not None:
         reject(
@@ -54,6 +57,14 @@ def finalise(
     text = booster.model_to_string(num_iteration=-1)
     if is_finalised(text):
         return booster
+    scores = number_of_scores(text)
+    if np.size(baseline) not in (1, scores):
+        reject(
+            "baseline",
+            f"a number, or {scores} of them, as the model has {scores} for each row",
+            baseline,
+            "Pass the constant init_score of its training.",
+        )
     booster.model_from_string(finalised_text(text, baseline))
     booster.params["objective"] = objective_name(text)  # SHAP reads it here
     return booster

@@ -254,6 +254,53 @@ def test_lightgbm_s_baseline_is_added_exactly(shift, params, faults):
         np.testing.assert_allclose(parts.sum(axis=2), after, rtol=0, atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:Training starts from raw prediction")
+def test_lightgbm_s_baseline_has_as_many_numbers_as_classes(faults):
+    X, y = faults
+    params = {"objective": "none", "num_class": 3, "verbosity": -1}
+    booster = lightgbm.Booster(params, lightgbm.Dataset(X, y))
+    booster.update(fobj=focal_objective(n_classes=3))
+    with pytest.raises(ValueError, match="baseline must be a number, or 3 of them"):
+        finalise(booster.free_dataset(), np.zeros(2))
+
+
+@pytest.mark.filterwarnings("ignore:Training starts from raw prediction")
+def test_cross_validation_of_the_hosts(host, faults):
+    """xgb.cv and lgb.cv with the plain callables."""
+    X, y = faults
+    objective, metric = focal_objective(n_classes=3), focal_metric(n_classes=3)
+    data = host.data(X, y)
+    if host.name == "xgboost":
+        start = SoftmaxFocalLoss(3).baseline(y).tolist()
+        params = {"objective": "multi:softprob", "num_class": 3, "base_score": start}
+        found = xgboost.cv(
+            {**params, "disable_default_eval_metric": 1, "nthread": 1},
+            data,
+            10,
+            obj=objective,
+            custom_metric=metric,
+            as_pandas=False,
+        )["test-relative_focal_loss-mean"]
+    else:
+        params = {"objective": objective, "num_class": 3, "metric": "None"}
+        params |= {"num_threads": 1, "verbosity": -1}
+        found = lightgbm.cv(params, data, 10, feval=metric)
+        found = found["valid relative_focal_loss-mean"]
+    assert found[-1] < 0.9 * found[0]
+
+
+def test_a_dataset_serves_other_losses_in_turn(faults):
+    X, y = faults
+    host, data = LightGBMDriver(), lightgbm.Dataset(X, y, free_raw_data=False)
+    first = host.train(data, 3, loss=SoftmaxFocalLoss(3))
+    host.train(data, 3, loss=LOG_LOSS)
+    data.set_label(np.minimum(y, 1))
+    host.train(data, 3, loss=FocalLoss())
+    data.set_label(y)
+    again = host.train(data, 3, loss=SoftmaxFocalLoss(3))
+    np.testing.assert_array_equal(host.raw(again, X), host.raw(first, X))
+
+
 def test_lightgbm_without_features_is_the_constant(faults):
     _, y = faults
     loss = SoftmaxFocalLoss(3)

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import lightgbm
 import numpy as np
 import pytest
-from scipy.special import expit
+from host_drivers import LightGBMDriver, XGBoostDriver
+from scipy.special import expit, softmax
+
+from focalboost import SoftmaxFocalLoss
 
 PREDICT = """
 import sys
@@ -48,12 +52,12 @@ def served(tmp_path):
     return serve
 
 
-def assert_served(host, booster, X, served, name="model"):
+def assert_served(host, booster, X, served, name="model", link=expit):
     data = X if name != "categorical" else categorical_data(host, X)
     expected = host.raw(booster, data)
     for probability, raw in served(host, booster, X, name):
         np.testing.assert_allclose(raw, expected, rtol=0, atol=1e-7)
-        np.testing.assert_allclose(probability, expit(raw), rtol=0, atol=1e-7)
+        np.testing.assert_allclose(probability, link(raw), rtol=0, atol=1e-7)
 
 
 def categorical_data(host, X, y=None):
@@ -73,6 +77,21 @@ def test_a_continued_model(host, rare, served):
     first = host.train(host.data(*rare), 5)
     booster = host.train(host.data(*rare), 5, **host.continued(first))
     assert_served(host, booster, rare[0], served)
+
+
+def test_a_model_of_several_classes(host, faults, served):
+    booster = host.train(host.data(*faults), loss=SoftmaxFocalLoss(3))
+    link = partial(softmax, axis=1)
+    assert_served(host, booster, faults[0], served, link=link)
+    again = host.continued(booster)
+    booster = host.train(host.data(*faults), 5, loss=SoftmaxFocalLoss(3), **again)
+    assert_served(host, booster, faults[0], served, link=link)
+
+
+def test_a_model_of_several_labels(rare, served):
+    X, y = rare
+    host, labels = XGBoostDriver(), np.column_stack([y, X[:, 1] > 1])
+    assert_served(host, host.train(host.data(X, labels)), X, served)
 
 
 def test_a_model_continued_from_a_file(host, rare, served, tmp_path):
@@ -114,15 +133,11 @@ def test_a_model_with_missing_values(host, rare, served):
     ids=["linear", "dart", "goss"],
 )
 def test_lightgbm_s_other_models(params, rare, served):
-    from host_drivers import LightGBMDriver
-
     host = LightGBMDriver()
     assert_served(host, host.train(host.data(*rare), params=params), rare[0], served)
 
 
 def test_xgboost_s_file_names_a_built_in_objective(rare, tmp_path):
-    from host_drivers import XGBoostDriver
-
     host = XGBoostDriver()
     path = tmp_path / "model.json"
     host.train(host.data(*rare), 3).save_model(path)
