@@ -1,0 +1,87 @@
+"""Blocks on several threads: the same numbers to the last bit, and the same errors."""
+
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+
+from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
+from focalboost.losses import _blockwise, _threads
+
+LOSSES = [FocalLoss((0.5, 2), 0.3), FocalLoss(2.3), SoftmaxFocalLoss(3, (0, 1, 2.3))]
+METHODS = ("gradient_curvature", "gradient_hessian")
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(_blockwise, "BLOCK", 64)
+
+
+def arrays(loss, dtype, n=1001):
+    rng = np.random.default_rng(0)
+    several = isinstance(loss, SoftmaxFocalLoss)
+    raw = 5 * rng.normal(size=(n, 3) if several else n)
+    y = rng.integers(3 if several else 2, size=n)
+    return y.astype(np.float32), raw.astype(dtype), rng.random(n).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_threads_do_not_change_a_bit(loss, dtype, method, monkeypatch):
+    given = arrays(loss, dtype)
+    one = getattr(loss, method)(*given, n_threads=1)
+    for block in (17, 64, 10_000):
+        monkeypatch.setattr(_blockwise, "BLOCK", block)
+        for n_threads in (1, 2, 7):
+            several = getattr(loss, method)(*given, n_threads=n_threads)
+            for first, second in zip(one, several, strict=True):
+                np.testing.assert_array_equal(first, second)
+
+
+def test_blocks_run_on_threads_that_end():
+    names = set()
+    _threads.for_each(
+        lambda _: names.add(threading.current_thread().name), range(50), 2
+    )
+    assert threading.main_thread().name not in names
+    assert 1 <= len(names) <= 2
+    assert not {thread.name for thread in threading.enumerate()} & names
+
+
+@pytest.mark.parametrize("n_threads", [1, 4])
+def test_the_error_of_a_block_is_raised(n_threads):
+    y, raw, weight = arrays(LOSSES[0], "float64")
+    raw[700] = np.nan
+    weight[900] = -1
+    with pytest.raises(ValueError, match="raw_prediction must be finite"):
+        LOSSES[0].gradient_curvature(y, raw, weight, n_threads=n_threads)
+
+
+@pytest.mark.parametrize("n_threads", [0, -1, 1.5, "two"])
+def test_the_number_of_threads_is_checked(n_threads):
+    with pytest.raises(ValueError, match="n_threads must be a whole number >= 1"):
+        focal_objective(n_threads=n_threads)
+
+
+@pytest.mark.parametrize(
+    ("setting", "count"), [("3", 3), ("2,4", 2), ("0", None), ("x", None), ("", None)]
+)
+def test_the_default_is_that_of_openmp(setting, count, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", setting)
+    found = _threads.default_threads()
+    assert found == count if count else found >= 1
+
+
+def gradient_of(n_threads):
+    given = arrays(LOSSES[0], "float64")
+    return LOSSES[0].gradient_curvature(*given, n_threads=n_threads)[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_too():
+    expected = gradient_of(4)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(gradient_of, (4,)).get(timeout=60)
+    np.testing.assert_array_equal(found, expected)
