@@ -28,8 +28,12 @@ def test_examples_in_docstrings(name, capfd):
     "name",
     [name for name in focalboost.__all__ if name != "__version__"],
 )
-def test_public_docstrings_have_an_example(name):
-    assert ">>>" in getattr(focalboost, name).__doc__
+def test_public_docstrings_have_an_example_that_runs(name, capfd):
+    public = getattr(focalboost, name)
+    examples = doctest.DocTestFinder(recurse=False).find(public, name, focalboost)
+    assert examples[0].examples
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(examples[0]).failed == 0, capfd.readouterr().out
 
 
 def blocks():

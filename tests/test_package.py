@@ -20,10 +20,12 @@ ALLOWED = {
     "losses": {"_validation"},
     "objectives": {"_imports", "_validation", "losses"},
     "_host": {"_imports", "_validation", "losses"},
-    "xgboost": {"_validation", "losses", "objectives", "_host"},
-    "lightgbm": {"_validation", "losses", "objectives", "_host"},
+    "_provenance": {"_validation", "losses"},
+    "xgboost": {"_validation", "losses", "objectives", "_host", "_provenance"},
+    "lightgbm": {"_validation", "losses", "objectives", "_host", "_provenance"},
     "estimators": {
-        *("_validation", "losses", "objectives", "_host", "xgboost", "lightgbm"),
+        *("_validation", "losses", "objectives", "_host", "_provenance"),
+        *("xgboost", "lightgbm"),
     },
     "__init__": {"losses", "objectives", "estimators"},
 }

@@ -172,7 +172,7 @@ def require_positive_total(total: float) -> None:
     if not total > 0:
         reject(
             "sample_weight",
-            "positive for at least one row",
+            "above zero for at least one row",
             total,
             "Leave out sample_weight, or pass rows that count.",
         )

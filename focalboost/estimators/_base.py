@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+from sklearn.utils.validation import check_is_fitted
 
+from focalboost._provenance import Provenance, note_of, read_note
 from focalboost._validation import (
     class_alphas,
     class_balance,
@@ -22,6 +25,8 @@ __all__ = [
     "PosteriorMetric",
     "changes",
     "loss_of",
+    "refuse_other_labels",
+    "require_rounds",
     "without_own",
 ]
 
@@ -70,6 +75,24 @@ class FocalClassifierMixin:
     focal_max_learning_rate: float | None
     class_weight: Any
     focal_loss_: Loss
+    _classes: NDArray[Any] | None
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels in order; of two, the second is the positive class."""
+        check_is_fitted(self)
+        return np.asarray(self._classes)
+
+    def _require_labels_with_a_form(self) -> None:
+        """Reject labels that a model's own file cannot hold."""
+        note = note_of(Provenance(self.focal_loss_, self.classes_))
+        if read_note(note, "model").classes is None:
+            reject(
+                "y",
+                "labels that are numbers, text, booleans or dates, to be saved",
+                self.classes_.tolist(),
+                "Relabel y before fit, or keep the model with pickle.",
+            )
 
     def _decision(self, raw_prediction: Any) -> NDArray[np.float64]:
         """The logit of the posterior, or the log posteriors of several classes."""
@@ -117,6 +140,32 @@ class PosteriorMetric:
     def posterior(self, raw_prediction: Any) -> Any:
         """The probabilities: of the positive class, or of every class; float64."""
         return self.loss.posterior(np.asarray(raw_prediction, dtype=np.float64))
+
+
+def refuse_other_labels(
+    found: Provenance | None, classes: NDArray[Any], name: str
+) -> None:
+    """Reject a model to continue that was trained on other labels, if it is known."""
+    if found is None or found.classes is None:
+        return
+    if not np.array_equal(found.classes, classes):
+        reject(
+            name,
+            f"a model of the labels {classes.tolist()}, as y is",
+            found.classes.tolist(),
+            "Its trees would stand for other classes: relabel y.",
+        )
+
+
+def require_rounds(n_estimators: Any) -> None:
+    """Reject a number of rounds that is not a whole number, or that trains nothing."""
+    if not isinstance(n_estimators, Integral) or n_estimators < 1:
+        reject(
+            "n_estimators",
+            "a whole number >= 1",
+            n_estimators,
+            "A model without rounds is a constant: use sklearn.dummy.DummyClassifier.",
+        )
 
 
 def without_own(params: dict[str, Any]) -> dict[str, Any]:

@@ -3,39 +3,32 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
-from lightgbm import LGBMClassifier, LGBMModel
-from lightgbm.basic import LightGBMError
-from numpy.typing import NDArray
-
 from focalboost._host import as_list, warn_of_no_split
+from focalboost._provenance import Provenance, note_of, warn_of_another_loss
 from focalboost.estimators._base import (
-    FocalClassifierMixin,
-    changes,
     loss_of,
+    refuse_other_labels,
+    require_rounds,
     without_own,
 )
 from focalboost.estimators._lightgbm_evaluation import Evaluation, on_posterior
+from focalboost.estimators._lightgbm_fitted import FittedLGBMClassifier
+from focalboost.estimators._lightgbm_training import trained
+from focalboost.estimators._rows import TrainingRows
 from focalboost.estimators._target import Target
 from focalboost.lightgbm._model import (
-    constant_params,
     continuable,
-    finalise,
+    finalise_with_note,
     has_split,
-    is_without_features,
+    provenance_of,
 )
 from focalboost.lightgbm._params import make_plan
 from focalboost.lightgbm._start import Baseline, constant_scores
-from focalboost.lightgbm._text import without_objective
-from focalboost.losses import FocalLoss, Loss
 
 __all__ = ["FocalLGBMClassifier"]
 
-#: start_iteration, num_iteration and validate_features of a prediction.
-_Span = tuple[int, int | None, bool]
 
-
-class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
+class FocalLGBMClassifier(FittedLGBMClassifier):
     """LightGBM's classifier with the focal loss, for two classes or more.
 
     ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
@@ -97,6 +90,8 @@ n_jobs, importance_type, **kwargs
     >>> model.predict_proba(X).shape
     (500, 2)
     """
+
+    __module__ = "focalboost"  # what a pickle names must stay where it is
 
     # LightGBM's parameters are repeated, as in its own classes, for help() and because
     # LightGBM 4.5 finds them in the signature only.
@@ -183,25 +178,29 @@ n_jobs, importance_type, **kwargs
         the relative focal loss. Callable metrics get (labels, posterior[, weight]).
         An ``init_score`` replaces the baseline, and has to be added to predictions.
         """
-        target = Target(y, self.class_weight)
-        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes)
-        weight = target.weigh(target.encoded, sample_weight)
-        evaluation = Evaluation(target, eval_set, eval_X, eval_y)
+        rows = TrainingRows(self, X, y, sample_weight, Target)
+        classes = rows.target.classes
+        loss = loss_of(self.focal_gamma, self.focal_alpha, classes)
+        require_rounds(self.n_estimators)
+        evaluation = Evaluation(rows, eval_set, eval_X, eval_y)
         params = without_own(self.get_params(deep=False))
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
         baseline: Baseline = 0.0
+        init_score = rows.starts(init_score, by_class=True)
         if init_model is not None:
             init_model = continuable(init_model, plan.params)
+            known = provenance_of(init_model, "init_model")
+            refuse_other_labels(known, classes, "init_model")
+            warn_of_another_loss(known, loss, "init_model")
         elif init_score is None:
-            baseline = loss.baseline(target.encoded, weight)
-            init_score = constant_scores(baseline, len(target.encoded))
+            baseline = loss.baseline(rows.y, rows.weight)
+            init_score = constant_scores(baseline, len(rows.y))
             eval_init_score = evaluation.init_scores(baseline, eval_init_score)
         named = [on_posterior(loss, metric) for metric in as_list(eval_metric)]
-        data = {"X": X, "y": target.encoded, "sample_weight": weight}
-        model, fitted = _fitted(
+        model, learned = trained(
             plan.params,
-            data,
+            {"X": rows.X, "y": rows.y, "sample_weight": rows.weight},
             init_score=init_score,
             eval_names=eval_names,
             eval_sample_weight=evaluation.weights(
@@ -217,113 +216,8 @@ n_jobs, importance_type, **kwargs
             **evaluation.arguments(),
         )
         warn_of_no_split(has_split(model.booster_))
-        finalise(model.booster_, baseline)
-        self.__dict__.update(fitted)
-        self._learned(loss, target)
+        note = note_of(Provenance(loss, classes))
+        finalise_with_note(model.booster_, baseline, note)
+        self.__dict__.update(learned)
+        self._learned(loss, classes)
         return self
-
-    def _learned(self, loss: Loss, target: Target) -> None:
-        """Set what LightGBM's class would have set without a callable objective."""
-        self.focal_loss_ = loss
-        self._objective = "binary" if isinstance(loss, FocalLoss) else "multiclass"
-        self._le, self._classes = target.encoder, target.classes
-        self._class_map = {label: code for code, label in enumerate(target.classes)}
-
-    def predict(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Return the likeliest label, or what LightGBM returns for an option."""
-        options = (raw_score, pred_leaf, pred_contrib)
-        span = (start_iteration, num_iteration, validate_features)
-        if any(options):
-            return self._host_predict(X, options, span, kwargs)
-        return self._likeliest(self._raw(X, span, kwargs), self.classes_)
-
-    def predict_proba(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Return the class-posterior, shape (n_samples, K), in the order of classes_.
-
-        With an option, return what LightGBM returns for it.
-        """
-        options = (raw_score, pred_leaf, pred_contrib)
-        span = (start_iteration, num_iteration, validate_features)
-        if any(options):
-            return self._host_predict(X, options, span, kwargs)
-        return self._posterior(self._raw(X, span, kwargs))
-
-    def decision_function(
-        self,
-        X: Any,
-        *,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> NDArray[np.float64]:
-        """Return the logit of the posterior, or the log posterior of each class."""
-        span = (start_iteration, num_iteration, validate_features)
-        return self._decision(self._raw(X, span, kwargs))
-
-    def _raw(self, X: Any, span: _Span, kwargs: dict[str, Any]) -> Any:
-        return self._host_predict(X, (True, False, False), span, kwargs)
-
-    def _host_predict(
-        self,
-        X: Any,
-        options: tuple[bool, bool, bool],
-        span: _Span,
-        kwargs: dict[str, Any],
-    ) -> Any:
-        raw_score, pred_leaf, pred_contrib = options
-        start_iteration, num_iteration, validate_features = span
-        return LGBMModel.predict(
-            self,
-            X,
-            raw_score=raw_score,
-            pred_leaf=pred_leaf,
-            pred_contrib=pred_contrib,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            validate_features=validate_features,
-            **kwargs,
-        )
-
-
-def _fitted(
-    params: dict[str, Any], data: dict[str, Any], **arguments: Any
-) -> tuple[LGBMClassifier, dict[str, Any]]:
-    """LightGBM's own classifier, fitted, and the attributes that fitting has set.
-
-    Where no feature can be split it is a constant, as with an objective of its own.
-    """
-    model = LGBMClassifier(**params)
-    before = dict(model.__dict__)
-    try:
-        model.fit(**data, **arguments)
-    except LightGBMError as error:
-        if arguments["init_model"] is not None or not is_without_features(error):
-            raise
-        start = arguments["init_score"]
-        model.set_params(**constant_params(params), n_estimators=1).fit(
-            **data, init_score=start
-        )
-        text = without_objective(model.booster_.model_to_string())
-        model.booster_.model_from_string(text)
-    return model, changes(before, model.__dict__)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from focalboost.estimators._base import PosteriorMetric
-from focalboost.estimators._target import Target, effective_weights
+from focalboost.estimators._rows import TrainingRows
+from focalboost.estimators._target import effective_weights
 from focalboost.lightgbm._start import Baseline, constant_scores
 from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
@@ -16,8 +17,10 @@ __all__ = ["Evaluation", "on_posterior"]
 class Evaluation:
     """The evaluation sets of one fit, given as eval_set or as eval_X and eval_y."""
 
-    def __init__(self, target: Target, eval_set: Any, eval_X: Any, eval_y: Any) -> None:
-        self._target = target
+    def __init__(
+        self, rows: TrainingRows, eval_set: Any, eval_X: Any, eval_y: Any
+    ) -> None:
+        self._rows = rows
         self._given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
         if isinstance(eval_set, tuple):
             eval_set = [eval_set]
@@ -26,7 +29,9 @@ class Evaluation:
             eval_set = (
                 zip(eval_X, eval_y, strict=True) if several else [(eval_X, eval_y)]
             )
-        self._pairs = [(X, target.encode(y)) for X, y in eval_set or ()]
+        self._pairs = [
+            rows.evaluated(X, y, with_weights=False) for X, y in eval_set or ()
+        ]
 
     def arguments(self) -> dict[str, Any]:
         """The sets with encoded labels, under the names they were given by.
@@ -52,10 +57,10 @@ class Evaluation:
 
     def weights(self, sample_weight: Any, class_weight: Any) -> Any:
         """The weights of each set times y's class weights, unless it has its own."""
-        if self._target.class_weight is None:
+        if self._rows.target.class_weight is None:
             return sample_weight
         return [
-            weight if own is not None else self._target.weigh(y, weight)
+            weight if own is not None else self._rows.weigh(y, weight)
             for (_, y), weight, own in zip(
                 self._pairs,
                 self._spread(sample_weight),
@@ -75,7 +80,7 @@ class Evaluation:
 
     def _encoded_weights(self, y: Any, own: Any) -> Any:
         """The class weights of one set, by encoded label."""
-        codes = {label: code for code, label in enumerate(self._target.classes)}
+        codes = {label: code for code, label in enumerate(self._rows.target.classes)}
         if isinstance(own, dict):
             return {codes[label]: weight for label, weight in own.items()}
         if own != "effective":

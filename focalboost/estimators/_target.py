@@ -26,15 +26,10 @@ class Target:
     training set by it.
     """
 
-    def __init__(self, y: Any, class_weight: Any) -> None:
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-            reject(
-                "y",
-                "a single column of labels",
-                np.shape(y),
-                "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
-            )
-        labels = column_or_1d(y)
+    def __init__(
+        self, y: Any, class_weight: Any, sample_weight: NDArray[np.float64] | None
+    ) -> None:
+        labels = _column(y)
         check_classification_targets(labels)
         self.encoder = LabelEncoder().fit(labels)
         self.classes: NDArray[Any] = self.encoder.classes_
@@ -47,13 +42,14 @@ class Target:
             )
         self._source = y
         self.encoded = self._codes(labels)
-        self.class_weight = class_weights(class_weight, self.classes, labels)
+        counting = labels if sample_weight is None else labels[sample_weight > 0]
+        self.class_weight = class_weights(class_weight, self.classes, counting)
 
     def encode(self, y: Any) -> NDArray[np.intp]:
         """Labels as 0 to K - 1; an unknown one is an error."""
         if y is self._source:
             return self.encoded
-        labels = column_or_1d(y)
+        labels = _column(y)
         unknown = np.setdiff1d(labels, self.classes)
         if len(unknown) > 0:
             reject(
@@ -78,10 +74,31 @@ class Target:
         return np.asarray(sample_weight, dtype=np.float64) * of_class
 
 
+def _column(y: Any) -> NDArray[Any]:
+    """Labels as an array (n,), none of them missing."""
+    if y is None:
+        reject(
+            "y",
+            "labels, one for each row",
+            None,
+            "A classifier requires y to be passed, but the target y is None.",
+        )
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        reject(
+            "y",
+            "a single column of labels",
+            labels.shape,
+            "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
+        )
+    return np.asarray(column_or_1d(labels, warn=True))
+
+
 class Indicators:
     """Labels (n, T) of T binary problems, with 1 for yes and 0 for no (multilabel)."""
 
     classes = np.array([0, 1])
+    class_weight = None
 
     def __init__(self, y: Any, class_weight: Any) -> None:
         if class_weight is not None:
@@ -109,10 +126,16 @@ class Indicators:
         return sample_weight
 
 
-def target_of(y: Any, class_weight: Any) -> Target | Indicators:
-    """The labels, of several columns or of one."""
-    several = type_of_target(y, input_name="y") == "multilabel-indicator"
-    return Indicators(y, class_weight) if several else Target(y, class_weight)
+def target_of(
+    y: Any, class_weight: Any, sample_weight: NDArray[np.float64] | None = None
+) -> Target | Indicators:
+    """The labels, of several columns or of one.
+
+    "balanced" and other weights by frequency count the rows of positive weight.
+    """
+    if type_of_target(y, input_name="y") == "multilabel-indicator":
+        return Indicators(y, class_weight)
+    return Target(y, class_weight, sample_weight)
 
 
 def class_weights(

@@ -1,36 +1,36 @@
 """FocalXGBClassifier."""
 
-import json
 from collections.abc import Sequence
-from inspect import Parameter
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
-from xgboost import Booster, XGBClassifier
+from xgboost import XGBClassifier
 
 from focalboost._host import warn_of_no_split
-from focalboost._validation import reject
+from focalboost._provenance import Provenance, warn_of_another_loss
 from focalboost.estimators._base import (
-    FocalClassifierMixin,
-    PosteriorMetric,
     changes,
     loss_of,
+    refuse_other_labels,
+    require_rounds,
     without_own,
 )
-from focalboost.estimators._target import Indicators, Target, target_of
+from focalboost.estimators._rows import TrainingRows
+from focalboost.estimators._target import target_of
+from focalboost.estimators._xgboost_evaluation import (
+    WeightedObjective,
+    evaluation,
+    metrics,
+)
+from focalboost.estimators._xgboost_fitted import FittedXGBClassifier
 from focalboost.losses import Loss
-from focalboost.objectives import FocalMetric
-from focalboost.xgboost._params import booster_of, make_plan
+from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._params import make_plan
 from focalboost.xgboost._train import has_split, warn_of_fallback
 
 __all__ = ["FocalXGBClassifier"]
 
-_Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
-
-class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
+class FocalXGBClassifier(FittedXGBClassifier):
     """XGBoost's classifier with the focal loss, for two classes or more.
 
     ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
@@ -88,6 +88,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     (100, 2)
     """
 
+    __module__ = "focalboost"  # what a pickle names must stay where it is
+
     def __init__(
         self,
         *,
@@ -107,13 +109,6 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         """Return the parameters of the booster."""
         return without_own(super().get_xgb_params())
 
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """The labels in order; of two, the second is the positive class."""
-        check_is_fitted(self, "_classes")
-        classes: NDArray[Any] = self._classes
-        return classes
-
     def fit(
         self,
         X: Any,
@@ -129,21 +124,25 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         feature_weights: Any = None,
     ) -> Self:
         """Fit the model; arguments as in ``XGBClassifier.fit``."""
-        check_consistent_length(X, y)
-        target = target_of(y, self.class_weight)
-        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes)
+        rows = TrainingRows(self, X, y, sample_weight, target_of)
+        classes = rows.target.classes
+        loss = loss_of(self.focal_gamma, self.focal_alpha, classes)
+        if self.n_estimators is not None:
+            require_rounds(self.n_estimators)
         if xgb_model is not None:
             xgb_model = booster_of(xgb_model)
-        weight = target.weigh(target.encoded, sample_weight)
-        params = self._host_params(loss, (target.encoded, weight), xgb_model)
-        model = XGBClassifier(**params)
+        model = XGBClassifier(**self._host_params(loss, rows, xgb_model))
+        if xgb_model is not None:
+            known = provenance_of(xgb_model, "xgb_model")
+            refuse_other_labels(known, classes, "xgb_model")
+            warn_of_another_loss(known, loss, "xgb_model")
         before = dict(model.__dict__)
-        pairs, weights = _evaluation(target, eval_set, sample_weight_eval_set)
+        pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)
         model.fit(
-            X,
-            target.encoded,
-            sample_weight=weight,
-            base_margin=base_margin,
+            rows.X,
+            rows.y,
+            sample_weight=rows.weight,
+            base_margin=rows.starts(base_margin),
             eval_set=pairs,
             verbose=verbose,
             xgb_model=xgb_model,
@@ -155,134 +154,21 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         warn_of_no_split(has_split(model.get_booster()))
         self.__dict__.pop("evals_result_", None)
         self.__dict__.update(changes(before, model.__dict__))
-        self.focal_loss_, self._classes = loss, target.classes
-        self.get_booster().set_attr(focalboost=_provenance(loss, target))
+        self.focal_loss_, self._classes = loss, classes
+        set_provenance(self.get_booster(), Provenance(loss, classes))
         return self
 
-    def load_model(self, fname: Any) -> None:
-        """Load a model that was saved by an estimator of this class."""
-        text = Booster(model_file=fname).attr("focalboost")
-        if text is None:  # nothing has been replaced yet
-            reject(
-                "fname",
-                "a model saved by FocalXGBClassifier",
-                fname,
-                "Load others with xgboost.XGBClassifier or xgboost.Booster.",
-            )
-        super().load_model(fname)
-        known = json.loads(text)
-        self._classes = np.array(known["classes"])
-        self.focal_loss_ = loss_of(known["gamma"], known["alpha"], self._classes)
-
     def _host_params(
-        self, loss: Loss, target: tuple[Any, Any], xgb_model: Any
+        self, loss: Loss, rows: TrainingRows, xgb_model: Any
     ) -> dict[str, Any]:
         """The parameters of the plain XGBClassifier that does the training."""
         params = without_own(self.get_params(deep=False))
         if params["objective"] == "binary:logistic":  # XGBoost's default
             params["objective"] = None
-        limit = self.focal_max_learning_rate
+        limit, target = self.focal_max_learning_rate, (rows.y, rows.weight)
         plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
-        metric = plan.metric or _metrics(loss, params["eval_metric"])
-        return {**plan.params, "eval_metric": metric, "objective": plan.objective}
-
-    def predict(
-        self,
-        X: Any,
-        *,
-        output_margin: bool = False,
-        validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: _Iterations = None,
-    ) -> Any:
-        """Return the likeliest label, or with ``output_margin`` the raw prediction."""
-        raw = self._raw(X, validate_features, base_margin, iteration_range)
-        return raw if output_margin else self._likeliest(raw, self.classes_)
-
-    def predict_proba(
-        self,
-        X: Any,
-        validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: _Iterations = None,
-    ) -> NDArray[np.float64]:
-        """Return the class-posterior in the order of classes_, (n_samples, K).
-
-        For labels (n, T) it is the probability of 1 for each, (n_samples, T).
-        """
-        return self._posterior(
-            self._raw(X, validate_features, base_margin, iteration_range)
-        )
-
-    def decision_function(
-        self,
-        X: Any,
-        validate_features: bool = True,
-        base_margin: Any = None,
-        iteration_range: _Iterations = None,
-    ) -> NDArray[np.float64]:
-        """Return the logit of the posterior, or the log posterior of each class."""
-        return self._decision(
-            self._raw(X, validate_features, base_margin, iteration_range)
-        )
-
-    def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
-        return super().predict(
-            X,
-            output_margin=True,
-            validate_features=validate,
-            base_margin=base_margin,
-            iteration_range=iterations,
-        )
-
-
-def _provenance(loss: Loss, target: Target | Indicators) -> str | None:
-    """What predict_proba needs beside the trees, for the model's attributes.
-
-    None for labels that JSON has no form for, such as dates: such a model can be
-    pickled, and not be loaded by load_model.
-    """
-    classes = target.classes.tolist()
-    known = {"gamma": loss.gamma, "alpha": loss.alpha, "classes": classes}
-    try:
-        return json.dumps(known)
-    except TypeError:
-        return None
-
-
-def _evaluation(
-    target: Target | Indicators, eval_set: Any, sample_weight: Sequence[Any] | None
-) -> tuple[Any, Any]:
-    """Evaluation sets with encoded labels, and their weights."""
-    if eval_set is None:
-        return None, sample_weight
-    pairs = [(X, target.encode(y)) for X, y in eval_set]
-    given = [None] * len(pairs) if sample_weight is None else sample_weight
-    if len(given) != len(pairs):
-        return pairs, given  # XGBoost words this error
-    weights = [
-        target.weigh(encoded, weight)
-        for (_, encoded), weight in zip(pairs, given, strict=True)
-    ]
-    return pairs, weights
-
-
-def _metrics(loss: Loss, eval_metric: Any) -> Any:
-    """The user's metrics, callables seeing posteriors."""
-    if callable(eval_metric) and not isinstance(eval_metric, FocalMetric):
-        return _Metric(loss, eval_metric)
-    if isinstance(eval_metric, list | tuple):
-        return [_metrics(loss, metric) for metric in eval_metric]
-    return eval_metric
-
-
-class _Metric(PosteriorMetric):
-    # XGBoost passes sample_weight by name, and only if there are weights.
-    def __call__(self, y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
-        kinds = [parameter.kind for parameter in self.parameters.values()]
-        if (
-            "sample_weight" not in self.parameters
-            and Parameter.VAR_KEYWORD not in kinds
-        ):
-            weights = {}
-        return self.function(y_true, self.posterior(raw_prediction), **weights)
+        return {
+            **plan.params,
+            "eval_metric": plan.metric or metrics(loss, params["eval_metric"]),
+            "objective": WeightedObjective(plan.objective),
+        }

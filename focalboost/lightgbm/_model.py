@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from focalboost._host import import_host, one_value
+from focalboost._provenance import Provenance, note_of, read_note
 from focalboost._validation import reject
+from focalboost.lightgbm._file import booster_of_file
 from focalboost.lightgbm._params import NUM_CLASS
 from focalboost.lightgbm._start import Baseline
 from focalboost.lightgbm._text import (
     finalised_text,
     is_finalised,
+    note_in,
     number_of_scores,
     objective_name,
     without_objective,
 )
+from focalboost.losses import Loss
 
 if TYPE_CHECKING:
     import lightgbm
@@ -25,13 +29,15 @@ __all__ = [
     "constant_params",
     "continuable",
     "finalise",
+    "finalise_with_note",
     "has_split",
     "is_without_features",
+    "provenance_of",
 ]
 
 
 def finalise(
-    booster: "lightgbm.Booster", baseline: Baseline = 0.0
+    booster: "lightgbm.Booster", baseline: Baseline = 0.0, loss: Loss | None = None
 ) -> "lightgbm.Booster":
     """Make a booster trained with a callable objective a model of its own.
 
@@ -39,7 +45,8 @@ def finalise(
     each class) to the first trees and names the objective, so that ``predict`` returns
     ``expit(raw + baseline)``, or the softmax over the classes, and saved copies do so
     anywhere. The booster is changed in place and returned; one that is finalised
-    already is left as it is.
+    already is left as it is. The loss, if given, is noted in the model, so that a
+    continuation with another one is noticed.
 
     Raises
     ------
@@ -47,6 +54,14 @@ def finalise(
         If the booster has no tree, names another objective, is still in training, or
         has another number of classes than the baseline.
     """
+    note = None if loss is None else note_of(Provenance(loss, None))
+    return finalise_with_note(booster, baseline, note)
+
+
+def finalise_with_note(
+    booster: "lightgbm.Booster", baseline: Baseline, note: str | None
+) -> "lightgbm.Booster":
+    """Finalise a booster as ``finalise`` does, with a note of its provenance."""
     if getattr(booster, "train_set", None) is not None:
         reject(
             "booster",
@@ -65,9 +80,15 @@ def finalise(
             baseline,
             "Pass the constant init_score of its training.",
         )
-    booster.model_from_string(finalised_text(text, baseline))
+    booster.model_from_string(finalised_text(text, baseline, note))
     booster.params["objective"] = objective_name(text)  # SHAP reads it here
     return booster
+
+
+def provenance_of(booster: "lightgbm.Booster", name: str) -> Provenance | None:
+    """What a model says of its training, if it does; a damaged note is an error."""
+    note = note_in(booster.model_to_string(num_iteration=1))
+    return None if note is None else read_note(note, name)
 
 
 def continuable(init_model: Any, params: Mapping[str, Any]) -> "lightgbm.Booster":
@@ -76,7 +97,7 @@ def continuable(init_model: Any, params: Mapping[str, Any]) -> "lightgbm.Booster
     if isinstance(init_model, library.LGBMModel):
         init_model = init_model.booster_
     if not isinstance(init_model, library.Booster):
-        init_model = library.Booster(model_file=init_model)
+        init_model = booster_of_file(init_model, "init_model")
     booster: lightgbm.Booster = init_model
     text = booster.model_to_string(num_iteration=1)
     expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)

@@ -8,6 +8,7 @@ objective into the header. An iteration has one tree, or one for each class.
 
 import re
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,20 @@ from focalboost._validation import reject
 
 __all__ = [
     "finalised_text",
+    "has_its_trees",
     "is_finalised",
+    "note_in",
     "number_of_scores",
     "objective_name",
     "without_objective",
 ]
 
 _FIRST, _END = "Tree=0\n", "end of trees\n"
+
+#: A note among the parameters, which LightGBM keeps when it saves a loaded model. It
+#: stands where the name of a parameter does, as LightGBM passes over a parameter
+#: without a value and warns of a name that it does not know.
+_NOTE = re.compile(r"^\[focalboost (.*): \]$", flags=re.M)
 
 _SHIFTED = ("leaf_value", "leaf_const", "internal_value")
 
@@ -35,8 +43,13 @@ class _Parts(NamedTuple):
     tail: str
 
 
-def finalised_text(text: str, baseline: float | NDArray[np.float64]) -> str:
-    """Return the text of the same model that predicts from raw + baseline."""
+def finalised_text(
+    text: str, baseline: float | NDArray[np.float64], note: str | None = None
+) -> str:
+    """Return the text of the same model that predicts from raw + baseline.
+
+    A note is for whoever continues or loads it; see ``note_in``.
+    """
     header, trees, tail = _split(text)
     shifts = np.broadcast_to(baseline, number_of_scores(text)).tolist()
     for position, shift in enumerate(shifts):
@@ -46,6 +59,8 @@ def finalised_text(text: str, baseline: float | NDArray[np.float64]) -> str:
     header.insert(position, _objective_line(text))
     named = f"[objective: {objective_name(text)}]"
     tail = re.sub(r"^\[objective: .*\]$", named, tail, count=1, flags=re.M)
+    if note is not None:
+        tail = _with_note(tail, note)
     return "\n".join(header) + "\n" + "".join(trees) + tail
 
 
@@ -66,6 +81,19 @@ def is_finalised(text: str) -> bool:
 def without_objective(text: str) -> str:
     """Return the text of the same model that predicts raw."""
     return text.replace(f"{_objective_line(text)}\n", "", 1)
+
+
+def _with_note(tail: str, note: str) -> str:
+    """The tail of a model with a note behind its parameters."""
+    # LightGBM splits the line at colons.
+    line = f"[focalboost {quote(note, safe=' ,.{}[]')}: ]"
+    return re.sub(r"\n+end of parameters$", f"\n{line}\n\\g<0>", tail, flags=re.M)
+
+
+def note_in(text: str) -> str | None:
+    """The note of a model, or None."""
+    found = _NOTE.search(text)
+    return None if found is None else unquote(found[1])
 
 
 def number_of_scores(text: str) -> int:
@@ -102,6 +130,14 @@ def _header(text: str) -> list[str]:
             "Train for at least one round.",
         )
     return header.split("\n")[:-1]
+
+
+def has_its_trees(text: str) -> bool:
+    """Whether a text has the trees whose lengths it lists, one after the other."""
+    if _FIRST not in text or _END not in text:
+        return False
+    header, trees, _ = _split(text)
+    return _with_sizes(header, trees) == header
 
 
 def _field(lines: list[str], name: str) -> str:

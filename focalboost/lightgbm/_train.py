@@ -10,6 +10,7 @@ from focalboost._host import (
     one_value,
     warn_of_no_split,
 )
+from focalboost._provenance import warn_of_another_loss
 from focalboost._validation import reject
 from focalboost.lightgbm._model import (
     constant_model,
@@ -17,6 +18,7 @@ from focalboost.lightgbm._model import (
     finalise,
     has_split,
     is_without_features,
+    provenance_of,
 )
 from focalboost.lightgbm._params import NUM_CLASS, make_plan
 from focalboost.lightgbm._start import starting_score
@@ -63,7 +65,8 @@ def train(
     feval
         Metrics instead of the relative focal loss; get raw predictions.
     init_model
-        A model to continue from. Its raw predictions are the start.
+        A model to continue from. Its raw predictions are the start; one that is known
+        to have another gamma or alpha is warned of.
     keep_training_booster : False
         A finalised model cannot be trained in place: continue with ``init_model``.
     loss : FocalLoss or SoftmaxFocalLoss, optional
@@ -103,6 +106,8 @@ def train(
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
     validation = as_list(valid_sets)
     model = None if init_model is None else continuable(init_model, plan.params)
+    if model is not None:
+        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
     with starting_score(loss, plan.params, model, train_set, validation) as baseline:
         try:
             booster: lightgbm.Booster = import_host("lightgbm").train(
@@ -120,7 +125,7 @@ def train(
                 raise
             booster = constant_model(plan.params, train_set)
     warn_of_no_split(has_split(booster))
-    return finalise(booster, baseline)
+    return finalise(booster, baseline, loss)
 
 
 def _refuse_training_booster(keep_training_booster: bool) -> None:

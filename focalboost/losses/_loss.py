@@ -87,6 +87,8 @@ class FocalLoss:
     0.25
     """
 
+    __module__ = "focalboost"  # what a pickle names must stay where it is
+
     gamma: float | tuple[float, float] = 2.0
     alpha: float | None = None
 

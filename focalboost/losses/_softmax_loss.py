@@ -79,6 +79,8 @@ class SoftmaxFocalLoss:
     array([[0.6, 0.3, 0.1]])
     """
 
+    __module__ = "focalboost"  # what a pickle names must stay where it is
+
     n_classes: int
     gamma: float | tuple[float, ...] = 2.0
     alpha: tuple[float, ...] | None = None

@@ -22,7 +22,7 @@ from focalboost.objectives import Curvature, FocalMetric, FocalObjective, is_usa
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["Plan", "booster_of", "make_plan"]
+__all__ = ["Plan", "has_base_scores", "make_plan", "require_model_of"]
 
 #: XGBoost holds a probability given as base_score at this distance from 0 and 1.
 SMALLEST_BASE_SCORE = 1e-6
@@ -58,7 +58,7 @@ def make_plan(
     rates = [given[name] for name in LEARNING_RATE if name in given]
     bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
     if xgb_model is not None:
-        _refuse_rebasing(given, xgb_model, fixed)
+        _refuse_rebasing(given, xgb_model, loss)
     elif "base_score" not in given:
         given["base_score"] = _base_score(loss, *target)
     objective = FocalObjective(
@@ -144,21 +144,27 @@ def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[flo
     return base_score
 
 
+def has_base_scores() -> bool:
+    """Whether XGBoost has a base_score for each class or label."""
+    version: str = import_host("xgboost").__version__
+    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 1)
+
+
 def _require_base_scores() -> None:
     """Reject an XGBoost that has one base_score for all classes or labels."""
-    version: str = import_host("xgboost").__version__
-    if tuple(int(part) for part in version.split(".")[:2]) < (3, 1):
+    if not has_base_scores():
         reject(
             "xgboost",
             "3.1 or newer for several classes or labels, with a base_score for each",
-            version,
-            "Upgrade it, or wrap the estimator in OneVsRestClassifier or "
-            "MultiOutputClassifier of scikit-learn.",
+            import_host("xgboost").__version__,
+            "Only binary classification is supported before: upgrade, or wrap the "
+            "estimator in OneVsRestClassifier or MultiOutputClassifier of "
+            "scikit-learn.",
         )
 
 
 def _refuse_rebasing(
-    params: Mapping[str, Any], model: "xgboost.Booster", fixed: dict[str, Any]
+    params: Mapping[str, Any], model: "xgboost.Booster", loss: Loss
 ) -> None:
     """Reject a continuation in which the first trees would lose their meaning."""
     refuse(
@@ -167,35 +173,20 @@ def _refuse_rebasing(
         (),
         "The model to continue has its own; another would move its trees.",
     )
+    require_model_of(loss, model, "xgb_model")
+
+
+def require_model_of(loss: Loss, model: "xgboost.Booster", name: str) -> None:
+    """Reject a model whose scores are not those of the loss."""
+    fixed = _fixed_params(loss)
     learner = json.loads(model.save_config())["learner"]
     found = {"objective": learner["objective"]["name"]}
     if "num_class" in fixed:
         found["num_class"] = int(learner["learner_model_param"]["num_class"])
     if found != fixed:
         reject(
-            "xgb_model",
+            name,
             f"a model with {fixed}",
             found,
-            "Continue a model of focalboost, or of XGBoost's own log loss.",
+            "Use a model of focalboost, or of XGBoost's own log loss.",
         )
-
-
-def booster_of(xgb_model: Any) -> "xgboost.Booster":
-    """The booster of an estimator, of a file or its bytes, or the booster itself.
-
-    An early-stopped model ends at its best round, as if trained no further: XGBoost
-    would keep the rounds after it, and later predict without those that follow.
-    """
-    library = import_host("xgboost")
-    if isinstance(xgb_model, library.XGBModel):
-        xgb_model = xgb_model.get_booster()
-    if isinstance(xgb_model, bytes):
-        xgb_model = bytearray(xgb_model)
-    if not isinstance(xgb_model, library.Booster):
-        xgb_model = library.Booster(model_file=xgb_model)
-    booster: xgboost.Booster = xgb_model
-    best = booster.attr("best_iteration")
-    if best is not None:
-        booster = booster[: int(best) + 1]
-        booster.set_attr(best_iteration=None, best_score=None)
-    return booster

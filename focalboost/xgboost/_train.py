@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from focalboost._host import checked_loss, import_host, warn_of_no_split
+from focalboost._provenance import Provenance, warn_of_another_loss
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature, weights_of
-from focalboost.xgboost._params import booster_of, make_plan
+from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._params import make_plan
 
 if TYPE_CHECKING:
     import xgboost
@@ -56,7 +58,8 @@ evals_result, verbose_eval, callbacks
         The largest learning rate of the training, if a callback changes it. Otherwise
         the one in ``params`` is taken, or 0.3 if that is larger.
     xgb_model
-        A model to continue from, as in ``xgboost.train``. Its baseline is kept.
+        A model to continue from, as in ``xgboost.train``. Its baseline is kept; one
+        that is known to have another gamma or alpha is warned of.
     custom_metric
         A metric instead of the relative focal loss; gets raw predictions.
 
@@ -82,6 +85,8 @@ evals_result, verbose_eval, callbacks
     model = None if xgb_model is None else booster_of(xgb_model)
     target = (dtrain.get_label(), weights_of(dtrain))
     plan = make_plan(settings, loss, target, model, curvature, max_learning_rate)
+    if model is not None:
+        warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
@@ -98,6 +103,7 @@ evals_result, verbose_eval, callbacks
     )
     warn_of_fallback(plan.params.get("device"), booster)
     warn_of_no_split(has_split(booster))
+    set_provenance(booster, Provenance(loss, None))
     return booster
 
 

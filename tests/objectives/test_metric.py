@@ -64,7 +64,7 @@ def test_one_class_is_compared_with_one_half(label):
 
 def test_no_weight_at_all_raises(arrays):
     y_true, raw, _ = arrays
-    with pytest.raises(ValueError, match="sample_weight must be positive for at least"):
+    with pytest.raises(ValueError, match="sample_weight must be above zero for"):
         focal_metric()(y_true, raw, np.zeros(200))
 
 

@@ -1,0 +1,143 @@
+"""The rows of one call: features and weights as a host can read them.
+
+Arrays and sequences are checked by scikit-learn here; tables of pandas, Polars, Arrow
+and cuDF and arrays on a GPU are left to the host, which knows more of them.
+"""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils.validation import (
+    _check_n_features,
+    _num_samples,
+    check_consistent_length,
+)
+
+from focalboost._validation import (
+    require_length,
+    require_positive_total,
+    require_weights,
+)
+from focalboost.estimators._target import Indicators, Target
+
+__all__ = ["TrainingRows", "features"]
+
+
+def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) -> Any:
+    """Features in a form that the host reads rightly.
+
+    XGBoost ignores the byte order of an array, and reads other numbers than are there.
+    """
+    if type(X).__name__ == "LazyFrame":  # of Polars
+        return X.collect()
+    if not (issparse(X) or _is_array_like(X)):
+        return X
+    checked = check_array(
+        X,
+        accept_sparse=True,
+        ensure_all_finite=False,  # NaN is a missing value, inf the host's to judge
+        ensure_min_samples=min_samples,
+        estimator=estimator,
+        input_name="X",
+    )
+    if fitted:
+        _check_n_features(estimator, checked, reset=False)
+    return checked.astype(checked.dtype.newbyteorder("="), copy=False)
+
+
+def _is_array_like(X: Any) -> bool:
+    """Whether NumPy can read it, and it is no table."""
+    if isinstance(X, list | tuple):
+        return True
+    on_device = hasattr(X, "__cuda_array_interface__")
+    return hasattr(X, "__array__") and not hasattr(X, "columns") and not on_device
+
+
+class TrainingRows:
+    """The training data of one fit: checked, without the rows that do not count.
+
+    A row of weight 0 is left out: hosts would count it in a leaf, or take the threshold
+    of a split from it.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        target_of: Callable[..., Target | Indicators],
+    ) -> None:
+        self._given = (estimator, X, y, sample_weight)
+        self.X = features(X, estimator, min_samples=2, fitted=False)
+        check_consistent_length(self.X, y)
+        weight = _row_weights(sample_weight, y)
+        self.target = target_of(y, estimator.class_weight, weight)
+        self.y = self.target.encoded
+        self._counting: NDArray[np.intp] | None = None
+        if weight is not None and not weight.all():
+            self._counting = np.flatnonzero(weight)
+            self.X = _safe_indexing(self.X, self._counting)
+            self.y, weight = self.y[self._counting], weight[self._counting]
+        self.weight = self.target.weigh(self.y, weight)
+
+    def starts(self, scores: Any, by_class: bool = False) -> Any:
+        """Raw predictions to start from, one for each row, or for each of its classes.
+
+        In a flat array of several classes those of a class stand together, or those
+        of a row.
+        """
+        if scores is None or self._counting is None:
+            return scores
+        values, n_rows = np.asarray(scores), len(self.target.encoded)
+        if values.ndim > 1 or values.size <= n_rows:
+            return values[self._counting]
+        if by_class:
+            return values.reshape(-1, n_rows)[:, self._counting].ravel()
+        return values.reshape(n_rows, -1)[self._counting]
+
+    def evaluated(self, X: Any, y: Any, with_weights: bool) -> tuple[Any, Any]:
+        """Features and encoded labels of an evaluation set.
+
+        The training data given again become the objects that the host trains on, by
+        which it recognises them; not where rows have been left out and the host takes
+        weights for the set, which are for all rows.
+        """
+        estimator, training_X, training_y, _ = self._given
+        fits = self._counting is None or not with_weights
+        if fits and X is training_X and y is training_y:
+            return self.X, self.y
+        return features(X, estimator, fitted=False), self.target.encode(y)
+
+    def weigh(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
+        """Weights of an evaluation set times the class weights; None for neither."""
+        if encoded is self.y and sample_weight is self._given[-1]:
+            return self.weight
+        return self.target.weigh(encoded, sample_weight)
+
+
+def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
+    """One weight for each row, of which some are above 0; None for none."""
+    if sample_weight is None:
+        return None
+    n_rows = _num_samples(y)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_rows, sample_weight)
+    weight = np.asarray(
+        check_array(
+            sample_weight,
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name="sample_weight",
+        )
+    )
+    require_length("sample_weight", weight, n_rows)
+    require_weights(np, weight)
+    require_positive_total(float(weight.sum()))
+    return weight
