@@ -34,6 +34,7 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.no_validation = tags.input_tags.string = False
+        tags.non_deterministic = self.booster == "gblinear"  # without locks
         several = has_base_scores()
         tags.classifier_tags.multi_class = tags.classifier_tags.multi_label = several
         return tags
