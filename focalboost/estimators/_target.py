@@ -133,7 +133,8 @@ def target_of(
 
     "balanced" and other weights by frequency count the rows of positive weight.
     """
-    if type_of_target(y, input_name="y") == "multilabel-indicator":
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    if len(shape) == 2 and type_of_target(y) == "multilabel-indicator":
         return Indicators(y, class_weight)
     return Target(y, class_weight, sample_weight)
 

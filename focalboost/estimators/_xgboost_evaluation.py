@@ -22,7 +22,7 @@ class WeightedObjective:
     """An objective in whose gradients a row of weight 3 is exactly three rows.
 
     XGBoost adds up float32 gradients in float64. A row's gradient is rounded to 21 of
-    24 bits, a relative change of 2**-22 at most, so that its product with a whole
+    24 bits, a relative change of 2**-21 at most, so that its product with a whole
     weight up to 8 needs no further rounding, and equals the sum over as many rows.
     """
 

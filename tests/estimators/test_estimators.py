@@ -6,7 +6,6 @@ import warnings
 import lightgbm
 import numpy as np
 import pytest
-import xgboost
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
@@ -17,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 from focalboost import (
     FocalLGBMClassifier,
     FocalLoss,
-    FocalXGBClassifier,
     focal_metric,
 )
 
@@ -364,31 +362,6 @@ def test_a_scheduled_learning_rate_has_its_parameter(host, rare):
     high = host.estimator(focal_max_learning_rate=1.9, n_estimators=3).fit(*rare)
     usual = host.estimator(n_estimators=3).fit(*rare)
     assert abs(high.predict_proba(rare[0]) - usual.predict_proba(rare[0])).max() > 1e-3
-
-
-@pytest.mark.parametrize("suffix", ["json", "ubj"])
-def test_xgboost_s_save_model_and_load_model(suffix, rare, tmp_path):
-    X, y = rare
-    labels = np.where(y == 1, "fraud", "ok")
-    model = FocalXGBClassifier(
-        focal_gamma=(0, 2), focal_alpha=0.3, n_estimators=5, n_jobs=1
-    ).fit(X, labels)
-    model.save_model(tmp_path / f"model.{suffix}")
-    for loaded in (FocalXGBClassifier(), FocalXGBClassifier(focal_gamma=0).fit(X, y)):
-        loaded.load_model(tmp_path / f"model.{suffix}")
-        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
-        np.testing.assert_array_equal(loaded.classes_, ["fraud", "ok"])
-
-
-def test_a_plain_model_is_not_loaded_as_a_focal_one(rare, tmp_path):
-    plain = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(*rare)
-    plain.save_model(tmp_path / "model.json")
-    fitted = FocalXGBClassifier(n_estimators=2, n_jobs=1).fit(*rare)
-    before = fitted.predict_proba(rare[0])
-    with pytest.raises(ValueError, match="a model saved by FocalXGBClassifier"):
-        fitted.load_model(tmp_path / "model.json")
-    np.testing.assert_array_equal(fitted.predict_proba(rare[0]), before)
 
 
 def test_dates_as_labels(host, rare):

@@ -259,19 +259,6 @@ def test_continuing_a_fitted_model(host, faults):
     )
 
 
-def test_xgboost_s_saved_models_know_gamma_alpha_and_classes(faults, tmp_path):
-    X, y = faults
-    model = XGBoostDriver().estimator(n_estimators=3, focal_alpha=[1, 2, 3])
-    model.set_params(focal_gamma=GAMMAS).fit(X, NAMES[y.astype(int)])
-    for name in ("model.json", "model.ubj"):
-        model.save_model(tmp_path / name)
-        loaded = FocalXGBClassifier()
-        loaded.load_model(tmp_path / name)
-        assert loaded.focal_loss_ == model.focal_loss_
-        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
-        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-
-
 def test_a_constant_feature_gives_the_class_frequencies(host, faults):
     _, y = faults
     with pytest.warns(UserWarning, match="The model has learned nothing"):

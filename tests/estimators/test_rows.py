@@ -1,0 +1,274 @@
+"""Rows that estimators are given: weights that count, weights of 0, odd arrays."""
+
+import gc
+import pickle
+import weakref
+
+import lightgbm
+import numpy as np
+import pytest
+import scipy.sparse
+from host_drivers import LightGBMDriver, XGBoostDriver
+
+from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier, focal_metric
+from focalboost.estimators._xgboost_evaluation import WeightedObjective
+from focalboost.objectives import FocalObjective
+
+# LightGBM 4.7 prefers eval_X and eval_y, which 4.5 does not know.
+pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+
+
+def sparse_rows(X):
+    return scipy.sparse.csr_matrix(X)
+
+
+def a_pandas_frame(X):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(X, columns=list("abcde"))
+
+
+def a_polars_frame(X):
+    polars = pytest.importorskip("polars")
+    if tuple(map(int, lightgbm.__version__.split(".")[:2])) < (4, 7):
+        pytest.skip("LightGBM before 4.7 does not read Polars")
+    return polars.DataFrame(X, schema=list("abcde"))
+
+
+def an_arrow_table(X):
+    arrow = pytest.importorskip("pyarrow")
+    return arrow.table({name: X[:, i] for i, name in enumerate("abcde")})
+
+
+KINDS = [np.asarray, list, sparse_rows, a_pandas_frame, a_polars_frame, an_arrow_table]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_of_weight_0_is_no_row(host, kind, mixed):
+    X, y = mixed
+    weight = np.arange(len(y)) % 4.0
+    without = host.estimator(n_estimators=5)
+    without.fit(kind(X[weight > 0]), y[weight > 0], sample_weight=weight[weight > 0])
+    model = host.estimator(n_estimators=5).fit(kind(X), y, sample_weight=weight)
+    np.testing.assert_array_equal(
+        model.predict_proba(kind(X)), without.predict_proba(kind(X))
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_start_of_rows_of_weight_0(host, n_classes, flat, faults):
+    X, y = faults
+    y = np.minimum(y, n_classes - 1)
+    weight = (np.arange(len(y)) % 3 > 0).astype(float)
+    kept = weight > 0
+    columns = () if n_classes == 2 else (3,)
+    start = np.random.default_rng(0).normal(size=(len(y), *columns))
+    name = "base_margin" if host.name == "xgboost" else "init_score"
+
+    def form(scores):
+        order = "C" if host.name == "xgboost" else "F"
+        return scores.ravel(order) if flat else scores
+
+    def raw(X, y, start, weight=None):
+        model = host.estimator(n_estimators=3)
+        model.fit(X, y, sample_weight=weight, **{name: form(start)})
+        return model.predict(X_all, **host.margin_option())
+
+    X_all = X
+    np.testing.assert_array_equal(
+        raw(X, y, start, weight), raw(X[kept], y[kept], start[kept])
+    )
+
+
+def test_balanced_weights_count_the_rows_that_count(host, mixed):
+    X, y = mixed
+    weight = np.where(y == 1, np.arange(len(y)) % 2, 1.0)
+    kept = weight > 0
+    model = host.estimator(n_estimators=5, class_weight="balanced")
+    expected = model.fit(X[kept], y[kept]).predict_proba(X)
+    model.fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+
+
+def test_the_training_set_is_evaluated_as_it_is_trained_on(host, mixed):
+    X, y = mixed
+    weight = np.arange(len(y)) % 4.0
+    params = {"eval_set": [(X, y)]}
+    if host.name == "xgboost":
+        params |= {"sample_weight_eval_set": [weight], "verbose": False}
+    model = host.estimator(n_estimators=3).fit(X, y, sample_weight=weight, **params)
+    raw = model.predict(X, **host.margin_option())
+    (recorded,) = model.evals_result_.values()
+    assert recorded["relative_focal_loss"][-1] == pytest.approx(
+        focal_metric()(y, raw, weight), abs=2e-6
+    )
+
+
+def test_a_class_of_weight_0_is_named(host, mixed):
+    with pytest.raises(ValueError, match="both with positive, finite weight"):
+        host.estimator().fit(*mixed, sample_weight=mixed[1])
+
+
+@pytest.mark.parametrize("params", [{}, {"tree_method": "exact"}])
+@pytest.mark.parametrize("data", ["mixed", "faults"])
+def test_a_row_of_weight_3_is_three_rows_to_xgboost(params, data, request):
+    X, y = request.getfixturevalue(data)
+    X = X.round(1)  # with fewer values than bins
+    times = np.arange(len(y)) % 9
+    model = XGBoostDriver().estimator(n_estimators=20, **params)
+    repeated = model.fit(X.repeat(times, axis=0), y.repeat(times)).predict_proba(X)
+    weighted = model.fit(X, y, sample_weight=times).predict_proba(X)
+    np.testing.assert_array_equal(weighted, repeated)
+
+
+def test_gradients_of_xgboost_have_room_for_a_weight(rare):
+    y_true = rare[1].astype(np.float32)
+    raw = np.random.default_rng(0).normal(size=len(y_true)).astype(np.float32)
+    objective = FocalObjective(FocalLoss(), checks_start=False)
+    exact = objective(y_true, raw)
+    for ours, theirs in zip(
+        WeightedObjective(objective)(y_true, raw), exact, strict=True
+    ):
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, rtol=2.0**-21)
+        for weight in (3, 5, 7, 8):
+            assert np.all(np.float32(weight) * ours == weight * ours.astype(float))
+    hard = np.ones(1, np.float32), np.full(1, -2.5, np.float32)  # gradient -1.1
+    with pytest.raises(ValueError, match="must be within the range of float32"):
+        WeightedObjective(objective)(*hard, np.full(1, 3.4e38, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.zeros(3000), "sample_weight must be above zero for at least one row"),
+        (np.full(3000, -1.0), "sample_weight must be finite and >= 0"),
+        (np.full(3000, np.nan), "sample_weight must be finite and >= 0"),
+        (np.ones(2999), r"sample_weight must be of shape \(3000,\)"),
+        (np.ones((3000, 1)), r"sample_weight must be of shape \(3000,\)"),
+    ],
+    ids=["zero", "negative", "missing", "short", "matrix"],
+)
+def test_weights_that_are_none_are_refused(host, weight, message, mixed):
+    with pytest.raises(ValueError, match=message):
+        host.estimator().fit(*mixed, sample_weight=weight)
+
+
+def test_one_number_weighs_every_row(host, mixed):
+    X, y = mixed
+    one = host.estimator(n_estimators=3).fit(X, y, sample_weight=2)
+    many = host.estimator(n_estimators=3).fit(X, y, sample_weight=np.full(3000, 2.0))
+    np.testing.assert_array_equal(one.predict_proba(X), many.predict_proba(X))
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", "float16", "longdouble"])
+def test_numbers_of_any_kind_and_byte_order(host, dtype, mixed):
+    X, y = (8 * mixed[0]).round(), mixed[1]
+    plain = host.estimator(n_estimators=3).fit(X, y)
+    other = host.estimator(n_estimators=3).fit(X.astype(dtype), y.astype(">f8"))
+    for model in (plain, other):
+        np.testing.assert_array_equal(
+            model.predict_proba(X.astype(dtype)), plain.predict_proba(X)
+        )
+
+
+@pytest.mark.parametrize("n_estimators", [0, -1, 2.5, "3"])
+def test_a_number_of_rounds_that_trains_nothing_is_refused(host, n_estimators, mixed):
+    with pytest.raises(ValueError, match="n_estimators must be a whole number >= 1"):
+        host.estimator(n_estimators=n_estimators).fit(*mixed)
+
+
+def test_missing_labels_are_refused(host, mixed):
+    X, y = mixed
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        host.estimator().fit(X, np.where(y == 1, np.nan, y))
+    with pytest.raises(ValueError, match="y must be labels, one for each row"):
+        host.estimator().fit(X, None)
+
+
+def test_arrays_of_another_form_are_refused(host, mixed):
+    X, y = mixed
+    model = host.estimator(n_estimators=2).fit(X, y)
+    for method in (model.predict, model.predict_proba, model.decision_function):
+        with pytest.raises(ValueError, match=r"X has 4 features, but .* expecting 5"):
+            method(X[:, 1:])
+        with pytest.raises(ValueError, match="Reshape your data"):
+            method(X[0])
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        model.fit(X * 1j, y)
+
+
+def test_nothing_in_a_fitted_estimator_holds_the_training_data(host, rare):
+    X, y, weight = np.array(rare[0]), np.array(rare[1]), np.ones(len(rare[1]))
+    quiet = {"verbose": False} if host.name == "xgboost" else {}
+    model = host.estimator(n_estimators=3)
+    model.fit(X, y, sample_weight=weight, eval_set=[(X, y)], **quiet)
+    held = [weakref.ref(array) for array in (X, y, weight)]
+    del X, y, weight
+    gc.collect()
+    assert [reference() is None for reference in held] == [True] * 3
+    assert largest_array_in(model) < 100
+
+
+def largest_array_in(value, seen=None):
+    """The size of the largest array that can be reached from a value's attributes."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    if isinstance(value, np.ndarray):
+        return value.size
+    inside = value.values() if isinstance(value, dict) else ()
+    if isinstance(value, list | tuple | set):
+        inside = value
+    elif hasattr(value, "__dict__"):
+        inside = vars(value).values()
+    return max((largest_array_in(item, seen) for item in inside), default=0)
+
+
+def test_a_pickle_does_not_grow_with_the_rows(host, rare):
+    X, y = rare
+
+    def size(times):
+        model = host.estimator(n_estimators=2, max_depth=2)
+        return len(pickle.dumps(model.fit(np.tile(X, (times, 1)), np.tile(y, times))))
+
+    assert size(8) < 1.05 * size(1)
+
+
+@pytest.mark.parametrize("source", ["estimator", "train"])
+def test_going_on_with_another_loss_is_warned_of(host, source, mixed):
+    X, y = mixed
+    first = host.estimator(n_estimators=2, focal_gamma=1, focal_alpha=0.3).fit(X, y)
+    if source == "train":
+        first = host.train(host.data(X, y), 2, loss=FocalLoss(1, 0.3))
+    same = host.estimator(n_estimators=2, focal_gamma=1, focal_alpha=0.3)
+    same.fit(X, y, **host.continued(first))
+    message = r"was trained with FocalLoss\(gamma=1.0, alpha=0.3\), and is continued"
+    for loss in ({"focal_gamma": 2, "focal_alpha": 0.3}, {"focal_gamma": 1}):
+        with pytest.warns(UserWarning, match=message):
+            host.estimator(n_estimators=2, **loss).fit(X, y, **host.continued(first))
+
+
+def test_going_on_with_other_labels_is_refused(host, mixed):
+    X, y = mixed
+    first = host.estimator(n_estimators=2).fit(X, np.where(y == 1, "fraud", "ok"))
+    second = host.estimator(n_estimators=2)
+    with pytest.raises(ValueError, match=r"model of the labels \['a', 'b'\], as y is"):
+        second.fit(X, np.where(y == 1, "a", "b"), **host.continued(first))
+    assert not hasattr(second, "classes_")
+
+
+def test_a_deep_leaf_of_lightgbm_counts_rows_of_weight(mixed):
+    X, y = mixed
+    few = np.zeros(len(y))
+    few[:60] = 1
+    model = LightGBMDriver().estimator(n_estimators=1, min_child_samples=31)
+    with pytest.warns(UserWarning, match="has learned nothing"):
+        model.fit(X, y, sample_weight=few)
+
+
+def test_classes_are_those_of_the_estimator_s_host(mixed):
+    assert issubclass(FocalLGBMClassifier, lightgbm.LGBMClassifier)
+    assert FocalXGBClassifier.__module__ == FocalLGBMClassifier.__module__
+    assert FocalXGBClassifier.__module__ == FocalLoss.__module__ == "focalboost"

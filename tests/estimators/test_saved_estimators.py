@@ -1,0 +1,423 @@
+"""Estimators that are saved and loaded, and files that are not to be loaded."""
+
+import io
+import pickle
+from pathlib import Path
+
+import cloudpickle
+import joblib
+import lightgbm
+import numpy as np
+import pytest
+import xgboost
+from host_drivers import HOSTS, LightGBMDriver
+
+from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier
+
+NAMES = np.array(["ok", "fraud"])
+
+
+def file_formats(host):
+    return ("model.json", "model.ubj") if host.name == "xgboost" else ("model.txt",)
+
+
+def with_files():
+    return [(host, name) for host in HOSTS for name in file_formats(host)]
+
+
+each_file = pytest.mark.parametrize(
+    ("host", "name"), with_files(), ids=lambda value: getattr(value, "name", value)
+)
+
+
+def booster_of(model):
+    is_xgb = isinstance(model, FocalXGBClassifier)
+    return model.get_booster() if is_xgb else model.booster_
+
+
+def pickled(model):
+    return pickle.loads(pickle.dumps(model, protocol=2))
+
+
+def cloudpickled(model):
+    return pickle.loads(cloudpickle.dumps(model))
+
+
+def in_joblib(model):
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+def in_skops(model):
+    io = skops_io()
+    return io.loads(io.dumps(model), trusted=trusted_types(model))
+
+
+def skops_io():
+    try:
+        import skops.io
+    except (ModuleNotFoundError, RuntimeError) as error:  # scikit-learn 1.6 and SciPy
+        pytest.skip(f"skops cannot be imported: {error}")
+    return skops.io
+
+
+def trusted_types(model):
+    """What has to be trusted beyond skops' own list, as the README says it."""
+    loss = f"focalboost.{type(model.focal_loss_).__name__}"
+    if isinstance(model, FocalXGBClassifier):
+        return ["focalboost.FocalXGBClassifier", loss, "xgboost.core.Booster"]
+    host = ["lightgbm.basic.Booster", "collections.OrderedDict"]
+    return ["focalboost.FocalLGBMClassifier", loss, *host]
+
+
+@pytest.mark.parametrize("data", ["rare", "faults"])
+@pytest.mark.parametrize("copy", [pickled, cloudpickled, in_joblib, in_skops])
+def test_a_copy_predicts_the_same(host, copy, data, request):
+    X, y = request.getfixturevalue(data)
+    model = host.estimator(n_estimators=5, focal_gamma=1).fit(X, y, sample_weight=1 + y)
+    loaded = copy(model)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.classes_, model.classes_)
+    assert loaded.focal_loss_ == model.focal_loss_
+    assert loaded.get_params() == pytest.approx(model.get_params(), nan_ok=True)
+
+
+@pytest.mark.parametrize("data", ["rare", "faults"])
+def test_skops_asks_to_trust_what_the_readme_says(host, data, request):
+    io = skops_io()
+    model = host.estimator(n_estimators=2).fit(*request.getfixturevalue(data))
+    untrusted = io.get_untrusted_types(data=io.dumps(model))
+    assert set(untrusted) == set(trusted_types(model)) | set(untrusted) & {
+        "collections.OrderedDict"
+    }
+
+
+def test_pickles_name_what_is_public(host, rare):
+    content = pickle.dumps(host.estimator(n_estimators=2).fit(*rare))
+    assert b"focalboost._" not in content
+    assert b"focalboost.estimators" not in content
+    assert b"focalboost.losses" not in content
+    assert b"sklearn" not in content
+
+
+LABELS = {
+    "integers": np.array([3, -1]),
+    "small integers": np.array([0, 1], dtype=np.int8),
+    "numbers": np.array([1.0, 2.0]),
+    "booleans": np.array([False, True]),
+    "text": np.array(['say "no": [x]\n', "yes, α %41"]),
+    "objects": np.array(["no", "yes"], dtype=object),
+    "days": np.array(["2020-01-01", "2021-05-03"], dtype="datetime64[D]"),
+}
+
+
+@each_file
+@pytest.mark.parametrize("labels", LABELS)
+def test_a_file_restores_the_probabilities_and_the_labels(
+    host, name, labels, rare, tmp_path
+):
+    X, y = rare
+    named = LABELS[labels][y.astype(int)]
+    loss = {"focal_gamma": (0, 2), "focal_alpha": 0.3}
+    model = host.estimator(n_estimators=5, **loss).fit(X, named)
+    model.save_model(tmp_path / name)
+    for loaded in (host.estimator(), host.estimator(focal_gamma=0).fit(X[:, :3], y)):
+        loaded.load_model(tmp_path / name)
+        np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+        assert loaded.predict(X).dtype == model.predict(X).dtype
+        np.testing.assert_array_equal(loaded.feature_importances_, importances(model))
+        assert loaded.n_features_in_ == 5
+        assert loaded.n_classes_ == 2
+        assert loaded.focal_loss_ == FocalLoss((0, 2), 0.3)
+        assert (loaded.focal_gamma, loaded.focal_alpha) == ((0.0, 2.0), 0.3)
+
+
+def importances(model):
+    return model.feature_importances_
+
+
+@each_file
+def test_a_file_of_several_classes(host, name, faults, tmp_path):
+    X, y = faults
+    model = host.estimator(n_estimators=3, focal_alpha=[1, 2, 3]).fit(X, y)
+    model.save_model(str(tmp_path / name))
+    loaded = host.estimator()
+    loaded.load_model(str(tmp_path / name))
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.decision_function(X), decision(model, X))
+    assert loaded.focal_loss_ == model.focal_loss_
+
+
+def decision(model, X):
+    return model.decision_function(X)
+
+
+@each_file
+def test_a_file_of_a_table_with_categories(host, name, rare, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    X, y = rare
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    frame["e"] = pandas.cut(frame["e"], 4, labels=list("wxyz"))
+    frame = frame.mask(X > 1.8)
+    params = {"enable_categorical": True} if host.name == "xgboost" else {}
+    model = host.estimator(n_estimators=5, **params).fit(frame, y)
+    model.save_model(tmp_path / name)
+    loaded = host.estimator()
+    loaded.load_model(tmp_path / name)
+    if host.name == "xgboost" and xgboost.__version__ < "3.1":
+        return  # the names of categories are not in its files
+    np.testing.assert_array_equal(
+        loaded.predict_proba(frame), model.predict_proba(frame)
+    )
+    assert loaded.feature_names_in_.tolist() == list("abcde")
+
+
+@each_file
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+def test_a_file_of_an_early_stopped_model(host, name, rare, tmp_path):
+    X, y = rare
+    sets = {"eval_set": [(X[2500:], y[2500:])]}
+    if host.name == "xgboost":
+        model = host.estimator(n_estimators=200, early_stopping_rounds=3)
+        model.fit(X[:2500], y[:2500], **sets, verbose=False)
+    else:
+        model = host.estimator(n_estimators=200)
+        stop = lightgbm.early_stopping(3, verbose=False)
+        model.fit(X[:2500], y[:2500], **sets, callbacks=[stop])
+    model.save_model(tmp_path / name)
+    loaded = host.estimator()
+    loaded.load_model(tmp_path / name)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@each_file
+def test_a_loaded_model_can_be_saved_continued_and_fitted_again(
+    host, name, rare, tmp_path
+):
+    X, y = rare
+    model = host.estimator(n_estimators=3, focal_gamma=1).fit(X, NAMES[y.astype(int)])
+    model.save_model(tmp_path / name)
+    loaded = host.estimator(n_estimators=3)
+    loaded.load_model(tmp_path / name)
+    loaded.save_model(tmp_path / f"again.{name}")
+    loaded.load_model(tmp_path / f"again.{name}")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    more = host.estimator(n_estimators=3, focal_gamma=1)
+    more.fit(X, NAMES[y.astype(int)], **host.continued(loaded))
+    whole = host.estimator(n_estimators=6, focal_gamma=1).fit(X, NAMES[y.astype(int)])
+    np.testing.assert_allclose(
+        more.predict_proba(X), whole.predict_proba(X), rtol=0, atol=1e-6
+    )
+    loaded.fit(X, 1 - y)  # other labels, of another mean, with gamma of the file
+    fresh = host.estimator(n_estimators=3, focal_gamma=1).fit(X, 1 - y)
+    np.testing.assert_array_equal(loaded.predict_proba(X), fresh.predict_proba(X))
+
+
+@each_file
+def test_a_booster_s_own_file_is_loaded_too(host, name, rare, tmp_path):
+    X, y = rare
+    model = host.estimator(n_estimators=3).fit(X, NAMES[y.astype(int)])
+    booster_of(model).save_model(tmp_path / name)
+    loaded = host.estimator()
+    loaded.load_model(tmp_path / name)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_lightgbm_keeps_the_note_and_does_not_mention_it(rare, tmp_path, capfd):
+    X, y = rare
+    model = FocalLGBMClassifier(n_estimators=2, n_jobs=1).fit(X, NAMES[y.astype(int)])
+    model.save_model(tmp_path / "model.txt")
+    capfd.readouterr()
+    booster = lightgbm.Booster(model_file=str(tmp_path / "model.txt"))
+    booster.save_model(tmp_path / "again.txt")
+    assert "".join(capfd.readouterr()) == ""
+    assert booster.params["objective"] == "binary"
+    loaded = FocalLGBMClassifier()
+    loaded.load_model(tmp_path / "again.txt")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_xgboost_keeps_the_note_from_one_format_to_the_other(rare, tmp_path):
+    X, y = rare
+    model = FocalXGBClassifier(n_estimators=2, n_jobs=1).fit(X, NAMES[y.astype(int)])
+    model.save_model(tmp_path / "model.json")
+    booster = xgboost.Booster(model_file=tmp_path / "model.json")
+    booster.save_model(tmp_path / "model.ubj")
+    with pytest.raises(ValueError, match=r"booster.set_attr\(focalboost_sha256=None"):
+        FocalXGBClassifier().load_model(tmp_path / "model.ubj")
+    booster.set_attr(focalboost_sha256=None)
+    booster.save_model(tmp_path / "model.ubj")
+    loaded = FocalXGBClassifier()
+    loaded.load_model((tmp_path / "model.ubj").read_bytes())
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert "focalboost_sha256" not in loaded.get_booster().attributes()
+    assert "focalboost_sha256" not in model.get_booster().attributes()
+
+
+def test_labels_without_a_form_in_a_file_are_refused(host, rare, tmp_path):
+    X, y = rare
+    labels = y.astype(np.longdouble)
+    model = host.estimator(n_estimators=2).fit(X, labels)
+    with pytest.raises(ValueError, match="y must be labels that are numbers, text"):
+        model.save_model(tmp_path / "model.json")
+    np.testing.assert_array_equal(pickled(model).predict(X), model.predict(X))
+
+
+@pytest.fixture(scope="module")
+def content(rare, tmp_path_factory):
+    """A saved file, by host and name."""
+    X, y = rare
+    folder = tmp_path_factory.mktemp("saved")
+    files = {}
+    for host, name in with_files():
+        model = host.estimator(n_estimators=2, max_depth=2)
+        model.fit(X, NAMES[y.astype(int)]).save_model(folder / name)
+        files[host.name, name] = (folder / name).read_bytes()
+    return files
+
+
+def refused(host, path, X):
+    """Load a file that is to be refused, and leave the estimator as it is."""
+    model = host.estimator(n_estimators=2).fit(X[:300], X[:300, 0] > 0)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=r"^fname must be .*; got ") as error:
+        model.load_model(path)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    return str(error.value)
+
+
+@each_file
+def test_a_file_that_is_cut_short_is_refused(host, name, content, rare, tmp_path):
+    whole = content[host.name, name]
+    path = tmp_path / name
+    for length in [*range(0, len(whole), len(whole) // 40), len(whole) - 2]:
+        path.write_bytes(whole[:length])
+        refused(host, path, rare[0])
+
+
+@each_file
+def test_a_file_that_is_edited_is_refused(host, name, content, rare, tmp_path):
+    whole = content[host.name, name]
+    path = tmp_path / name
+    rng = np.random.default_rng(0)
+    # A changed name of the digest leaves a file like the booster's own.
+    signature = whole.index(b"focalboost_sha256")
+    for position in rng.integers(len(whole), size=40):
+        if signature <= position < signature + 30:
+            continue
+        edited = bytearray(whole)
+        edited[position] ^= 1
+        path.write_bytes(edited)
+        refused(host, path, rare[0])
+
+
+def test_lines_ended_otherwise_are_refused(content, rare, tmp_path):
+    converted = content["lightgbm", "model.txt"].replace(b"\n", b"\r\n")
+    (tmp_path / "model.txt").write_bytes(converted)
+    refused(LightGBMDriver(), tmp_path / "model.txt", rare[0])
+
+
+@each_file
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"2.0", b"-2."),
+        (b"fraud", b"zzzzz"),
+        (b"null", b"1.5 "),
+        (b"alpha", b"alphb"),
+    ],
+)
+def test_a_booster_s_file_with_another_note_is_refused(
+    host, name, old, new, rare, tmp_path
+):
+    X, y = rare
+    model = host.estimator(n_estimators=2).fit(X, NAMES[y.astype(int)])
+    path = tmp_path / name
+    booster_of(model).save_model(path)
+    whole = path.read_bytes()
+    start = whole.index(b"gamma", whole.index(b"focalboost"))
+    end = whole.index(b"dtype", start)
+    note = whole[start:end]
+    assert old in note
+    path.write_bytes(whole[:start] + note.replace(old, new) + whole[end:])
+    assert "gamma, alpha and labels" in refused(host, path, X)
+
+
+FOREIGN = {
+    "empty": b"",
+    "text": b"tree\nnot a model\n",
+    "json": b'{"learner": {}, "version": [9, 2, 3]}',
+    "ubjson": b"{L" + bytes(7) + b"\x07version[#L" + bytes(7) + b"\x01i\x01}",
+    "picture": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_of_another_kind_is_refused(host, kind, rare, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(FOREIGN[kind])
+    refused(host, path, rare[0])
+
+
+def test_a_file_of_the_other_host_is_refused(host, content, rare, tmp_path):
+    others = [files for (name, _), files in content.items() if name != host.name]
+    for file in others:
+        (tmp_path / "model").write_bytes(file)
+        refused(host, tmp_path / "model", rare[0])
+
+
+def test_a_plain_model_is_refused(host, rare, tmp_path):
+    X, y = rare
+    plain = host.host_classifier(n_estimators=2, n_jobs=1).fit(X, y.astype(int))
+    path = tmp_path / file_formats(host)[0]
+    is_xgb = host.name == "xgboost"
+    (plain.get_booster() if is_xgb else plain.booster_).save_model(path)
+    assert "a model saved by Focal" in refused(host, path, X)
+    booster = host.train(host.data(X, y), 2)  # knows its loss, and no labels
+    booster.save_model(path)
+    assert "a model saved by Focal" in refused(host, path, X)
+
+
+def test_what_is_no_path_is_refused(host, rare):
+    assert "the path of a file" in refused(host, 3, rare[0])
+
+
+def test_a_file_that_is_not_there(host, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        host.estimator().load_model(tmp_path / "nowhere")
+
+
+class Payload:
+    """Unpickled, it creates a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])
+def test_loading_runs_no_code(host, protocol, rare, tmp_path):
+    trace = tmp_path / "trace"
+    payload = pickle.dumps(Payload(trace), protocol)
+    (tmp_path / "model.json").write_bytes(payload)
+    refused(host, tmp_path / "model.json", rare[0])
+    assert not trace.exists()
+    pickle.loads(payload)
+    assert trace.exists()  # so it would have
+
+
+@each_file
+def test_code_as_a_label_is_a_label(host, name, rare, tmp_path):
+    X, y = rare
+    code = f"__import__('pathlib').Path({str(tmp_path / 'trace')!r}).touch()"
+    labels = np.array(["ok", code])[y.astype(int)]
+    host.estimator(n_estimators=2).fit(X, labels).save_model(tmp_path / name)
+    loaded = host.estimator()
+    loaded.load_model(tmp_path / name)
+    assert set(loaded.classes_) == {"ok", code}
+    assert not (tmp_path / "trace").exists()
