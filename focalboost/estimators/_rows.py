@@ -82,7 +82,7 @@ class TrainingRows:
         self._counting: NDArray[np.intp] | None = None
         if weight is not None and not weight.all():
             self._counting = np.flatnonzero(weight)
-            self.X = _safe_indexing(self.X, self._counting)
+            self.X = _rows_at(self.X, self._counting)
             self.y, weight = self.y[self._counting], weight[self._counting]
         self.weight = self.target.weigh(self.y, weight)
 
@@ -119,6 +119,12 @@ class TrainingRows:
         if encoded is self.y and sample_weight is self._given[-1]:
             return self.weight
         return self.target.weigh(encoded, sample_weight)
+
+
+def _rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
+    """Some rows of an array or a table; scikit-learn 1.6 knows no Arrow tables."""
+    is_arrow = type(X).__module__.startswith("pyarrow")
+    return X.take(positions) if is_arrow else _safe_indexing(X, positions)
 
 
 def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
 
+import numpy as np
+
 from focalboost.estimators._base import PosteriorMetric
 from focalboost.estimators._rows import TrainingRows
 from focalboost.losses import Loss
@@ -37,10 +39,11 @@ class WeightedObjective:
             return tuple(parts)
         weight = sample_weight.reshape(-1, *(1,) * (raw.ndim - 1))
         names = ("gradient", "curvature")
-        return tuple(
-            as_gradients(name, part * weight)
-            for name, part in zip(names, parts, strict=True)
-        )
+        with np.errstate(over="ignore"):  # as_gradients looks for infinity
+            return tuple(
+                as_gradients(name, part * weight)
+                for name, part in zip(names, parts, strict=True)
+            )
 
 
 def _rounded(values: Any) -> Any:

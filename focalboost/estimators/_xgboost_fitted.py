@@ -25,7 +25,10 @@ _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 #: The attribute of a saved model with the digest of its file, taken over zeros here.
 _DIGEST = "focalboost_sha256"
 _ZEROS = "0" * 64
-_PATTERN = re.compile(_DIGEST.encode() + rb"[^0-9a-f]{1,16}([0-9a-f]{64})")
+_PATTERN = re.compile(
+    _DIGEST.encode() + rb'(?:":"|SL\x00{7}@)(.{64})',  # in JSON, or in UBJSON
+    flags=re.DOTALL,
+)
 
 
 class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):

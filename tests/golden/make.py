@@ -68,6 +68,7 @@ def main(release):
     """Make the files of a release that are not there yet."""
     folder = FOLDER / release
     folder.mkdir(exist_ok=True)
+    np.save(folder / "features.npy", features())
     for name, model in models():
         expected = folder / f"{name}.npy"
         if not expected.exists():

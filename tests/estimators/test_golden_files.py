@@ -1,0 +1,62 @@
+"""Models that earlier versions have saved are loaded by this one."""
+
+import pickle
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import xgboost
+
+from focalboost import FocalLGBMClassifier, FocalXGBClassifier
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FILES = sorted(p for p in GOLDEN.glob("*/*.*") if p.suffix != ".npy")
+
+# XGBoost says that a pickle is of another version.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*If you are loading a serialized model",
+    "ignore:Exception ignored on calling ctypes callback",
+)
+
+
+def loaded(path):
+    if path.suffix in (".pickle", ".cloudpickle"):
+        return pickle.loads(path.read_bytes())
+    if path.suffix == ".joblib":
+        return joblib.load(path)
+    if path.suffix == ".skops":
+        return from_skops(path)
+    is_xgb = path.name.startswith("xgboost")
+    model = FocalXGBClassifier() if is_xgb else FocalLGBMClassifier()
+    model.load_model(path)
+    return model
+
+
+def from_skops(path):
+    try:
+        import skops.io
+    except (ModuleNotFoundError, RuntimeError) as error:  # scikit-learn 1.6 and SciPy
+        pytest.skip(f"skops cannot be imported: {error}")
+    return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+def test_there_is_a_file_of_every_format():
+    suffixes = {path.suffix for path in FILES}
+    assert suffixes == {
+        *(".pickle", ".cloudpickle", ".joblib", ".skops", ".json", ".ubj", ".txt")
+    }
+    assert all(path.stat().st_size < 20_000 for path in FILES)
+
+
+@pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: f"{path.parent.name}-{path.name}"
+)
+def test_a_golden_file_is_loaded(path):
+    if path.name.startswith("xgboost-three") and xgboost.__version__ < "3.1":
+        pytest.skip("XGBoost before 3.1 has no such models")
+    features, expected = (
+        np.load(path.with_name(f"{name}.npy")) for name in ("features", path.stem)
+    )
+    probability = loaded(path).predict_proba(features)
+    np.testing.assert_allclose(probability, expected, rtol=1e-12)
