@@ -5,6 +5,7 @@ import pytest
 from host_drivers import HOSTS, host_id
 from scipy.special import expit, softmax
 
+from focalboost.losses import _compiled, is_compiled
 from focalboost.xgboost._params import has_base_scores
 
 
@@ -26,6 +27,21 @@ def pytest_runtest_call(item):
 def host(request):
     """Each of the hosts in turn."""
     return request.param
+
+
+@pytest.fixture
+def formulas_alone(monkeypatch):
+    """Leave the compiled form of the formulas aside."""
+    monkeypatch.setattr(_compiled, "_kernel", None)
+
+
+@pytest.fixture(params=["compiled", "formulas"])
+def form(request):
+    """Both forms of the formulas in turn."""
+    if request.param == "formulas":
+        request.getfixturevalue("formulas_alone")
+    elif not is_compiled():
+        pytest.skip("no compiler was found at installation")
 
 
 @pytest.fixture(scope="session")

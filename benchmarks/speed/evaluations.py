@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 import focalboost
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
+from focalboost.losses import is_compiled
 
 #: Modules and classes or functions of the peers.
 BINARY_PEERS = {
@@ -66,12 +68,18 @@ class Labels:
 
 
 def own(problem: Problem, n_threads: int) -> dict[str, Callable[[Any, Any], Any]]:
-    """Functions of labels and raw predictions: a host's call, and the loss itself."""
+    """Functions of labels and raw predictions, on so many threads.
+
+    A host's call, the same without the compiled kernel, and the loss in its own dtype.
+    """
     gamma, n_classes = problem.gamma, problem.n_classes
     loss = SoftmaxFocalLoss(n_classes, gamma) if n_classes else FocalLoss(gamma)
     objective = focal_objective(gamma, n_classes=n_classes or None, n_threads=n_threads)
     return {
         "focal_objective": objective,
+        "focal_objective on NumPy": patch("focalboost.losses._compiled._kernel", None)(
+            objective.__call__
+        ),
         "gradient_curvature": lambda y, raw: loss.gradient_curvature(
             y, raw, n_threads=n_threads
         ),
@@ -127,4 +135,5 @@ def machine() -> str:
 def versions() -> str:
     """Versions of this package and of what its speed depends on."""
     modules = (focalboost, np)
-    return " ".join(f"{module.__name__} {module.__version__}" for module in modules)
+    names = [f"{module.__name__} {module.__version__}" for module in modules]
+    return " ".join(names) + (" compiled" if is_compiled() else " not compiled")

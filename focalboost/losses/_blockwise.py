@@ -1,6 +1,6 @@
 """Evaluates a formula block by block, so that its temporaries stay in the cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from focalboost.losses._arrays import Array
 from focalboost.losses._threads import for_each
 
-__all__ = ["BLOCK", "blockwise"]
+__all__ = ["BLOCK", "blocks_of", "blockwise", "cut", "empty_results", "order_of"]
+
+Order = Literal["C", "F"]
 
 #: Entries in a block of float32, and twice those of float64. A formula works on a few
 #: temporaries at a time; four of these are 1 MB, which a second-level cache of today
@@ -29,24 +31,24 @@ def blockwise(
 ) -> tuple[Array, ...]:
     """Return formula(*arrays), which works row by row; the first array has all columns.
 
-    NumPy arrays of more than one block are cut along their first axis, and the results
-    of the blocks written into arrays with the memory order of the first one; arrays of
-    another namespace are evaluated in one piece. Further arrays may be None.
+    Its results have one shape and dtype. NumPy arrays of more than one block are cut
+    along their first axis, and the results of the blocks written into arrays with the
+    memory order of the first one; arrays of another namespace are evaluated in one
+    piece. Further arrays may be None.
     """
     first = arrays[0]
     if not isinstance(first, np.ndarray) or first.ndim == 0:
         return formula(*arrays)
-    blocks = _blocks(first)
-    order: Literal["F", "C"] = "F" if np.isfortran(first) else "C"
+    blocks = blocks_of(first)
+    order = order_of(first)
     if len(blocks) <= 1:
         return tuple(np.asarray(result, order=order) for result in formula(*arrays))
-    outputs = tuple(
-        np.empty((len(first), *result.shape[1:]), result.dtype, order)
-        for result in formula(*_cut(arrays, slice(0)))
-    )
+    nothing = formula(*cut(arrays, slice(0)))
+    shape = (len(first), *nothing[0].shape[1:])
+    outputs = empty_results(len(nothing), shape, nothing[0].dtype, order)
 
     def fill(block: slice) -> None:
-        results = formula(*_cut(arrays, block))
+        results = formula(*cut(arrays, block))
         for output, result in zip(outputs, results, strict=True):
             output[block] = result
 
@@ -54,11 +56,31 @@ def blockwise(
     return outputs
 
 
-def _cut(arrays: tuple[Array | None, ...], block: slice) -> list[Array | None]:
+def order_of(array: NDArray[Any]) -> Order:
+    """The memory order of an array."""
+    return "F" if np.isfortran(array) else "C"
+
+
+def empty_results(
+    count: int, shape: tuple[int, ...], dtype: Any, order: Order
+) -> tuple[Array, ...]:
+    """Uninitialised arrays in one piece of memory.
+
+    Two pieces of a size go back to the operating system when they are freed, and to get
+    them anew in every round costs as much as to compute what is written there; one
+    piece of up to 32 MB stays with the process (glibc's malloc).
+    """
+    if order == "F":
+        return tuple(part.T for part in np.empty((count, *shape[::-1]), dtype))
+    return tuple(np.empty((count, *shape), dtype))
+
+
+def cut(arrays: Sequence[Array | None], block: slice) -> list[Array | None]:
+    """The rows of a block, of each array."""
     return [None if array is None else array[block] for array in arrays]
 
 
-def _blocks(array: NDArray[Any]) -> list[slice]:
+def blocks_of(array: NDArray[Any]) -> list[slice]:
     """As few blocks of almost equal size as are not larger than BLOCK."""
     entries_in_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
     entries = 4 * BLOCK // array.itemsize

@@ -12,8 +12,10 @@ from focalboost._validation import (
     require_weights,
     thread_count,
 )
+from focalboost.losses import _compiled
 from focalboost.losses._arrays import Array, gathered, like
 from focalboost.losses._blockwise import blockwise
+from focalboost.losses._compiled import Compiled
 from focalboost.losses._threads import default_threads
 
 __all__ = ["ON_ONE_THREAD", "Formula", "Options", "evaluate"]
@@ -34,16 +36,25 @@ ON_ONE_THREAD = Options()
 
 
 def evaluate(
-    formula: Formula, arrays: tuple[Any, Any, Any], options: Options
+    formula: Formula,
+    arrays: tuple[Any, Any, Any],
+    options: Options,
+    compiled: Compiled | None = None,
 ) -> tuple[Array, ...]:
     """Return what the formula gives of labels, raw predictions and weights.
 
     Nothing but the results has the length of the data: labels and weights are checked
-    and converted, and results converted, block by block.
+    and converted, and results converted, block by block. Where float32 results are
+    wanted, the compiled form of the formula gives them if it can.
     """
     n_threads = thread_count(options.n_threads) or default_threads()
     dtype = floating_dtype(options.dtype)
     xp, y, raw, weight = gathered(*arrays, per_row=options.per_row)
+    in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
+    if compiled is not None and in_float32:
+        results = _compiled.evaluate(compiled, raw, y, weight, n_threads)
+        if results is not None:
+            return results
 
     def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
         require_finite(xp, raw)

@@ -8,6 +8,7 @@ from focalboost.losses import _binary, _driver
 from focalboost.losses._arrays import Array
 from focalboost.losses._binary import Branch
 from focalboost.losses._branches import branches
+from focalboost.losses._compiled import Compiled
 from focalboost.losses._driver import Options
 
 __all__ = [
@@ -29,6 +30,7 @@ def evaluate(
     gamma: tuple[float, float],
     alpha: tuple[float, float],
     options: Options,
+    compiled: Compiled | None = None,
 ) -> tuple[Array, ...]:
     """Return what the formula gives of labels, raw predictions and weights."""
 
@@ -41,7 +43,7 @@ def evaluate(
             sums = tuple(map(operator.add, sums, terms)) if sums else terms
         return sums
 
-    return _driver.evaluate(summed, arrays, options)
+    return _driver.evaluate(summed, arrays, options, compiled)
 
 
 def loss(branch: Branch, sign: Any, xp: Any) -> tuple[Array]:

@@ -18,9 +18,10 @@ from focalboost._validation import (
     require_two_classes,
     require_weights,
 )
-from focalboost.losses import _evaluate
+from focalboost.losses import _compiled, _evaluate
 from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespace
 from focalboost.losses._binary import curvature_floor, sides
+from focalboost.losses._compiled import Compiled
 from focalboost.losses._driver import ON_ONE_THREAD, Options
 from focalboost.losses._link import inverse_log_odds, log_odds
 
@@ -139,9 +140,11 @@ class FocalLoss:
         n_threads: int | None = 1,
     ) -> tuple[Array, Array]:
         """Return gradient and hessian, for little more than the price of one."""
-        arrays = (y_true, raw_prediction, sample_weight)
         gradient, hessian = self._evaluate(
-            _evaluate.gradient_hessian, *arrays, Options(dtype, n_threads)
+            _evaluate.gradient_hessian,
+            *(y_true, raw_prediction, sample_weight),
+            Options(dtype, n_threads),
+            _compiled.binary(self.gammas, self.alphas, floor=None),
         )
         return gradient, hessian
 
@@ -180,10 +183,11 @@ class FocalLoss:
         """
         eta = learning_rate_limit(max_learning_rate)
         floor = curvature_floor(max(self.gammas), eta)
-        formula = partial(_evaluate.gradient_curvature, floor)
-        arrays = (y_true, raw_prediction, sample_weight)
         gradient, curvature = self._evaluate(
-            formula, *arrays, Options(dtype, n_threads)
+            partial(_evaluate.gradient_curvature, floor),
+            *(y_true, raw_prediction, sample_weight),
+            Options(dtype, n_threads),
+            _compiled.binary(self.gammas, self.alphas, floor),
         )
         return gradient, curvature
 
@@ -287,9 +291,11 @@ class FocalLoss:
         raw_prediction: Any,
         sample_weight: Any,
         options: Options = ON_ONE_THREAD,
+        compiled: Compiled | None = None,
     ) -> tuple[Array, ...]:
         arrays = (y_true, raw_prediction, sample_weight)
-        return _evaluate.evaluate(formula, arrays, self.gammas, self.alphas, options)
+        classes = (self.gammas, self.alphas)
+        return _evaluate.evaluate(formula, arrays, *classes, options, compiled)
 
 
 def _total(values: Array, xp: Any) -> Mass:

@@ -22,9 +22,10 @@ from focalboost._validation import (
     require_weight_of_every_class,
     require_weights,
 )
-from focalboost.losses import _softmax
+from focalboost.losses import _compiled, _softmax
 from focalboost.losses._arrays import Array, as_floating, by_column, numpy_namespace
 from focalboost.losses._binary import curvature_floor, value
+from focalboost.losses._compiled import Compiled
 from focalboost.losses._driver import ON_ONE_THREAD, Options, evaluate
 from focalboost.losses._softmax import Rows
 from focalboost.losses._softmax_link import inverse_posterior, log_weight, margins
@@ -96,6 +97,11 @@ class SoftmaxFocalLoss:
         """The focusing parameter of every class."""
         gamma = self.gamma
         return gamma if isinstance(gamma, tuple) else (gamma,) * self.n_classes
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """The weight of every class."""
+        return (1.0,) * self.n_classes if self.alpha is None else self.alpha
 
     def loss(
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
@@ -191,9 +197,12 @@ class SoftmaxFocalLoss:
             slope = _softmax.gradient(rows, xp)
             return slope, _softmax.certified_curvature(rows, slope, floor, xp)
 
-        arrays = (y_true, raw_prediction, sample_weight)
-        options = Options(dtype, n_threads)
-        gradient, curvature = self._evaluate(both, arrays, options)
+        gradient, curvature = self._evaluate(
+            both,
+            (y_true, raw_prediction, sample_weight),
+            Options(dtype, n_threads),
+            _compiled.softmax(self.gammas, self.alphas, floor),
+        )
         return gradient, curvature
 
     def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
@@ -292,14 +301,14 @@ class SoftmaxFocalLoss:
 
     @property
     def _log_alpha(self) -> NDArray[np.float64]:
-        alpha = self.alpha or (1.0,) * self.n_classes
-        return np.array([math.log(weight) for weight in alpha])
+        return np.array([math.log(weight) for weight in self.alphas])
 
     def _evaluate(
         self,
         formula: Callable[[Rows, Any], tuple[Array, ...]],
         arrays: tuple[Any, Any, Any],
         options: Options = ON_ONE_THREAD,
+        compiled: Compiled | None = None,
     ) -> tuple[Array, ...]:
         y_true, raw_prediction, sample_weight = arrays
         raw_prediction = as_floating("raw_prediction", raw_prediction)[1]
@@ -314,4 +323,4 @@ class SoftmaxFocalLoss:
             return formula(rows, xp)
 
         arrays = (y_true, raw_prediction, sample_weight)
-        return evaluate(of_rows, arrays, options._replace(per_row=True))
+        return evaluate(of_rows, arrays, options._replace(per_row=True), compiled)

@@ -7,6 +7,8 @@ from checks import each_loss
 from focalboost import FocalLoss
 from focalboost.losses import _blockwise
 
+pytestmark = pytest.mark.usefixtures("form")
+
 METHODS = ("loss", "gradient", "hessian", "curvature")
 each_method = pytest.mark.parametrize("method", METHODS)
 LINKS = ("posterior", "posterior_log_odds")

@@ -7,6 +7,8 @@ from checks import LOSSES, each_loss
 
 from focalboost import FocalLoss
 
+pytestmark = pytest.mark.usefixtures("formulas_alone")
+
 METHODS = ("loss", "gradient", "hessian", "curvature")
 
 DEVICES = [xp.Device("CPU_DEVICE"), xp.Device("device1")]

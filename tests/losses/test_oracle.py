@@ -28,6 +28,8 @@ PROOF_MARGINS = [
 
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
+each_form = pytest.mark.usefixtures("form")
+
 #: The largest relative error that is allowed.
 PRECISION = {"float64": 5e-15, "float32": 3e-6}
 
@@ -103,6 +105,7 @@ def assert_precise(actual, exact, dtype, scale=None, smallest=0.0):
     )
 
 
+@each_form
 @each_dtype
 @pytest.mark.parametrize("label", [0, 1])
 @each_loss
@@ -114,6 +117,7 @@ def test_loss_and_gradient_are_precise(loss, label, dtype):
     assert_precise(gradient * (2 * label - 1), exact["slope"], dtype)
 
 
+@each_form
 @each_dtype
 @pytest.mark.parametrize("label", [0, 1])
 @each_loss
@@ -139,6 +143,7 @@ def lost_with_p(terms, dtype):
     return np.where(subnormal, terms.high, 0)
 
 
+@each_form
 @each_dtype
 @pytest.mark.parametrize("gamma", [0.5, 2, 7.3])
 def test_hessian_is_right_until_it_underflows(gamma, dtype):
@@ -152,6 +157,7 @@ def test_hessian_is_right_until_it_underflows(gamma, dtype):
     np.testing.assert_array_equal(margins(dtype)[normal & wrong], [])
 
 
+@each_form
 @each_dtype
 @pytest.mark.parametrize("label", [0, 1])
 @each_loss
@@ -165,6 +171,7 @@ def test_curvature_is_positive_and_bounds_the_hessian(loss, label, dtype):
     assert np.all(hessian <= curvature + slack)
 
 
+@each_form
 @each_dtype
 @each_loss
 def test_limits_at_the_largest_numbers(loss, dtype):
@@ -184,6 +191,7 @@ def test_limits_at_the_largest_numbers(loss, dtype):
     np.testing.assert_allclose(curvature, alpha * floor, rtol)
 
 
+@each_form
 @each_dtype
 @each_loss
 def test_easy_rows_vanish_at_the_largest_numbers(loss, dtype):

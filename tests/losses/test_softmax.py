@@ -113,6 +113,7 @@ def test_the_closed_forms_are_the_derivatives_of_the_definition(n_classes, name)
                 )
 
 
+@pytest.mark.usefixtures("form")
 # The differences z_k - max(z) round, and exp amplifies that by their size: float64 near
 # 1e4 is good to 1e-12, float32 to 1e-3, and small differences to a few eps.
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -141,6 +142,7 @@ def test_values_are_right(n_classes, name, dtype):
         assert (np.abs(got.astype(np.float64) - right) <= bound).all()
 
 
+@pytest.mark.usefixtures("form")
 @every_size
 @each
 def test_the_curvature_bounds_the_hessian_and_is_positive(n_classes, name):
@@ -178,6 +180,7 @@ def test_the_full_hessian_is_symmetric_with_zero_row_sums(n_classes, name):
     assert (np.abs(hessian - diagonal) <= 1e-12 * scale).all()
 
 
+@pytest.mark.usefixtures("form")
 @every_size
 @each
 def test_relations(n_classes, name):
@@ -193,6 +196,7 @@ def test_relations(n_classes, name):
     np.testing.assert_allclose(weighted[1], 3 * curvature, rtol=1e-14)
 
 
+@pytest.mark.usefixtures("form")
 @each
 def test_permuting_classes_permutes(name):
     loss = make_loss(5, name, balanced=False)
@@ -210,6 +214,7 @@ def test_permuting_classes_permutes(name):
         np.testing.assert_allclose(a[:, order], b, rtol=1e-12, atol=1e-300)
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("gamma", [0, 0.5, 2, 7.3, (0, 2), (1, 4)], ids=str)
 def test_two_classes_are_the_binary_loss_of_the_difference(gamma):
     binary = FocalLoss(gamma, 0.25)
@@ -343,6 +348,7 @@ def test_arguments_are_checked(arguments, message):
         SoftmaxFocalLoss(*arguments)
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -382,6 +388,7 @@ def test_a_class_without_rows_has_no_baseline():
         SoftmaxFocalLoss(3).baseline([0, 1, 1])
 
 
+@pytest.mark.usefixtures("form")
 def test_blocks_do_not_change_a_bit(monkeypatch):
     from focalboost.losses import _blockwise
 
@@ -400,6 +407,7 @@ def test_blocks_do_not_change_a_bit(monkeypatch):
     np.testing.assert_array_equal(value, loss.loss(y_true, raw, weight))
 
 
+@pytest.mark.usefixtures("formulas_alone")
 @pytest.mark.parametrize("place", ["CPU_DEVICE", "device1"])
 @each
 def test_another_namespace_gives_the_same(name, place):

@@ -9,6 +9,8 @@ import pytest
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
 from focalboost.losses import _blockwise, _threads
 
+pytestmark = pytest.mark.usefixtures("form")
+
 LOSSES = [FocalLoss((0.5, 2), 0.3), FocalLoss(2.3), SoftmaxFocalLoss(3, (0, 1, 2.3))]
 METHODS = ("gradient_curvature", "gradient_hessian")
 
@@ -41,13 +43,31 @@ def test_threads_do_not_change_a_bit(loss, dtype, method, monkeypatch):
 
 
 def test_blocks_run_on_threads_that_end():
+    together = threading.Barrier(2)
     names = set()
-    _threads.for_each(
-        lambda _: names.add(threading.current_thread().name), range(50), 2
-    )
-    assert threading.main_thread().name not in names
-    assert 1 <= len(names) <= 2
-    assert not {thread.name for thread in threading.enumerate()} & names
+
+    def task(_):
+        together.wait(timeout=10)  # so that each thread has one of the two items
+        names.add(threading.current_thread().name)
+
+    _threads.for_each(task, range(2), 2)
+    assert len(names) == 2
+    assert threading.current_thread().name in names
+    assert {thread.name for thread in threading.enumerate()} & names < names
+
+
+def test_the_first_error_is_raised_and_no_item_is_begun_after_it():
+    begun = []
+
+    def task(item):
+        begun.append(item)
+        if item >= 3:
+            raise ValueError(item)
+
+    with pytest.raises(ValueError, match=r"^3$"):
+        _threads.for_each(task, range(1000), 4)
+    assert set(begun) >= {0, 1, 2, 3}
+    assert len(begun) < 1000
 
 
 @pytest.mark.parametrize("n_threads", [1, 4])

@@ -68,6 +68,7 @@ def on_host(array):
     return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
 
 
+@pytest.mark.usefixtures("formulas_alone")
 @pytest.mark.parametrize("curvature", ["certified", "exact"])
 @pytest.mark.parametrize("n_classes", [None, 3])
 def test_nothing_goes_back_to_the_host(cupy, curvature, n_classes):

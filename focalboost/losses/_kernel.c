@@ -1,0 +1,306 @@
+/* Gradient and curvature of the focal losses as float32, compiled.
+
+   binary() and softmax() write what the formulas of _binary.py and _softmax.py give into
+   two arrays, without the global interpreter lock, for the common case: hard labels,
+   finite numbers, native float arrays. They return False for everything else, and the
+   caller evaluates the formulas, which treat soft labels and word all errors. So this
+   file checks no argument that _compiled.py has not prepared. */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* 16 vectors of 512 bits in float: the tiles of the binary loss stay in the first-level
+   cache. */
+#define TILE 256
+#define EACH_ROW for (int i = 0; i < TILE; i++)
+
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+/* One version for each generation of vector instructions, chosen when it is loaded. */
+#if __GNUC__ >= 12 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+#define MULTIVERSION \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MULTIVERSION
+#endif
+
+/* As in _validation: beyond it a product with the smallest probability is not 0. */
+#define LARGEST_RAW (REAL)1e30
+
+typedef struct {
+    char *start;
+    Py_ssize_t n_rows, row_step, column_step; /* steps in bytes */
+    int is_double;
+} Numbers;
+
+typedef struct {
+    Numbers raw, y_true, weight, gradient, curvature;
+    int has_weight;
+} Arrays;
+
+typedef struct {
+    double gamma[2], alpha[2]; /* of the positives and of the negatives */
+    double floor;
+    int is_exact; /* the hessian instead of the certified curvature */
+} Binary;
+
+typedef struct {
+    const double *gamma, *alpha; /* of each class */
+    double floor;
+    int n_classes, has_many_gammas, has_alpha;
+} Softmax;
+
+INLINE int rows_of_tile(Py_ssize_t n_rows, Py_ssize_t row) {
+    return n_rows - row < TILE ? (int)(n_rows - row) : TILE;
+}
+
+/* Whether q**gamma is a product of q and its square root. */
+INLINE int is_half(double gamma) {
+    return gamma <= 3.5 && 2 * gamma == (double)(int)(2 * gamma);
+}
+
+#define REAL float
+#define UNSIGNED uint32_t
+#define SUFFIXED(name) name##_float
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
+#define EXP_END 104.0f /* exp(-104) rounds to 0 */
+#define ROUND 12582912.0f /* 1.5 * 2**23: adding it rounds to whole numbers */
+#define LOG2_HIGH 0.693359375f /* 9 bits, so that its multiples are exact */
+#define LOG2_LOW -2.12194440e-4f
+#define SMALLEST FLT_MIN
+#define SQRT sqrtf
+
+INLINE float exp_polynomial_float(float r) { /* (exp(r) - 1 - r) / r**2, within 3e-9 */
+    float sum = 0.0013814613f;
+    sum = sum * r + 0.0083687098f;
+    sum = sum * r + 0.041668387f;
+    sum = sum * r + 0.16666521f;
+    return sum * r + 0.49999993f;
+}
+
+INLINE float atanh_polynomial_float(float w) { /* (atanh(z)/z - 1) / w, within 8e-9 */
+    float sum = 0.14087329f;
+    sum = sum * w + 0.13990126f;
+    sum = sum * w + 0.20010864f;
+    return sum * w + 0.33333223f;
+}
+
+#include "_kernel.h"
+
+#undef REAL
+#undef UNSIGNED
+#undef SUFFIXED
+#undef MANTISSA_BITS
+#undef EXPONENT_BIAS
+#undef EXP_END
+#undef ROUND
+#undef LOG2_HIGH
+#undef LOG2_LOW
+#undef SMALLEST
+#undef SQRT
+#define REAL double
+#define UNSIGNED uint64_t
+#define SUFFIXED(name) name##_double
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define EXP_END 746.0
+#define ROUND 6755399441055744.0 /* 1.5 * 2**52 */
+#define LOG2_HIGH 6.93145751953125e-1
+#define LOG2_LOW 1.42860682030941723212e-6
+#define SMALLEST DBL_MIN
+#define SQRT sqrt
+
+INLINE double exp_polynomial_double(double r) { /* within 6e-20 */
+    double sum = 2.0826633585818389807e-9;
+    sum = sum * r + 2.5112024809881877036e-8;
+    sum = sum * r + 2.7557581754585452245e-7;
+    sum = sum * r + 2.7557234895798513251e-6;
+    sum = sum * r + 2.4801586926845051022e-5;
+    sum = sum * r + 1.9841269896350595801e-4;
+    sum = sum * r + 1.3888888889115452995e-3;
+    sum = sum * r + 8.3333333333170473623e-3;
+    sum = sum * r + 4.1666666666666094840e-2;
+    sum = sum * r + 1.6666666666666683403e-1;
+    return sum * r + 0.50000000000000000438;
+}
+
+INLINE double atanh_polynomial_double(double w) { /* within 1e-16 */
+    double sum = 0.088967478321443069408;
+    sum = sum * w + 0.049437968215681613072;
+    sum = sum * w + 0.067933939941922134284;
+    sum = sum * w + 0.076822901647673649002;
+    sum = sum * w + 0.090913853859174589978;
+    sum = sum * w + 0.11111097808747635049;
+    sum = sum * w + 0.14285714487544264164;
+    sum = sum * w + 0.19999999998600703065;
+    return sum * w + 0.33333333333336200256;
+}
+
+#include "_kernel.h"
+
+enum { RAW, Y_TRUE, WEIGHT, GRADIENT, CURVATURE, N_ARRAYS };
+
+/* The arrays of one call; every buffer that was taken is given back by release(). */
+typedef struct {
+    Py_buffer buffers[N_ARRAYS];
+    int n_taken;
+    Arrays arrays;
+} Call;
+
+static void release(Call *call) {
+    while (call->n_taken > 0)
+        PyBuffer_Release(&call->buffers[--call->n_taken]);
+}
+
+/* One or two dimensions of float or double; 1 if it is usable, -1 with an exception. */
+static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
+    Py_buffer *buffer = &call->buffers[call->n_taken];
+    const int flags = PyBUF_STRIDES | PyBUF_FORMAT | (is_output ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(object, buffer, flags) < 0)
+        return -1;
+    call->n_taken++;
+    const char format = buffer->format && !buffer->format[1] ? buffer->format[0] : 0;
+    if (buffer->ndim < 1 || buffer->ndim > 2 || (format != 'f' && format != 'd'))
+        return 0;
+    numbers->start = buffer->buf;
+    numbers->n_rows = buffer->shape[0];
+    numbers->row_step = buffer->strides[0];
+    numbers->column_step = buffer->ndim == 2 ? buffer->strides[1] : 0;
+    numbers->is_double = format == 'd';
+    return is_output ? format == 'f' : 1;
+}
+
+/* The same for all arrays, which have as many rows; the weight may be None. */
+static int take_all(Call *call, PyObject *const *objects) {
+    Arrays *arrays = &call->arrays;
+    Numbers *const numbers[N_ARRAYS] = {&arrays->raw, &arrays->y_true, &arrays->weight,
+                                        &arrays->gradient, &arrays->curvature};
+    call->n_taken = 0;
+    arrays->has_weight = objects[WEIGHT] != Py_None;
+    for (int i = 0; i < N_ARRAYS; i++) {
+        if (i == WEIGHT && !arrays->has_weight)
+            continue;
+        const int usable = take(call, objects[i], i >= GRADIENT, numbers[i]);
+        if (usable != 1)
+            return usable;
+        if (numbers[i]->n_rows != arrays->raw.n_rows)
+            return 0;
+    }
+    return 1;
+}
+
+static PyObject *binary(PyObject *module, PyObject *args) {
+    PyObject *objects[N_ARRAYS];
+    Binary loss;
+    Call call;
+    if (!PyArg_ParseTuple(args, "OOOOO(dd)(dd)dp", &objects[RAW], &objects[Y_TRUE],
+                          &objects[WEIGHT], &objects[GRADIENT], &objects[CURVATURE],
+                          &loss.gamma[0], &loss.gamma[1], &loss.alpha[0],
+                          &loss.alpha[1], &loss.floor, &loss.is_exact))
+        return NULL;
+    int done = take_all(&call, objects);
+    if (done == 1) {
+        const Py_buffer *raw = &call.buffers[RAW];
+        const Py_ssize_t n_columns = raw->ndim == 2 ? raw->shape[1] : 1;
+        const int in_double = call.arrays.raw.is_double || !is_half(loss.gamma[0]) ||
+                              !is_half(loss.gamma[1]);
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t column = 0; done && column < n_columns; column++)
+            done = in_double ? binary_double(&loss, &call.arrays, column)
+                             : binary_float(&loss, &call.arrays, column);
+        Py_END_ALLOW_THREADS
+    }
+    release(&call);
+    return done < 0 ? NULL : PyBool_FromLong(done);
+}
+
+/* The numbers of a tuple, which the caller frees; NULL with an exception. */
+static double *doubles(PyObject *tuple, int count) {
+    double *values = malloc(sizeof(double) * (size_t)count);
+    if (values == NULL)
+        return (double *)PyErr_NoMemory();
+    for (int k = 0; k < count; k++) {
+        PyObject *item = PyTuple_GetItem(tuple, k);
+        values[k] = item == NULL ? -1 : PyFloat_AsDouble(item);
+    }
+    if (PyErr_Occurred()) {
+        free(values);
+        return NULL;
+    }
+    return values;
+}
+
+static int on_softmax(Call *call, Softmax *loss) {
+    int in_double = call->arrays.raw.is_double;
+    loss->has_many_gammas = loss->has_alpha = 0;
+    for (int k = 0; k < loss->n_classes; k++) {
+        in_double |= !is_half(loss->gamma[k]);
+        loss->has_many_gammas |= loss->gamma[k] != loss->gamma[0];
+        loss->has_alpha |= loss->alpha[k] != 1;
+    }
+    const size_t entries = (size_t)loss->n_classes * TILE;
+    void *workspace = malloc(entries * (in_double ? sizeof(double) : sizeof(float)));
+    if (workspace == NULL)
+        return 0;
+    int done;
+    Py_BEGIN_ALLOW_THREADS
+    done = in_double ? softmax_double(loss, &call->arrays, workspace)
+                     : softmax_float(loss, &call->arrays, workspace);
+    Py_END_ALLOW_THREADS
+    free(workspace);
+    return done;
+}
+
+static PyObject *softmax(PyObject *module, PyObject *args) {
+    PyObject *objects[N_ARRAYS], *gammas, *alphas;
+    Softmax loss;
+    Call call;
+    if (!PyArg_ParseTuple(args, "OOOOOO!O!d", &objects[RAW], &objects[Y_TRUE],
+                          &objects[WEIGHT], &objects[GRADIENT], &objects[CURVATURE],
+                          &PyTuple_Type, &gammas, &PyTuple_Type, &alphas, &loss.floor))
+        return NULL;
+    loss.n_classes = (int)PyTuple_Size(gammas);
+    double *gamma = doubles(gammas, loss.n_classes);
+    double *alpha = gamma == NULL ? NULL : doubles(alphas, loss.n_classes);
+    int done = -1;
+    if (alpha != NULL) {
+        loss.gamma = gamma;
+        loss.alpha = alpha;
+        done = take_all(&call, objects);
+        if (done == 1)
+            done = on_softmax(&call, &loss);
+        release(&call);
+    }
+    free(gamma);
+    free(alpha);
+    return done < 0 ? NULL : PyBool_FromLong(done);
+}
+
+static PyMethodDef functions[] = {
+    {"binary", binary, METH_VARARGS,
+     "binary(raw_prediction, y_true, sample_weight, gradient, curvature, gammas, alphas, "
+     "floor, is_exact) -> whether the last two arrays are filled"},
+    {"softmax", softmax, METH_VARARGS,
+     "softmax(raw_prediction, y_true, sample_weight, gradient, curvature, gammas, alphas, "
+     "floor) -> whether the last two arrays are filled"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_kernel", "The formulas of the focal losses, compiled.", -1,
+    functions, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernel(void) {
+    return PyModule_Create(&definition);
+}

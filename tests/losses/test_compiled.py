@@ -1,0 +1,264 @@
+"""The compiled formulas: the numbers of the formulas, for every kind of array."""
+
+import numpy as np
+import pytest
+from checks import LOSSES, each_loss, losses, numbers, random_property
+from hypothesis import given
+from hypothesis import strategies as st
+
+from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
+from focalboost.losses import _blockwise, _compiled, is_compiled
+
+pytestmark = pytest.mark.skipif(
+    not is_compiled(), reason="no compiler was found at installation"
+)
+
+SOFTMAX_LOSSES = [
+    SoftmaxFocalLoss(3),
+    SoftmaxFocalLoss(5, 0),
+    SoftmaxFocalLoss(2, (0.5, 3), (0.2, 0.8)),
+    SoftmaxFocalLoss(4, (0, 1, 2.3, 5), (1, 2, 3, 4)),
+    SoftmaxFocalLoss(20, 1.37),
+]
+EVERY_LOSS = [*LOSSES, *SOFTMAX_LOSSES]
+each_raw_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+N_ROWS = 1003  # a remainder in every tile
+
+#: To a unit in the last place where double has been rounded; float has its own errors.
+RTOL = {"float64": 1.2e-7, "float32": 4e-6}
+
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch):
+    """Count what the kernel does and what it declines."""
+    kernel, calls = _compiled._kernel, []
+
+    class Counting:
+        def binary(self, *arguments):
+            calls.append(kernel.binary(*arguments))
+            return calls[-1]
+
+        def softmax(self, *arguments):
+            calls.append(kernel.softmax(*arguments))
+            return calls[-1]
+
+    monkeypatch.setattr(_compiled, "_kernel", Counting())
+    return calls
+
+
+def arrays_of(loss, dtype, n=N_ROWS, scale=6):
+    """Labels, raw predictions and weights."""
+    rng = np.random.default_rng(0)
+    n_classes = getattr(loss, "n_classes", None)
+    raw = scale * rng.normal(size=(n, n_classes) if n_classes else n)
+    y = rng.integers(n_classes or 2, size=n).astype(np.float32)
+    return y, raw.astype(dtype), rng.lognormal(size=n).astype(np.float32)
+
+
+def by_formulas(method, y, raw, *weight, **options):
+    """The same from the formulas, in float64."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_compiled, "_kernel", None)
+        return method(y, raw.astype(np.float64), *weight, **options)
+
+
+def assert_close(actual, expected, dtype):
+    for one, other in zip(actual, expected, strict=True):
+        assert one.dtype == np.float32
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=RTOL[dtype], atol=1e-38)
+
+
+@each_raw_dtype
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
+def test_gradient_and_curvature_are_those_of_the_formulas(loss, dtype, counted):
+    y, raw, weight = arrays_of(loss, dtype)
+    for weights in ((), (weight,)):
+        actual = loss.gradient_curvature(y, raw, *weights, dtype="float32")
+        expected = by_formulas(loss.gradient_curvature, y, raw, *weights)
+        assert_close(actual, expected, dtype)
+    assert counted == [True, True]
+
+
+@each_raw_dtype
+@each_loss
+def test_the_hessian_is_that_of_the_formulas(loss, dtype, counted):
+    y, raw, weight = arrays_of(loss, dtype)
+    gradient, hessian = loss.gradient_hessian(y, raw, weight, dtype="float32")
+    exact_gradient, exact = by_formulas(loss.gradient_hessian, y, raw, weight)
+    assert_close([gradient], [exact_gradient], dtype)
+    size = weight * (1 + 2 * max(loss.gammas))  # the hessian crosses zero
+    assert np.all(abs(hessian - exact) <= 4e-7 * size)
+    assert counted == [True]
+
+
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
+def test_extreme_raw_predictions(loss, counted):
+    ends = np.array([0, 1e-30, 1, 16.7, 40, 87.5, 103, 700, 745, 1e4, 1e30])
+    raw = np.concatenate([-ends, ends])
+    if isinstance(loss, SoftmaxFocalLoss):
+        raw = np.stack([raw] + [0.1 * raw[::-1]] * (loss.n_classes - 1), axis=1)
+    for label in (0.0, 1.0):
+        y = np.full(len(raw), label)
+        actual = loss.gradient_curvature(y, raw, dtype="float32")
+        assert_close(actual, by_formulas(loss.gradient_curvature, y, raw), "float64")
+    assert all(counted)
+
+
+def reversed_rows(array):
+    return np.ascontiguousarray(array[::-1])[::-1]
+
+
+def every_second_row(array):
+    return np.repeat(array, 2, axis=0)[::2]
+
+
+def inner_columns(array):
+    if array.ndim == 1:
+        return np.stack([array, array, array], axis=1)[:, 1]
+    return np.pad(array, ((0, 0), (1, 2)))[:, 1:-2]
+
+
+@pytest.mark.parametrize(
+    "layout", [np.asfortranarray, reversed_rows, every_second_row, inner_columns]
+)
+@pytest.mark.parametrize("loss", [LOSSES[6], SOFTMAX_LOSSES[3]], ids=repr)
+@each_raw_dtype
+def test_any_layout_in_memory(loss, dtype, layout, counted):
+    y, raw, weight = arrays_of(loss, dtype)
+    expected = loss.gradient_curvature(y, raw, weight, dtype="float32")
+    laid_out = [layout(array) for array in (y, raw, weight)]
+    actual = loss.gradient_curvature(*laid_out, dtype="float32")
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.isfortran(one) == np.isfortran(laid_out[1])
+    assert counted == [True, True]
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.int64, np.float16, ">f4", "f8"])
+def test_labels_and_weights_of_any_dtype(kind, counted):
+    loss = FocalLoss(2.3, 0.3)
+    y, raw, _ = arrays_of(loss, "float32")
+    expected = loss.gradient_curvature(y, raw, y + 1)
+    weight = (y + 1) if kind is bool else (y + 1).astype(kind)
+    actual = loss.gradient_curvature(y.astype(kind), raw, weight)
+    np.testing.assert_array_equal(actual, expected)
+    assert counted == [True, True]
+
+
+@pytest.mark.parametrize("n_weights", [None, 1, 2])
+@each_raw_dtype
+def test_labels_of_several_columns(dtype, n_weights, counted):
+    loss = FocalLoss((0, 2))
+    y, raw, weight = arrays_of(loss, dtype, 999)
+    y, raw, weight = (array.reshape(333, 3) for array in (y, raw, weight))
+    given = () if n_weights is None else (weight[:, 0] if n_weights == 1 else weight,)
+    actual = loss.gradient_curvature(y, raw, *given, dtype="float32")
+    assert_close(actual, by_formulas(loss.gradient_curvature, y, raw, *given), dtype)
+    assert counted == [True]
+
+
+@pytest.mark.parametrize("loss", [LOSSES[3], LOSSES[20], *SOFTMAX_LOSSES], ids=repr)
+@each_raw_dtype
+def test_a_row_does_not_depend_on_its_place(loss, dtype, monkeypatch):
+    y, raw, weight = arrays_of(loss, dtype)
+    whole = loss.gradient_curvature(y, raw, weight, dtype="float32")
+    for rows in (slice(1), slice(1, 2), slice(700, 703), slice(255, 600)):
+        part = loss.gradient_curvature(
+            y[rows], raw[rows], weight[rows], dtype="float32"
+        )
+        for one, other in zip(part, whole, strict=True):
+            np.testing.assert_array_equal(one, other[rows])
+    monkeypatch.setattr(_blockwise, "BLOCK", 50)
+    for n_threads in (1, 2, 5):
+        again = loss.gradient_curvature(
+            y, raw, weight, dtype="float32", n_threads=n_threads
+        )
+        np.testing.assert_array_equal(again, whole)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("raw", np.nan, "raw_prediction must be finite"),
+        ("raw", -np.inf, "raw_prediction must be finite"),
+        ("y", 2.0, "y_true must be 0 or 1"),
+        ("y", np.nan, "y_true must be 0 or 1"),
+        ("weight", -1.0, "sample_weight must be finite and >= 0"),
+        ("weight", np.nan, "sample_weight must be finite and >= 0"),
+        ("weight", np.inf, "sample_weight must be finite and >= 0"),
+    ],
+)
+@pytest.mark.parametrize("position", [0, 300, N_ROWS - 1])
+@pytest.mark.parametrize("several", [False, True])
+def test_the_formulas_word_the_errors(where, value, message, position, several):
+    loss = SoftmaxFocalLoss(2) if several else FocalLoss()
+    y, raw, weight = arrays_of(loss, "float32")
+    {"y": y, "raw": raw, "weight": weight}[where][position] = value
+    if several:
+        message = message.replace("0 or 1", "a whole number from 0 to 1")
+    with pytest.raises(ValueError, match=message):
+        loss.gradient_curvature(y, raw, weight)
+
+
+@pytest.mark.parametrize("weight_of_one", [3.3e38, 1e39])
+@pytest.mark.parametrize("several", [False, True])
+def test_results_beyond_float32_are_an_error(several, weight_of_one):
+    """The gradient of a hard row of weight 1 reaches 1.1 at gamma = 2."""
+    loss = SoftmaxFocalLoss(2) if several else FocalLoss()
+    y, raw = np.ones(N_ROWS), np.full((N_ROWS, 2) if several else N_ROWS, -4.0)
+    if several:
+        raw[:, 0] = 0
+    weight = np.ones(N_ROWS)
+    weight[500] = weight_of_one
+    with pytest.raises(ValueError, match="must be within the range of float32"):
+        loss.gradient_curvature(y, raw, weight, dtype="float32")
+
+
+def test_soft_labels_are_the_formulas(counted):
+    loss = FocalLoss(1)
+    y, raw, weight = arrays_of(loss, "float32")
+    y[900] = 0.25
+    actual = loss.gradient_curvature(y, raw, weight)
+    assert counted == [False]
+    expected = by_formulas(loss.gradient_curvature, y, raw, weight)
+    assert_close(actual, expected, "float32")
+
+
+def test_what_the_kernel_cannot_read_is_declined():
+    """Nothing is written, and nothing beyond an array is read."""
+    binary = _compiled._found().binary
+    y, raw, results = np.zeros(5, "f4"), np.zeros(5, "f4"), np.ones((2, 5), "f4")
+    options = ((2.0, 2.0), (1.0, 1.0), 0.3, False)
+    for arrays in (
+        (raw.astype(">f4"), y, None, *results),
+        (raw.astype("f2"), y, None, *results),
+        (raw.reshape(5, 1, 1), y, None, *results),
+        (raw, y[:4], None, *results),
+        (raw, y, y[:4], *results),
+        (raw, y, None, *results.astype("f8")),
+        (raw, y.astype("i4"), None, *results),
+    ):
+        assert binary(*arrays, *options) is False
+    assert np.all(results == 1)
+    results.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        binary(raw, y, None, *results, *options)
+
+
+@random_property
+@given(losses(), st.data())
+def test_random_losses(loss, data):
+    raw = data.draw(numbers(6, -800, 800))
+    y = data.draw(numbers(6, 0, 1)).round()
+    actual = loss.gradient_curvature(y, raw, dtype="float32")
+    assert_close(actual, by_formulas(loss.gradient_curvature, y, raw), "float64")
+
+
+def test_the_objective_is_compiled(counted):
+    y, raw, weight = arrays_of(LOSSES[0], "float64")
+    for options in ({}, {"curvature": "exact"}, {"n_classes": 2}):
+        table = np.stack([-raw, raw], axis=1) if options.get("n_classes") else raw
+        focal_objective(**options)(y, table, weight)
+    assert counted == [True, True, True]
