@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from host_drivers import HOSTS, host_id
-from scipy.special import expit, softmax
+from scipy import special
 
 from focalboost.losses import _compiled, is_compiled
 from focalboost.xgboost._params import has_base_scores
@@ -66,7 +66,7 @@ def make_faults(n_samples=3000, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_samples, 5))
     scores = [2 * X[:, 0] + 3, X[:, 1] + X[:, 2], 2 * X[:, 3] * X[:, 4] - 1]
-    shares = softmax(np.column_stack(scores), axis=1)
+    shares = special.softmax(np.column_stack(scores), axis=1)
     draw = rng.random((n_samples, 1))
     return X, (draw > shares.cumsum(axis=1)).sum(axis=1).astype(np.float64)
 
@@ -75,4 +75,4 @@ def make_rare(n_samples, intercept, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_samples, 5))
     log_odds = intercept + 2 * X[:, 0] + X[:, 1] * X[:, 2]
-    return X, (rng.random(n_samples) < expit(log_odds)).astype(np.float64)
+    return X, (rng.random(n_samples) < special.expit(log_odds)).astype(np.float64)

@@ -27,6 +27,10 @@ ALLOWED = {
         *("_validation", "losses", "objectives", "_host", "_provenance"),
         *("xgboost", "lightgbm"),
     },
+    "distributed": {
+        *("_imports", "_validation", "losses", "objectives", "_host"),
+        *("xgboost", "lightgbm", "estimators"),
+    },
     "__init__": {"losses", "objectives", "estimators"},
 }
 

@@ -5,10 +5,12 @@ from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from focalboost._validation import require_positive_total
-from focalboost.losses import Loss
+from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives._grammar import Parameter, is_from, named_loss, unpack
+from focalboost.objectives._workers import over_workers
 
 __all__ = ["FocalMetric", "focal_metric"]
 
@@ -27,12 +29,13 @@ class FocalMetric:
         """Evaluate (raw, data set) or (labels, raw[, weight]).
 
         XGBoost gets (name, value), LightGBM (name, value, is_higher_better) and the
-        scikit-learn style call the value.
+        scikit-learn style call the value. The workers of a distributed training with
+        XGBoost get the value for the rows of all.
         """
         y_true, raw, weight, data_set = unpack(self.loss, first, second, sample_weight)
         if is_from("lightgbm", data_set):
             return self.for_lightgbm(y_true, raw, weight)
-        value = self.relative_loss(y_true, raw, weight)
+        value = self.of_sums(over_workers(self.sums(y_true, raw, weight)))
         return (self.__name__, value) if is_from("xgboost", data_set) else value
 
     def for_lightgbm(
@@ -50,20 +53,33 @@ class FocalMetric:
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
     ) -> float:
         """Return the mean loss divided by that of the best constant."""
+        return self.of_sums(self.sums(y_true, raw_prediction, sample_weight))
+
+    def sums(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> NDArray[np.float64]:
+        """Return the total loss and the class masses; those of parts of data add up."""
         raw = np.asarray(raw_prediction, dtype=np.float64)
-        total = float(np.sum(self.loss.loss(y_true, raw, sample_weight)))
-        masses = np.asarray(self.loss.class_masses(y_true, sample_weight))
+        total = np.sum(self.loss.loss(y_true, raw, sample_weight))
+        masses: Any = self.loss.class_masses(y_true, sample_weight)
+        return np.concatenate([[total], np.ravel(masses)])
+
+    def of_sums(self, sums: NDArray[np.float64]) -> float:
+        """Return the relative loss of data of which the sums are known."""
+        masses = sums[1:]
         require_positive_total(float(np.sum(masses)))
-        return total / _reference(self.loss, masses.tobytes(), masses.shape)
+        return float(sums[0]) / _reference(self.loss, masses.tobytes())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
 
 @lru_cache(maxsize=256)
-def _reference(loss: Loss, masses: bytes, shape: tuple[int, ...]) -> float:
+def _reference(loss: Loss, masses: bytes) -> float:
     """The loss of the best constant; it is the same in every round of a training."""
-    given: Any = np.frombuffer(masses, dtype=np.float64).reshape(shape)
+    given: Any = np.frombuffer(masses, dtype=np.float64)
+    if isinstance(loss, FocalLoss):
+        given = tuple(given.reshape(2, -1))
     return loss.best_constant_loss(given)
 
 

@@ -1,0 +1,176 @@
+"""LightGBM on a Dask cluster with the focal loss."""
+
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from focalboost._host import checked_loss, import_host, one_value, warn_of_no_split
+from focalboost._validation import reject
+from focalboost.distributed._cluster import client_of, rows_of_masses
+from focalboost.distributed._sums import LocalSums, SumOverWorkers
+from focalboost.distributed._table import Table
+from focalboost.lightgbm._model import continuable, finalise, has_split
+from focalboost.lightgbm._params import METRIC, NUM_CLASS, Plan, make_plan
+from focalboost.losses import Loss
+from focalboost.objectives import Curvature
+
+if TYPE_CHECKING:
+    import lightgbm
+
+__all__ = ["train"]
+
+
+def train(
+    client: Any,
+    params: Mapping[str, Any],
+    X: Any,
+    y: Any,
+    num_boost_round: int = 100,
+    *,
+    sample_weight: Any = None,
+    loss: Loss | None = None,
+    curvature: Curvature = "certified",
+    max_learning_rate: float | None = None,
+    valid_sets: Sequence[tuple[Any, ...]] = (),
+    valid_names: Sequence[str] | None = None,
+    init_model: Any = None,
+    callbacks: Sequence[Any] | None = None,
+) -> dict[str, Any]:
+    """Train a LightGBM model with the focal loss on a Dask cluster.
+
+    The baseline is that of the rows of all workers, and so is the relative focal loss,
+    on which early stopping (``early_stopping_round`` in ``params``) decides: LightGBM
+    itself evaluates and stops on each worker by its own rows. Partitions may be empty,
+    or of one class.
+
+    Parameters
+    ----------
+    client : distributed.Client or None
+        None is the default client.
+    params : dict
+        LightGBM's parameters, of which a ``metric`` is refused, as LightGBM knows none
+        for the rows of all workers.
+    X, y, sample_weight
+        Dask arrays, or data frames and series, in as many partitions; labels are 0 to
+        K - 1.
+    num_boost_round, valid_names, init_model
+        As in ``lightgbm.train``.
+    loss, curvature, max_learning_rate
+        As in ``focalboost.lightgbm.train``.
+    valid_sets : sequence of (X, y) or (X, y, sample_weight)
+        Each has at least as many rows as X has partitions with rows.
+    callbacks
+        Run on every worker; what they record stays there.
+
+    Returns
+    -------
+    dict
+        ``{"booster": lightgbm.Booster, "history": dict}``, the booster finalised as
+        that of ``focalboost.lightgbm.train``.
+
+    Raises
+    ------
+    ValueError
+        As in ``focalboost.lightgbm.train``.
+
+    Examples
+    --------
+    >>> import dask.array
+    >>> from dask.distributed import Client
+    >>> import focalboost.distributed.lightgbm
+    >>> from focalboost import FocalLoss
+    >>> X = dask.array.arange(600.0, chunks=300).reshape(-1, 1)
+    >>> options = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
+    >>> params = {"verbosity": -1, "min_data_in_leaf": 5}
+    >>> with Client(**options) as client:
+    ...     result = focalboost.distributed.lightgbm.train(
+    ...         client, params, X, X[:, 0] > 550, 20, loss=FocalLoss(gamma=2)
+    ...     )
+    Finding random open ports for workers
+    >>> sorted(result)
+    ['booster', 'history']
+    """
+    import_host("lightgbm")
+    client = client_of(client)
+    from lightgbm.dask import DaskLGBMRegressor
+
+    loss = checked_loss(loss, one_value(params, NUM_CLASS))
+    plan = make_plan(params, loss, None, curvature, max_learning_rate)
+    if plan.metric is None:
+        _reject_metric(params)
+    model = None if init_model is None else continuable(init_model, plan.params)
+    table = Table.of(client, loss, X, y, sample_weight)
+    baseline = 0.0 if model else loss.baseline(*rows_of_masses(loss, table.masses))
+    X, y, sample_weight = table.collections()
+    evaluation = [
+        Table.of(client, loss, *given).in_pieces(len(table.sizes), f"valid_sets[{i}]")
+        for i, given in enumerate(valid_sets)
+    ]
+    # A regressor, because a classifier encodes the labels of each worker anew.
+    host = DaskLGBMRegressor(client=client, n_estimators=num_boost_round, **plan.params)
+    with warnings.catch_warnings():
+        # LightGBM says so of its own default.
+        warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
+        host.fit(
+            X,
+            y,
+            sample_weight=sample_weight,
+            init_score=None if model else table.constant(baseline),
+            init_model=model,
+            callbacks=[*(callbacks or ()), *_summing(plan, evaluation)],
+            **_evaluated(plan, evaluation, valid_names, None if model else baseline),
+        )
+    booster: lightgbm.Booster = finalise(host.booster_, baseline)
+    warn_of_no_split(has_split(booster))
+    return {"booster": booster, "history": dict(host.evals_result_ or {})}
+
+
+def _reject_metric(params: Mapping[str, Any]) -> None:
+    reject(
+        "metric",
+        "left out for the relative focal loss of all rows",
+        one_value(params, METRIC),
+        "LightGBM would evaluate any other on the rows of each worker alone.",
+    )
+
+
+def _summing(plan: Plan, evaluation: list[Table]) -> list[SumOverWorkers]:
+    """What makes the sums of the workers one metric, where there is one."""
+    if plan.metric is None or not evaluation:
+        return []
+    return [SumOverWorkers(plan.metric, f"focalboost-{uuid.uuid4()}")]
+
+
+def _evaluated(
+    plan: Plan, evaluation: list[Table], names: Sequence[str] | None, baseline: Any
+) -> dict[str, Any]:
+    """The arguments of LightGBM's fit for evaluation sets."""
+    if plan.metric is None or not evaluation:
+        return {}
+    collections = [table.collections() for table in evaluation]
+    features, labels, weights = zip(*collections, strict=True)
+    arguments: dict[str, Any] = {
+        "eval_metric": LocalSums(plan.metric),
+        "eval_names": None if names is None else list(names),
+    }
+    if any(weight is not None for weight in weights):
+        arguments["eval_sample_weight"] = [
+            table.constant(1.0) if weight is None else weight
+            for table, weight in zip(evaluation, weights, strict=True)
+        ]
+    if baseline is not None:
+        arguments["eval_init_score"] = [
+            table.constant(baseline) for table in evaluation
+        ]
+    return arguments | _sets(features, labels)
+
+
+def _sets(features: Sequence[Any], labels: Sequence[Any]) -> dict[str, Any]:
+    """The evaluation sets, under the names of this LightGBM."""
+    from lightgbm.dask import DaskLGBMRegressor
+
+    if "eval_X" in signature(DaskLGBMRegressor.fit).parameters:  # LightGBM 4.7
+        return {"eval_X": tuple(features), "eval_y": tuple(labels)}
+    return {"eval_set": list(zip(features, labels, strict=True))}

@@ -1,0 +1,38 @@
+"""A Dask cluster of two processes, and data whose bins are the same everywhere."""
+
+import numpy as np
+import pytest
+from clusters import CHUNKS, WITHOUT_POSITIVES
+from scipy import special
+
+pytest.importorskip("distributed", reason="Dask is not installed")
+
+
+@pytest.fixture(scope="session")
+def client():
+    import distributed
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def table():
+    """Features of 20 values, so that every process finds the same bins; weights."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 20, (sum(CHUNKS), 5)).astype(np.float64)
+    y = (rng.random(len(X)) < special.expit(-6 + 0.3 * X[:, 0])).astype(np.float64)
+    y[WITHOUT_POSITIVES] = 0
+    return X, y, rng.lognormal(size=len(X)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def classes(table):
+    """Three classes, of which the third partition lacks the last."""
+    y = table[0][:, 0] // 7
+    y[WITHOUT_POSITIVES] = np.minimum(y[WITHOUT_POSITIVES], 1)
+    return y

@@ -1,0 +1,76 @@
+"""A worker that is killed in the middle of training ends it with an error, at once."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from clusters import spread
+
+import focalboost.distributed.lightgbm
+import focalboost.distributed.xgboost
+
+distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Finding random open ports"),
+]
+
+ROUNDS = 1_000_000  # nobody gets there
+
+
+def with_xgboost(client, X, y):
+    from xgboost import dask
+
+    data = dask.DaskDMatrix(client, X, y)
+    focalboost.distributed.xgboost.train(
+        client,
+        {"verbosity": 0},
+        data,
+        ROUNDS,
+        evals=[(data, "all")],
+        verbose_eval=False,
+    )
+
+
+def with_lightgbm(client, X, y):
+    focalboost.distributed.lightgbm.train(
+        client, {"verbosity": -1}, X, y, ROUNDS, valid_sets=[(X, y)]
+    )
+
+
+@pytest.mark.parametrize("train", [with_xgboost, with_lightgbm])
+def test_no_model_and_no_hang(train):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 5))
+    y = (X[:, 0] > 2).astype(np.float64)
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        victim = next(iter(client.run(os.getpid).values()))
+        killed = []
+
+        def kill():
+            while not any("train" in key for key in running(client)):
+                time.sleep(0.1)
+            time.sleep(1)
+            os.kill(victim, signal.SIGKILL)
+            killed.append(time.monotonic())
+
+        threading.Thread(target=kill, daemon=True).start()
+        with pytest.raises(Exception, match=r"(?i)allreduce|socket|worker"):
+            train(client, *(spread(a, (10_000, 10_000)) for a in (X, y)))
+        assert time.monotonic() - killed[0] < 60
+        assert client.submit(sum, [1, 2]).result(timeout=60) == 3
+
+
+def running(client):
+    """The tasks that workers are busy with."""
+    keys = [str(key) for tasks in client.processing().values() for key in tasks]
+    return [key.replace("fn-", "train-") for key in keys]  # XGBoost's is called fn
