@@ -62,9 +62,19 @@ def unpack(loss: Loss, first: Any, second: Any, sample_weight: Any) -> Arguments
     arguments = Arguments(first, second, sample_weight, None)
     if isinstance(second, DataSet):
         arguments = Arguments(second.get_label(), first, weights_of(second), second)
+    if np.size(arguments.raw_prediction) == 0 and np.size(arguments.y_true) == 0:
+        return arguments._replace(raw_prediction=_no_rows(loss, arguments))
     if isinstance(loss, FocalLoss):
         _refuse_rows_of_classes(*arguments[:2])
     return arguments
+
+
+def _no_rows(loss: Loss, arguments: Arguments) -> Any:
+    """The raw predictions of a worker without rows, to which XGBoost gives any shape."""
+    shape: tuple[int, ...] = np.shape(arguments.y_true)
+    if isinstance(loss, SoftmaxFocalLoss):
+        shape = (0, loss.n_classes)
+    return np.reshape(arguments.raw_prediction, shape)
 
 
 def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:

@@ -195,6 +195,39 @@ def test_a_continued_model(host, client, table):
     np.testing.assert_allclose(*raws, atol=1e-6)
 
 
+@pytest.mark.parametrize("loss", [LOSSES[0], LOSSES[2]], ids=str)
+def test_a_worker_without_rows(client, table, classes, loss):
+    """XGBoost gives it raw predictions of any shape; LightGBM leaves it out."""
+    from xgboost import dask
+
+    X, y = table[0], target(loss, table, classes)
+    n_rows = len(X)
+    data = dask.DaskDMatrix(client, *(spread(a, (n_rows, 0)) for a in (X, y)))
+    workers = list(client.scheduler_info()["workers"])
+    parts = [part for parts in data.worker_map.values() for part in parts]
+    data.worker_map = {}
+    for worker, part in zip(workers, parts, strict=True):
+        client.replicate([part], workers=[worker])
+        data.worker_map[worker] = [part]
+    options = options_of(loss)
+    found = focalboost.distributed.xgboost.train(
+        client,
+        XGBOOST | options["params"],
+        data,
+        5,
+        loss=loss,
+        evals=[(data, "set0")],
+        verbose_eval=False,
+    )
+    expected = XGBoost().alone(X, y, rounds=5, valid=[(X, y)], **options)
+    raws = [XGBoost().raw(result["booster"], X) for result in (found, expected)]
+    np.testing.assert_allclose(*raws, atol=1e-6)
+    histories = [result["history"]["set0"] for result in (found, expected)]
+    np.testing.assert_allclose(
+        *(history["relative_focal_loss"] for history in histories), atol=1e-6
+    )
+
+
 def test_more_partitions_than_rows_to_evaluate(client, table):
     X, y, _ = table
     valid = [(spread(X[:2], (2,)), spread(y[:2], (2,)))]

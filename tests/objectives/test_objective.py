@@ -10,7 +10,7 @@ import pytest
 import xgboost
 from host_drivers import HOSTS, host_id
 
-from focalboost import FocalLoss, focal_objective
+from focalboost import FocalLoss, focal_metric, focal_objective
 from focalboost.objectives import FocalObjective
 
 LOSS = FocalLoss(2)
@@ -176,3 +176,16 @@ def test_no_warning_for_a_start_at_the_baseline(arrays):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         focal_objective()(y_true, start)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 0), (0, 3)])
+@pytest.mark.parametrize("n_classes", [None, 3])
+def test_no_rows(n_classes, shape):
+    """What XGBoost hands over on a worker of a cluster that has none."""
+    y_true, raw = np.empty(0, np.float32), np.empty(shape, np.float32)
+    results = focal_objective(n_classes=n_classes)(y_true, raw)
+    expected = (0,) if n_classes is None else (0, 3)
+    assert [result.shape for result in results] == [expected, expected]
+    assert np.all(
+        focal_metric(n_classes=n_classes).sums(y_true, raw.reshape(expected)) == 0
+    )
