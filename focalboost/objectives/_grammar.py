@@ -70,7 +70,7 @@ def unpack(loss: Loss, first: Any, second: Any, sample_weight: Any) -> Arguments
 
 
 def _no_rows(loss: Loss, arguments: Arguments) -> Any:
-    """The raw predictions of a worker without rows, to which XGBoost gives any shape."""
+    """The raw predictions of a worker without rows; XGBoost gives them any shape."""
     shape: tuple[int, ...] = np.shape(arguments.y_true)
     if isinstance(loss, SoftmaxFocalLoss):
         shape = (0, loss.n_classes)
