@@ -31,6 +31,7 @@ ALLOWED = {
         *("_imports", "_validation", "losses", "objectives", "_host"),
         *("xgboost", "lightgbm", "estimators"),
     },
+    "export": {"_imports", "_validation", "losses", "_host", "estimators"},
     "__init__": {"losses", "objectives", "estimators"},
 }
 

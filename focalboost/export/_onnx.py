@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._host import import_host
 from focalboost._validation import reject
+from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.export._formulas import log_odds_program, log_weight_program
 from focalboost.export._graph import Graph
 from focalboost.export._trees import Trees, lightgbm_trees, xgboost_trees
@@ -54,6 +54,13 @@ def to_onnx(model: Any) -> Any:
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
+    if not isinstance(model, FocalClassifierMixin):
+        reject(
+            "model",
+            "a FocalXGBClassifier or a FocalLGBMClassifier",
+            model,
+            "Fit one; posterior_source has the formula for other models.",
+        )
     classes, loss, trees = model.classes_, model.focal_loss_, _trees_of(model)
     graph = Graph()
     raw = graph.add(
@@ -84,23 +91,16 @@ def to_onnx(model: Any) -> Any:
 
 def _trees_of(model: Any) -> Trees:
     """The trees of an estimator of either host."""
-    if hasattr(model, "get_booster"):
-        if not math.isnan(model.missing):
-            reject(
-                "missing",
-                "NaN to be exported",
-                model.missing,
-                "Train with NaN for missing values.",
-            )
-        return xgboost_trees(model.get_booster())
-    if not isinstance(model, import_host("lightgbm").LGBMClassifier):
+    if not hasattr(model, "get_booster"):
+        return lightgbm_trees(model.booster_)
+    if not math.isnan(model.missing):
         reject(
-            "model",
-            "a FocalXGBClassifier or a FocalLGBMClassifier",
-            model,
-            "Fit one; posterior_source has the formula for other models.",
+            "missing",
+            "NaN to be exported",
+            model.missing,
+            "Train with NaN for missing values.",
         )
-    return lightgbm_trees(model.booster_)
+    return xgboost_trees(model.get_booster())
 
 
 class _Posterior(NamedTuple):

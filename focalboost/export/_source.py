@@ -34,7 +34,8 @@ _BINARY = """\
 static double {name}(double raw)
 {{
 {body}
-    return 1.0 / (1.0 + exp(-{result}));
+    double t = exp(-fabs({result}));
+    return ({result} >= 0.0 ? 1.0 : t) / (1.0 + t);
 }}
 """
 

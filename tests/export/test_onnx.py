@@ -1,0 +1,232 @@
+"""ONNX graphs give the probabilities of the estimator on every row."""
+
+import numpy as np
+import pytest
+import xgboost
+from exported import SIMULATED, each_host, each_problem, fitted, simulated
+from sklearn.exceptions import NotFittedError
+
+from focalboost import FocalLGBMClassifier, FocalXGBClassifier
+from focalboost.export import to_onnx
+from focalboost.xgboost._params import has_base_scores
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+pytest.importorskip("onnxmltools", reason="onnxmltools is not installed")
+
+#: Raw predictions are sums of float32 numbers, with an error of up to 2e-6 after some
+#: tens of trees; the log-odds move (1 + gamma) times as far, a probability relatively
+#: no more than they.
+RTOL = 2e-5
+
+# onnxmltools calls what NumPy and onnx deprecate.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def served(model, X):
+    """Labels and probabilities from ONNX Runtime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        to_onnx(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    assert [node.name for node in session.get_inputs()] == ["X"]
+    return session.run(["label", "probabilities"], {"X": X.astype(np.float32)})
+
+
+def assert_served(model, X):
+    label, probability = served(model, X)
+    assert probability.dtype == np.float32
+    np.testing.assert_allclose(probability, model.predict_proba(X), rtol=RTOL)
+    decided = abs(model.predict_proba(X).max(axis=1) - 0.5) > 1e-5
+    np.testing.assert_array_equal(label[decided], model.predict(X)[decided])
+
+
+@each_problem
+@each_host
+def test_every_row_has_its_probability(problem, name):
+    problem, model = fitted(problem, name)
+    assert_served(model, problem.X)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.25])
+@pytest.mark.parametrize("gamma", [0, 0.5, 2, (0, 2), (3, 1)])
+def test_every_loss(gamma, alpha):
+    for name in ("xgboost", "lightgbm"):
+        problem = simulated("missing values")
+        loss = {"focal_gamma": gamma, "focal_alpha": alpha}
+        assert_served(problem.fitted(name, 10, **loss), problem.X)
+
+
+@pytest.mark.parametrize("alpha", [None, [1, 5, 0.1]])
+@pytest.mark.parametrize("gamma", [0, 2, [0, 0.5, 3]])
+def test_every_loss_of_three_classes(gamma, alpha):
+    for name in ("xgboost", "lightgbm"):
+        problem = simulated("three classes")
+        loss = {"focal_gamma": gamma, "focal_alpha": alpha}
+        assert_served(problem.fitted(name, 10, **loss), problem.X)
+
+
+def test_a_focal_score_would_not_do():
+    """The tolerance tells the posterior from what the host's own graph would give."""
+    problem = simulated("dense")
+    model = problem.fitted("xgboost")
+    score = model.get_booster().predict(xgboost.DMatrix(problem.X))
+    probability = served(model, problem.X)[1][:, 1]
+    assert np.median(abs(score / probability - 1)) > 0.1
+
+
+@each_host
+def test_extreme_predictions(name):
+    problem = simulated("dense")
+    params = {"learning_rate": 1.0, "reg_lambda": 0, "focal_gamma": 0, "max_depth": 2}
+    params |= {"min_child_weight": 0} if name == "xgboost" else {}
+    model = problem.fitted(name, 100, **params, focal_alpha=None)
+    probability = served(model, problem.X)[1]
+    assert probability.min() < 1e-6
+    assert_served(model, problem.X)
+
+
+@each_host
+def test_missing_values_that_training_had_not(name):
+    X = simulated("missing values").X
+    assert_served(simulated("dense").fitted(name), X)
+
+
+@each_host
+@pytest.mark.parametrize(
+    "labels",
+    [np.array(["no", "yes"]), np.array([False, True]), np.array([3, 7]), [1.0, 2.0]],
+    ids=["text", "booleans", "integers", "numbers"],
+)
+def test_labels_of_any_kind(name, labels):
+    problem = simulated("dense")
+    model = problem.fitted(name, 5)
+    model.fit(problem.X, np.asarray(labels)[problem.y])
+    label = served(model, problem.X)[0]
+    np.testing.assert_array_equal(label, model.predict(problem.X))
+
+
+@each_host
+def test_labels_without_a_type_in_onnx_are_refused(name):
+    problem = simulated("dense")
+    days = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")[problem.y]
+    model = problem.fitted(name, 2).fit(problem.X, days)
+    with pytest.raises(ValueError, match="y must be labels that are numbers or text"):
+        to_onnx(model)
+
+
+def test_features_with_names_are_numbered():
+    pandas = pytest.importorskip("pandas")
+    problem = simulated("dense")
+    frame = pandas.DataFrame(problem.X, columns=["a b", "c", "d", "e"])
+    for estimator in (FocalXGBClassifier(), FocalLGBMClassifier(verbosity=-1)):
+        model = estimator.set_params(n_estimators=5, n_jobs=1).fit(frame, problem.y)
+        probability = served(model, problem.X)[1]
+        expected = model.predict_proba(frame)
+        np.testing.assert_allclose(probability, expected, rtol=RTOL)
+
+
+def test_thresholds_between_neighbouring_float32_numbers():
+    """Rounded to the nearest, half of such thresholds lie on the number above."""
+    rng = np.random.default_rng(0)
+    steps = rng.integers(0, 200, size=(2000, 3))
+    X = (1 + steps * 2.0**-23).astype(np.float32)
+    y = (steps[:, 0] > 50).astype(int) ^ (steps[:, 1] > 120)
+    model = FocalLGBMClassifier(
+        n_estimators=10, n_jobs=1, verbosity=-1, min_data_in_bin=1, min_child_samples=1
+    )
+    assert_served(model.fit(X, y), X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"booster": "dart", "rate_drop": 0.4},
+        {"num_parallel_tree": 3, "subsample": 0.5},
+        {"min_child_weight": 1e9},
+        {"tree_method": "exact"},
+        {"base_score": 0.3},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:.*booster=dart. is deprecated")
+@pytest.mark.filterwarnings("ignore:The model has learned nothing")
+@pytest.mark.parametrize("table", ["dense", "three classes"])
+def test_xgboost_s_other_trees(params, table):
+    if table == "three classes" and "base_score" in params:
+        if not has_base_scores():
+            pytest.skip("XGBoost before 3.1 has one base_score")
+        params = {"base_score": [0.2, 0.3, -0.1]}
+    problem = simulated(table)
+    model = FocalXGBClassifier(n_estimators=15, n_jobs=1, **params)
+    assert_served(model.fit(problem.X, problem.y), problem.X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"boosting_type": "dart"}, {"data_sample_strategy": "goss"}, {"max_depth": 1}],
+    ids=str,
+)
+def test_lightgbm_s_other_trees(params):
+    problem = simulated("missing values")
+    assert_served(problem.fitted("lightgbm", 15, **params), problem.X)
+
+
+def test_several_labels():
+    X = simulated("dense").X
+    Y = np.column_stack([simulated("dense").y, X[:, 1] > 0]).astype(int)
+    model = FocalXGBClassifier(n_estimators=10, n_jobs=1).fit(X, Y)
+    label, probability = served(model, X)
+    np.testing.assert_allclose(probability, model.predict_proba(X), rtol=RTOL)
+    np.testing.assert_array_equal(label, model.predict(X))
+
+
+def test_an_early_stopped_model_ends_at_its_best_round():
+    problem = simulated("dense")
+    model = FocalXGBClassifier(
+        n_estimators=300, n_jobs=1, learning_rate=0.5, early_stopping_rounds=3
+    )
+    sets = [(problem.X[1000:], problem.y[1000:])]
+    model.fit(problem.X[:1000], problem.y[:1000], eval_set=sets, verbose=False)
+    assert_served(model, problem.X)
+
+
+UNFIT = {
+    "gblinear": (FocalXGBClassifier, {"booster": "gblinear"}, "booster must be one of"),
+    "missing": (FocalXGBClassifier, {"missing": -1.0}, "missing must be NaN"),
+    "linear_tree": (FocalLGBMClassifier, {"linear_tree": True}, "linear_tree must be"),
+    "zeros": (FocalLGBMClassifier, {"zero_as_missing": True}, "zero_as_missing must"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*booster=gblinear. is deprecated")
+@pytest.mark.parametrize("kind", UNFIT)
+def test_models_without_trees_of_numbers_are_refused(kind):
+    classifier, params, message = UNFIT[kind]
+    problem = simulated("dense")
+    quiet = {"verbosity": -1} if classifier is FocalLGBMClassifier else {}
+    model = classifier(n_estimators=3, n_jobs=1, **params, **quiet)
+    model.fit(np.maximum(problem.X, 0), problem.y)
+    with pytest.raises(ValueError, match=message):
+        to_onnx(model)
+
+
+def test_leaves_of_vectors_are_refused():
+    X = simulated("dense").X
+    model = FocalXGBClassifier(n_estimators=2, multi_strategy="multi_output_tree")
+    model.fit(X, (X[:, :2] > 0).astype(int))
+    with pytest.raises(ValueError, match="multi_strategy must be"):
+        to_onnx(model)
+
+
+def test_what_is_no_fitted_estimator_is_refused():
+    with pytest.raises(NotFittedError):
+        to_onnx(FocalXGBClassifier())
+    with pytest.raises(ValueError, match="model must be a FocalXGBClassifier or"):
+        to_onnx(xgboost.XGBClassifier())
+
+
+def test_the_simulated_tables_have_what_they_say():
+    assert not np.isnan(simulated("dense").X).any()
+    assert all(np.isnan(simulated(name).X).any() for name in SIMULATED[1:])
+    assert len(np.unique(simulated("three classes").y)) == 3
