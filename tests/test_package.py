@@ -29,7 +29,7 @@ ALLOWED = {
     },
     "distributed": {
         *("_imports", "_validation", "losses", "objectives", "_host"),
-        *("xgboost", "lightgbm", "estimators"),
+        *("_provenance", "xgboost", "lightgbm", "estimators"),
     },
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
     "__init__": {"losses", "objectives", "estimators"},

@@ -7,11 +7,17 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from focalboost._host import checked_loss, import_host, one_value, warn_of_no_split
+from focalboost._provenance import warn_of_another_loss
 from focalboost._validation import reject
 from focalboost.distributed._cluster import client_of, rows_of_masses
 from focalboost.distributed._sums import LocalSums, SumOverWorkers
 from focalboost.distributed._table import Table
-from focalboost.lightgbm._model import continuable, finalise, has_split
+from focalboost.lightgbm._model import (
+    continuable,
+    finalise,
+    has_split,
+    provenance_of,
+)
 from focalboost.lightgbm._params import METRIC, NUM_CLASS, Plan, make_plan
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature
@@ -101,6 +107,8 @@ def train(
     if plan.metric is None:
         _reject_metric(params)
     model = None if init_model is None else continuable(init_model, plan.params)
+    if model is not None:
+        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
     table = Table.of(client, loss, X, y, sample_weight)
     baseline = 0.0 if model else loss.baseline(*rows_of_masses(loss, table.masses))
     X, y, sample_weight = table.collections()
@@ -122,7 +130,7 @@ def train(
             callbacks=[*(callbacks or ()), *_summing(plan, evaluation)],
             **_evaluated(plan, evaluation, valid_names, None if model else baseline),
         )
-    booster: lightgbm.Booster = finalise(host.booster_, baseline)
+    booster: lightgbm.Booster = finalise(host.booster_, baseline, loss)
     warn_of_no_split(has_split(booster))
     return {"booster": booster, "history": dict(host.evals_result_ or {})}
 

@@ -15,7 +15,8 @@ from focalboost._imports import import_extra
 from focalboost.distributed._cluster import rows_of_masses
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.objectives import Curvature
-from focalboost.xgboost._params import booster_of, make_plan
+from focalboost.xgboost._model import booster_of
+from focalboost.xgboost._params import make_plan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

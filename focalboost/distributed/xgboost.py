@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._host import checked_loss, import_host, warn_of_no_split
+from focalboost._provenance import Provenance, warn_of_another_loss
 from focalboost.distributed._cluster import client_of, rows_of_masses
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature
-from focalboost.xgboost._params import booster_of, make_plan
+from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._params import make_plan
 from focalboost.xgboost._train import has_split
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ verbose_eval, callbacks, custom_metric, **options
     async def on_cluster() -> dict[str, Any]:
         target = rows_of_masses(loss, await _masses(client, dtrain, loss))
         plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
+        if model is not None:
+            warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
         from xgboost import dask
 
         result: dict[str, Any] = await dask.train(
@@ -104,6 +108,7 @@ verbose_eval, callbacks, custom_metric, **options
             **options,
         )
         warn_of_no_split(has_split(result["booster"]))
+        set_provenance(result["booster"], Provenance(loss, None))
         return result
 
     return client.sync(on_cluster)
