@@ -21,10 +21,13 @@ ALLOWED = {
     "objectives": {"_imports", "_validation", "losses"},
     "_host": {"_imports", "_validation", "losses"},
     "_provenance": {"_validation", "losses"},
+    "_tracking": set(),
     "xgboost": {"_validation", "losses", "objectives", "_host", "_provenance"},
-    "lightgbm": {"_validation", "losses", "objectives", "_host", "_provenance"},
+    "lightgbm": {
+        *("_validation", "losses", "objectives", "_host", "_provenance", "_tracking"),
+    },
     "estimators": {
-        *("_validation", "losses", "objectives", "_host", "_provenance"),
+        *("_validation", "losses", "objectives", "_host", "_provenance", "_tracking"),
         *("xgboost", "lightgbm"),
     },
     "distributed": {

@@ -5,6 +5,7 @@ from typing import Any
 from lightgbm import LGBMClassifier
 from lightgbm.basic import LightGBMError
 
+from focalboost._tracking import without_autologging
 from focalboost.estimators._base import changes
 from focalboost.lightgbm._model import constant_params, is_without_features
 from focalboost.lightgbm._text import without_objective
@@ -36,7 +37,8 @@ def _fitted(
 ) -> tuple[LGBMClassifier, dict[str, Any]]:
     model = LGBMClassifier(**params)
     before = dict(model.__dict__)
-    model.fit(**data, **arguments)
+    with without_autologging("lightgbm"):
+        model.fit(**data, **arguments)
     learned = changes(before, model.__dict__)
     del learned["_le"]  # of the codes; and pickles of it tie models to scikit-learn
     return model, learned

@@ -7,6 +7,7 @@ from xgboost import XGBClassifier
 
 from focalboost._host import warn_of_no_split
 from focalboost._provenance import Provenance, warn_of_another_loss
+from focalboost._tracking import without_autologging
 from focalboost.estimators._base import (
     changes,
     loss_of,
@@ -138,18 +139,19 @@ class FocalXGBClassifier(FittedXGBClassifier):
             warn_of_another_loss(known, loss, "xgb_model")
         before = dict(model.__dict__)
         pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)
-        model.fit(
-            rows.X,
-            rows.y,
-            sample_weight=rows.weight,
-            base_margin=rows.starts(base_margin),
-            eval_set=pairs,
-            verbose=verbose,
-            xgb_model=xgb_model,
-            sample_weight_eval_set=weights,
-            base_margin_eval_set=base_margin_eval_set,
-            feature_weights=feature_weights,
-        )
+        with without_autologging("xgboost"):
+            model.fit(
+                rows.X,
+                rows.y,
+                sample_weight=rows.weight,
+                base_margin=rows.starts(base_margin),
+                eval_set=pairs,
+                verbose=verbose,
+                xgb_model=xgb_model,
+                sample_weight_eval_set=weights,
+                base_margin_eval_set=base_margin_eval_set,
+                feature_weights=feature_weights,
+            )
         warn_of_fallback(self.device, model.get_booster())
         warn_of_no_split(has_split(model.get_booster()))
         self.__dict__.pop("evals_result_", None)

@@ -11,6 +11,7 @@ from focalboost._host import (
     warn_of_no_split,
 )
 from focalboost._provenance import warn_of_another_loss
+from focalboost._tracking import without_autologging
 from focalboost._validation import reject
 from focalboost.lightgbm._model import (
     constant_model,
@@ -108,7 +109,10 @@ def train(
     model = None if init_model is None else continuable(init_model, plan.params)
     if model is not None:
         warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
-    with starting_score(loss, plan.params, model, train_set, validation) as baseline:
+    with (
+        without_autologging("lightgbm"),
+        starting_score(loss, plan.params, model, train_set, validation) as baseline,
+    ):
         try:
             booster: lightgbm.Booster = import_host("lightgbm").train(
                 plan.params,

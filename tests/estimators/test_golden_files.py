@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import xgboost
+from optional import optional
 
 from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 
@@ -26,19 +27,12 @@ def loaded(path):
     if path.suffix == ".joblib":
         return joblib.load(path)
     if path.suffix == ".skops":
-        return from_skops(path)
+        io = optional("skops.io", "skops")
+        return io.load(path, trusted=io.get_untrusted_types(file=path))
     is_xgb = path.name.startswith("xgboost")
     model = FocalXGBClassifier() if is_xgb else FocalLGBMClassifier()
     model.load_model(path)
     return model
-
-
-def from_skops(path):
-    try:
-        import skops.io
-    except (ModuleNotFoundError, RuntimeError) as error:  # scikit-learn 1.6 and SciPy
-        pytest.skip(f"skops cannot be imported: {error}")
-    return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
 
 
 def test_there_is_a_file_of_every_format():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xgboost
 from host_drivers import HOSTS, LightGBMDriver
+from optional import optional
 
 from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier
 
@@ -51,16 +52,8 @@ def in_joblib(model):
 
 
 def in_skops(model):
-    io = skops_io()
+    io = optional("skops.io", "skops")
     return io.loads(io.dumps(model), trusted=trusted_types(model))
-
-
-def skops_io():
-    try:
-        import skops.io
-    except (ModuleNotFoundError, RuntimeError) as error:  # scikit-learn 1.6 and SciPy
-        pytest.skip(f"skops cannot be imported: {error}")
-    return skops.io
 
 
 def trusted_types(model):
@@ -86,7 +79,7 @@ def test_a_copy_predicts_the_same(host, copy, data, request):
 
 @pytest.mark.parametrize("data", ["rare", "faults"])
 def test_skops_asks_to_trust_what_the_readme_says(host, data, request):
-    io = skops_io()
+    io = optional("skops.io", "skops")
     model = host.estimator(n_estimators=2).fit(*request.getfixturevalue(data))
     untrusted = io.get_untrusted_types(data=io.dumps(model))
     assert set(untrusted) == set(trusted_types(model)) | set(untrusted) & {

@@ -4,6 +4,7 @@ import importlib
 
 import numpy as np
 import scipy.sparse
+from optional import optional
 
 from usages import Table
 
@@ -14,13 +15,6 @@ def predicted(case, X, y=None, **arguments):
     """Labels and probabilities of a fit on these data."""
     model = case.make().fit(X, case.y if y is None else y, **arguments)
     return model.predict(X), model.predict_proba(X)
-
-
-def imported(name):
-    """An optional library, or the reason to leave its usages out."""
-    import pytest
-
-    return pytest.importorskip(name, reason=f"{name} is not installed")
 
 
 @usage
@@ -36,13 +30,13 @@ def lists(case):
 
 @usage
 def pandas_frame_and_series(case):
-    pandas = imported("pandas")
+    pandas = optional("pandas")
     return predicted(case, case.frame, pandas.Series(case.y))
 
 
 @usage
 def pandas_frame_of_labels(case):
-    pandas = imported("pandas")
+    pandas = optional("pandas")
     model = case.make().fit(case.frame, pandas.DataFrame({"y": case.y})["y"])
     return model.predict(case.frame)
 
@@ -70,7 +64,7 @@ def pandas_categories_and_missing_values(case):
 
 @usage
 def polars_frame(case):
-    polars = imported("polars")
+    polars = optional("polars")
     if case.host == "lightgbm" and not _lightgbm_reads_polars():
         return None
     return predicted(case, polars.from_pandas(case.frame))
@@ -78,7 +72,7 @@ def polars_frame(case):
 
 @usage
 def arrow_table(case):
-    arrow = imported("pyarrow")
+    arrow = optional("pyarrow")
     columns = {name: case.frame[name].to_numpy() for name in "abcd"}
     return predicted(case, arrow.table(columns))
 
@@ -178,7 +172,7 @@ def weights(case):
 
 @usage
 def weights_in_a_series(case):
-    pandas = imported("pandas")
+    pandas = optional("pandas")
     return predicted(case, case.frame, sample_weight=pandas.Series(1.0 + case.y))
 
 
@@ -230,6 +224,6 @@ def prediction_before_fit_is_an_error(case):
 
 @usage
 def plotted_importances(case):
-    imported("matplotlib").use("Agg")
+    optional("matplotlib").use("Agg")
     host = importlib.import_module(case.host)
     return host.plot_importance(case.fitted)

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from optional import optional
 from sklearn.base import clone, is_classifier
 
 from usages import Table
-from usages.data import imported
 
 usage = Table()
 
@@ -293,7 +293,7 @@ def a_pickle(case):
 
 @usage
 def a_joblib_file(case):
-    joblib = imported("joblib")
+    joblib = optional("joblib")
     file = io.BytesIO()
     joblib.dump(case.fitted, file)
     file.seek(0)
@@ -302,7 +302,7 @@ def a_joblib_file(case):
 
 @usage
 def a_cloudpickle(case):
-    cloudpickle = imported("cloudpickle")
+    cloudpickle = optional("cloudpickle")
     return pickle.loads(cloudpickle.dumps(case.fitted)).predict_proba(case.X)
 
 
