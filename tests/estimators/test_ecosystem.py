@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
+    get_scorer,
     log_loss,
     make_scorer,
 )
@@ -129,7 +130,8 @@ def test_metadata_is_routed(host, small):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         pipeline = make_pipeline(scaler, model)
         grid = {f"{type(model).__name__.lower()}__focal_gamma": [1]}
-        search = GridSearchCV(pipeline, grid, scoring="average_precision", cv=2)
+        scorer = get_scorer("average_precision").set_score_request(sample_weight=False)
+        search = GridSearchCV(pipeline, grid, scoring=scorer, cv=2)
         search.fit(X, y, sample_weight=weight)
         routed = search.best_estimator_.predict_proba(X)
     scaled = scaler.fit_transform(X)
