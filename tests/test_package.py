@@ -21,18 +21,15 @@ ALLOWED = {
     "objectives": {"_imports", "_validation", "losses"},
     "_host": {"_imports", "_validation", "losses"},
     "_provenance": {"_validation", "losses"},
-    "_tracking": set(),
     "xgboost": {"_validation", "losses", "objectives", "_host", "_provenance"},
-    "lightgbm": {
-        *("_validation", "losses", "objectives", "_host", "_provenance", "_tracking"),
-    },
+    "lightgbm": {"_validation", "losses", "objectives", "_host", "_provenance"},
     "estimators": {
-        *("_validation", "losses", "objectives", "_host", "_provenance", "_tracking"),
+        *("_validation", "losses", "objectives", "_host", "_provenance"),
         *("xgboost", "lightgbm"),
     },
     "distributed": {
-        *("_imports", "_validation", "losses", "objectives", "_host"),
-        *("_provenance", "xgboost", "lightgbm", "estimators"),
+        *("_imports", "_validation", "losses", "objectives", "_host", "_provenance"),
+        *("xgboost", "lightgbm", "estimators"),
     },
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
     "__init__": {"losses", "objectives", "estimators"},

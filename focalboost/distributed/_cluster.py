@@ -1,5 +1,6 @@
 """What is used of Dask: a client, and collections taken apart and put together."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,19 +68,24 @@ def require_alike(name: str, collection: Any, X: Any) -> None:
 
 def array_of(
     parts: Sequence[Any],
-    sizes: Sequence[int],
+    sizes: Sequence[float],
     rest: tuple[int, ...] = (),
     meta: Any = None,
 ) -> Any:
-    """An array of delayed partitions of known length; rows have the shape ``rest``."""
+    """An array of delayed partitions; rows have the shape ``rest``.
+
+    A length may be NaN, for unknown. Empty partitions stay, which Dask's concatenate
+    would drop.
+    """
     array: Any = import_extra("dask.array", _ADVICE)
+    graphs: Any = import_extra("dask.highlevelgraph", _ADVICE)
+    name = f"rows-{uuid.uuid4()}"
+    columns = (0,) * len(rest)
+    layer = {(name, i, *columns): part.key for i, part in enumerate(parts)}
+    graph = graphs.HighLevelGraph.from_collections(name, layer, parts)
+    chunks = (tuple(sizes), *((size,) for size in rest))
     meta = np.empty((0,) * (1 + len(rest))) if meta is None else meta
-    return array.concatenate(
-        [
-            array.from_delayed(part, (size, *rest), meta=meta)
-            for part, size in zip(parts, sizes, strict=True)
-        ]
-    )
+    return array.Array(graph, name, chunks, meta=meta)
 
 
 def collection_like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> Any:

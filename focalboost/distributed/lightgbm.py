@@ -4,17 +4,17 @@ import uuid
 import warnings
 from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from focalboost._host import checked_loss, import_host, one_value, warn_of_no_split
-from focalboost._provenance import warn_of_another_loss
+from focalboost._provenance import Provenance, note_of, warn_of_another_loss
 from focalboost._validation import reject
 from focalboost.distributed._cluster import client_of, rows_of_masses
 from focalboost.distributed._sums import LocalSums, SumOverWorkers
 from focalboost.distributed._table import Table
 from focalboost.lightgbm._model import (
     continuable,
-    finalise,
+    finalise_with_note,
     has_split,
     provenance_of,
 )
@@ -22,10 +22,7 @@ from focalboost.lightgbm._params import METRIC, NUM_CLASS, Plan, make_plan
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature
 
-if TYPE_CHECKING:
-    import lightgbm
-
-__all__ = ["train"]
+__all__ = ["fitted_host", "train"]
 
 
 def train(
@@ -100,24 +97,55 @@ def train(
     """
     import_host("lightgbm")
     client = client_of(client)
-    from lightgbm.dask import DaskLGBMRegressor
-
     loss = checked_loss(loss, one_value(params, NUM_CLASS))
     plan = make_plan(params, loss, None, curvature, max_learning_rate)
-    if plan.metric is None:
-        _reject_metric(params)
-    model = None if init_model is None else continuable(init_model, plan.params)
-    if model is not None:
+    model = None
+    if init_model is not None:
+        model = continuable(init_model, plan.params)
         warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
-    table = Table.of(client, loss, X, y, sample_weight)
-    baseline = 0.0 if model else loss.baseline(*rows_of_masses(loss, table.masses))
-    X, y, sample_weight = table.collections()
+    host = fitted_host(
+        client,
+        plan,
+        loss,
+        Table.of(client, loss, X, y, sample_weight),
+        [Table.of(client, loss, *given) for given in valid_sets],
+        note_of(Provenance(loss, None)),
+        n_estimators=num_boost_round,
+        eval_names=None if valid_names is None else list(valid_names),
+        init_model=model,
+        callbacks=list(callbacks or ()),
+    )
+    return {"booster": host.booster_, "history": dict(host.evals_result_ or {})}
+
+
+def fitted_host(
+    client: Any,
+    plan: Plan,
+    loss: Loss,
+    table: Table,
+    evaluation: list[Table],
+    note: str,
+    **options: Any,
+) -> Any:
+    """LightGBM's regressor, fitted on the cluster, with a finalised booster.
+
+    A regressor, because a classifier encodes the labels of each worker anew.
+    """
+    from lightgbm.dask import DaskLGBMRegressor
+
+    if plan.metric is None:
+        _reject_metric(plan.params)
+    is_new = options["init_model"] is None
+    baseline = loss.baseline(*rows_of_masses(loss, table.masses)) if is_new else 0.0
     evaluation = [
-        Table.of(client, loss, *given).in_pieces(len(table.sizes), f"valid_sets[{i}]")
-        for i, given in enumerate(valid_sets)
+        one.in_pieces(len(table.sizes), f"evaluation set {i}")
+        for i, one in enumerate(evaluation)
     ]
-    # A regressor, because a classifier encodes the labels of each worker anew.
-    host = DaskLGBMRegressor(client=client, n_estimators=num_boost_round, **plan.params)
+    options["callbacks"] += _summing(plan, evaluation)
+    options |= _evaluated(plan, evaluation, baseline if is_new else None)
+    X, y, sample_weight = table.collections()
+    rounds = options.pop("n_estimators")
+    host = DaskLGBMRegressor(client=client, n_estimators=rounds, **plan.params)
     with warnings.catch_warnings():
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
@@ -125,14 +153,12 @@ def train(
             X,
             y,
             sample_weight=sample_weight,
-            init_score=None if model else table.constant(baseline),
-            init_model=model,
-            callbacks=[*(callbacks or ()), *_summing(plan, evaluation)],
-            **_evaluated(plan, evaluation, valid_names, None if model else baseline),
+            init_score=table.constant(baseline) if is_new else None,
+            **options,
         )
-    booster: lightgbm.Booster = finalise(host.booster_, baseline, loss)
-    warn_of_no_split(has_split(booster))
-    return {"booster": booster, "history": dict(host.evals_result_ or {})}
+    finalise_with_note(host.booster_, baseline, note)
+    warn_of_no_split(has_split(host.booster_))
+    return host
 
 
 def _reject_metric(params: Mapping[str, Any]) -> None:
@@ -151,18 +177,13 @@ def _summing(plan: Plan, evaluation: list[Table]) -> list[SumOverWorkers]:
     return [SumOverWorkers(plan.metric, f"focalboost-{uuid.uuid4()}")]
 
 
-def _evaluated(
-    plan: Plan, evaluation: list[Table], names: Sequence[str] | None, baseline: Any
-) -> dict[str, Any]:
+def _evaluated(plan: Plan, evaluation: list[Table], baseline: Any) -> dict[str, Any]:
     """The arguments of LightGBM's fit for evaluation sets."""
     if plan.metric is None or not evaluation:
         return {}
     collections = [table.collections() for table in evaluation]
     features, labels, weights = zip(*collections, strict=True)
-    arguments: dict[str, Any] = {
-        "eval_metric": LocalSums(plan.metric),
-        "eval_names": None if names is None else list(names),
-    }
+    arguments: dict[str, Any] = {"eval_metric": LocalSums(plan.metric)}
     if any(weight is not None for weight in weights):
         arguments["eval_sample_weight"] = [
             table.constant(1.0) if weight is None else weight

@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from focalboost._validation import reject, require_length
 
-__all__ = ["Indicators", "Target", "effective_weights", "target_of"]
+__all__ = [
+    "Indicators",
+    "Target",
+    "effective_weights",
+    "effective_weights_of_counts",
+    "target_of",
+]
 
 #: The share of new information in one more row of a class, in the effective number of
 #: samples: the largest with which Cui et al. experiment.
@@ -152,13 +158,19 @@ def class_weights(
 
 
 def effective_weights(classes: NDArray[Any], labels: Any) -> NDArray[np.float64]:
+    """The weights of the classes by the effective number of their rows."""
+    return effective_weights_of_counts(
+        np.array([np.sum(labels == label) for label in classes])
+    )
+
+
+def effective_weights_of_counts(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Weights by the effective number of rows, such that the mean row weighs 1.
 
     Of n rows of a class (1 - beta**n) / (1 - beta) are effective. Cui et al.,
     *Class-Balanced Loss Based on Effective Number of Samples*, 2019, normalise to a
     sum of K instead, which would change what the hosts' penalties mean.
     """
-    counts = np.array([np.sum(labels == label) for label in classes])
     effective = -np.expm1(counts * np.log(EFFECTIVE_BETA))
     weights = np.divide(1, effective, where=counts > 0, out=np.zeros(len(counts)))
-    return np.asarray(weights * (len(labels) / (weights @ counts)))
+    return np.asarray(weights * (counts.sum() / (weights @ counts)))
