@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from focalboost._checkpoint import Checkpoint
 from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 from focalboost.objectives import focal_metric, focal_objective
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Checkpoint",
     "FocalLGBMClassifier",
     "FocalLoss",
     "FocalXGBClassifier",

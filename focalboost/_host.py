@@ -91,7 +91,7 @@ def _normal(value: Any) -> str:
 
 def learning_rate_bound(rates: Iterable[Any], max_learning_rate: float | None) -> float:
     """The learning rate for which the curvature is certified."""
-    rate = learning_rate_limit(max(map(float, rates)), "learning_rate")
+    rate = max(learning_rate_limit(_number(rate), "learning_rate") for rate in rates)
     if max_learning_rate is None:
         return max(rate, DEFAULT_LEARNING_RATE_LIMIT)
     bound = learning_rate_limit(max_learning_rate)
@@ -104,6 +104,14 @@ def learning_rate_bound(rates: Iterable[Any], max_learning_rate: float | None) -
             "that a callback will set.",
         )
     return bound
+
+
+def _number(value: Any) -> Any:
+    """The number that a text stands for, as hosts take it; other values as they are."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def warn_of_no_split(has_split: bool) -> None:

@@ -21,8 +21,15 @@ ALLOWED = {
     "objectives": {"_imports", "_validation", "losses"},
     "_host": {"_imports", "_validation", "losses"},
     "_provenance": {"_validation", "losses"},
-    "xgboost": {"_validation", "losses", "objectives", "_host", "_provenance"},
-    "lightgbm": {"_validation", "losses", "objectives", "_host", "_provenance"},
+    "_checkpoint": {"_validation", "losses", "_provenance"},
+    "xgboost": {
+        *("_validation", "losses", "objectives", "_host", "_provenance"),
+        "_checkpoint",
+    },
+    "lightgbm": {
+        *("_validation", "losses", "objectives", "_host", "_provenance"),
+        "_checkpoint",
+    },
     "estimators": {
         *("_validation", "losses", "objectives", "_host", "_provenance"),
         *("xgboost", "lightgbm"),
@@ -32,7 +39,7 @@ ALLOWED = {
         *("xgboost", "lightgbm", "estimators"),
     },
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
-    "__init__": {"losses", "objectives", "estimators"},
+    "__init__": {"losses", "objectives", "estimators", "_checkpoint"},
 }
 
 

@@ -27,6 +27,7 @@ from focalboost._validation._parameters import (
     number_of_classes,
     one_of,
     thread_count,
+    whole_number,
 )
 from focalboost._validation._reject import reject
 
@@ -53,4 +54,5 @@ __all__ = [
     "require_weight_of_every_class",
     "require_weights",
     "thread_count",
+    "whole_number",
 ]

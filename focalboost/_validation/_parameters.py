@@ -18,6 +18,7 @@ __all__ = [
     "number_of_classes",
     "one_of",
     "thread_count",
+    "whole_number",
 ]
 
 #: Beyond it the modulation of any row that is not among the hardest underflows.
@@ -69,11 +70,16 @@ def class_balance(alpha: object, name: str = "alpha") -> float | None:
 
 def number_of_classes(n_classes: object) -> int:
     """Return the number of classes as an int, 2 or more."""
-    if not isinstance(n_classes, Integral) or isinstance(n_classes, bool):
-        reject("n_classes", "a whole number >= 2", n_classes, "Count the classes.")
-    if int(n_classes) < 2:
-        reject("n_classes", "a whole number >= 2", n_classes, "Count the classes.")
-    return int(n_classes)
+    return whole_number("n_classes", n_classes, 2, "Count the classes.")
+
+
+def whole_number(name: str, value: object, least: int, advice: str = "") -> int:
+    """Return a whole number as an int, of a least size."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or not _number(value) >= least:
+        advice = advice or f"Use {name}={least}."
+        reject(name, f"a whole number >= {least}", value, advice)
+    return int(_number(value))
 
 
 def class_gammas(

@@ -23,7 +23,8 @@ def trained(
     try:
         return _fitted(params, data, **arguments)
     except LightGBMError as error:
-        if arguments["init_model"] is not None or not is_without_features(error):
+        is_constant = is_without_features(error, params)
+        if not is_constant or arguments["init_model"] is not None:
             raise
     constant = {**params, **constant_params(params), "n_estimators": 1}
     model, learned = _fitted(constant, data, init_score=arguments["init_score"])

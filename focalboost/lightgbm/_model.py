@@ -9,7 +9,7 @@ from focalboost._host import import_host, one_value
 from focalboost._provenance import Provenance, note_of, read_note
 from focalboost._validation import reject
 from focalboost.lightgbm._file import booster_of_file
-from focalboost.lightgbm._params import NUM_CLASS
+from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
 from focalboost.lightgbm._start import Baseline
 from focalboost.lightgbm._text import (
     finalised_text,
@@ -118,11 +118,19 @@ def continuable(init_model: Any, params: Mapping[str, Any]) -> "lightgbm.Booster
     return booster
 
 
-def is_without_features(error: Exception) -> bool:
+def is_without_features(error: Exception, params: Mapping[str, Any]) -> bool:
     """Whether LightGBM gave up because no feature can be split.
 
-    With an objective of its own it returns a constant model there.
+    With an objective of its own it returns a constant model there. What it says of a
+    leaf without rows is worded here: it estimates their number from the curvatures.
     """
+    if "best_split_info" in str(error):
+        reject(
+            "min_sum_hessian_in_leaf",
+            "so large that a leaf has rows",
+            one_value(params, MIN_CURVATURE, 1e-3),
+            "Use 1e-3 or more, and divide sample weights by their mean.",
+        )
     return "num_features" in str(error)
 
 

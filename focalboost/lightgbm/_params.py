@@ -15,7 +15,14 @@ from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import Curvature, FocalMetric, FocalObjective
 
-__all__ = ["NUM_CLASS", "Plan", "make_plan"]
+__all__ = [
+    "EARLY_STOPPING",
+    "METRIC",
+    "MIN_CURVATURE",
+    "NUM_CLASS",
+    "Plan",
+    "make_plan",
+]
 
 #: LightGBM's names of the parameters that are read here.
 OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
@@ -23,6 +30,14 @@ NUM_CLASS = ("num_class", "num_classes")
 METRIC = ("metric", "metrics", "metric_types")
 LEARNING_RATE = ("learning_rate", "shrinkage_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.1
+EARLY_STOPPING = (
+    *("early_stopping_round", "early_stopping_rounds", "early_stopping"),
+    "n_iter_no_change",
+)
+MIN_CURVATURE = (
+    *("min_sum_hessian_in_leaf", "min_child_weight", "min_sum_hessian"),
+    *("min_sum_hessian_per_leaf", "min_hessian"),
+)
 THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 #: Metrics that depend on the order of the predictions only, and the words for none.

@@ -4,6 +4,7 @@ LightGBM has no constant start for a callable objective but init_score, one numb
 every row of every data set.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost._host import import_host
 from focalboost._validation import reject
 from focalboost.losses import Loss
 from focalboost.objectives import weights_of
@@ -18,7 +20,13 @@ from focalboost.objectives import weights_of
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["Baseline", "constant_scores", "starting_score"]
+__all__ = [
+    "Baseline",
+    "constant_scores",
+    "require_data_set",
+    "starting_score",
+    "target_of",
+]
 
 #: A raw prediction, or one for each class.
 Baseline = float | NDArray[np.float64]
@@ -58,6 +66,25 @@ def starting_score(
     sizes += [(other, len(_label(other, params, train_set))) for other in others]
     with _init_scores(baseline, sizes):
         yield baseline
+
+
+def require_data_set(name: str, data_set: Any) -> None:
+    """Check that something is a LightGBM data set."""
+    if not isinstance(data_set, import_host("lightgbm").Dataset):
+        reject(
+            name,
+            "a lightgbm.Dataset",
+            type(data_set).__name__,
+            "Use lightgbm.Dataset(X, label=y).",
+        )
+
+
+def target_of(
+    train_set: "lightgbm.Dataset", params: Mapping[str, Any]
+) -> tuple[NDArray[Any], Any]:
+    """Labels and weights of the training set."""
+    _forget_model(train_set)
+    return _label(train_set, params), _weight(train_set)
 
 
 def _forget_model(data_set: "lightgbm.Dataset") -> None:
@@ -102,6 +129,13 @@ def _label(
 ) -> NDArray[Any]:
     """The labels; a data set of a file is built first, as lightgbm.train would."""
     if data_set.label is None and not _is_built(data_set):
+        if not isinstance(data_set.data, str | os.PathLike):
+            reject(
+                "train_set" if reference is None else "valid_sets",
+                "with labels",
+                "none",
+                "Use lightgbm.Dataset(X, label=y).",
+            )
         data_set._update_params({**params, "objective": "none"})
         if reference is not None:
             data_set.set_reference(reference)

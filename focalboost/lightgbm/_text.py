@@ -22,6 +22,8 @@ __all__ = [
     "note_in",
     "number_of_scores",
     "objective_name",
+    "with_note",
+    "without_note",
     "without_objective",
 ]
 
@@ -30,7 +32,7 @@ _FIRST, _END = "Tree=0\n", "end of trees\n"
 #: A note among the parameters, which LightGBM keeps when it saves a loaded model. It
 #: stands where the name of a parameter does, as LightGBM passes over a parameter
 #: without a value and warns of a name that it does not know.
-_NOTE = re.compile(r"^\[focalboost (.*): \]$", flags=re.M)
+_NOTE = r"^\[{name} (.*): \]$"
 
 _SHIFTED = ("leaf_value", "leaf_const", "internal_value")
 
@@ -59,9 +61,8 @@ def finalised_text(
     header.insert(position, _objective_line(text))
     named = f"[objective: {objective_name(text)}]"
     tail = re.sub(r"^\[objective: .*\]$", named, tail, count=1, flags=re.M)
-    if note is not None:
-        tail = _with_note(tail, note)
-    return "\n".join(header) + "\n" + "".join(trees) + tail
+    text = "\n".join(header) + "\n" + "".join(trees) + tail
+    return text if note is None else with_note(text, note)
 
 
 def is_finalised(text: str) -> bool:
@@ -83,17 +84,23 @@ def without_objective(text: str) -> str:
     return text.replace(f"{_objective_line(text)}\n", "", 1)
 
 
-def _with_note(tail: str, note: str) -> str:
-    """The tail of a model with a note behind its parameters."""
+def with_note(text: str, note: str, name: str = "focalboost") -> str:
+    """The text of the same model with a note behind its parameters."""
     # LightGBM splits the line at colons.
-    line = f"[focalboost {quote(note, safe=' ,.{}[]')}: ]"
-    return re.sub(r"\n+end of parameters$", f"\n{line}\n\\g<0>", tail, flags=re.M)
+    line = f"[{name} {quote(note, safe=' ,.{}[]')}: ]"
+    end = r"\n+end of parameters$"
+    return re.sub(end, f"\n{line}\\g<0>", text, count=1, flags=re.M)
 
 
-def note_in(text: str) -> str | None:
+def note_in(text: str, name: str = "focalboost") -> str | None:
     """The note of a model, or None."""
-    found = _NOTE.search(text)
+    found = re.search(_NOTE.format(name=name), text, flags=re.M)
     return None if found is None else unquote(found[1])
+
+
+def without_note(text: str, name: str) -> str:
+    """The text of the same model without a note."""
+    return re.sub(_NOTE.format(name=name) + r"\n", "", text, flags=re.M)
 
 
 def number_of_scores(text: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from focalboost._checkpoint import Checkpoint, checked_checkpoint, training_of
 from focalboost._host import (
     as_list,
     checked_loss,
@@ -13,6 +14,7 @@ from focalboost._host import (
 from focalboost._provenance import warn_of_another_loss
 from focalboost._tracking import without_autologging
 from focalboost._validation import reject
+from focalboost.lightgbm._checkpoint import Resumed, Saver, resumed
 from focalboost.lightgbm._model import (
     constant_model,
     continuable,
@@ -21,12 +23,13 @@ from focalboost.lightgbm._model import (
     is_without_features,
     provenance_of,
 )
-from focalboost.lightgbm._params import NUM_CLASS, make_plan
-from focalboost.lightgbm._start import starting_score
+from focalboost.lightgbm._params import EARLY_STOPPING, NUM_CLASS, make_plan
+from focalboost.lightgbm._start import require_data_set, starting_score, target_of
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature
 
 if TYPE_CHECKING:
+    from os import PathLike
     from pathlib import Path
 
     import lightgbm
@@ -48,6 +51,7 @@ def train(
     loss: Loss | None = None,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
+    checkpoint: "Checkpoint | str | PathLike[str] | None" = None,
 ) -> "lightgbm.Booster":
     """Train a LightGBM model with the focal loss.
 
@@ -78,6 +82,9 @@ def train(
     max_learning_rate : float, optional
         The largest learning rate of the training, if a callback changes it. Otherwise
         the one in ``params`` is taken, or 0.3 if that is larger.
+    checkpoint : Checkpoint or path, optional
+        A file to save the model in, and to go on from. Evaluations are those of the
+        rounds since then.
 
     Raises
     ------
@@ -105,31 +112,52 @@ def train(
     loss = checked_loss(loss, one_value(params, NUM_CLASS))
     _refuse_training_booster(keep_training_booster)
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    file = checked_checkpoint(checkpoint, _stops_early(plan.params, callbacks))
     validation = as_list(valid_sets)
-    model = None if init_model is None else continuable(init_model, plan.params)
-    if model is not None:
-        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
+    require_data_set("train_set", train_set)
+    for data_set in validation:
+        require_data_set("valid_sets", data_set)
+    start = Resumed(None, 0, num_boost_round)
+    if init_model is not None:
+        given = continuable(init_model, plan.params)
+        known = provenance_of(given, "init_model")
+        warn_of_another_loss(known, loss, "init_model")
+        start = start._replace(model=given)
+    training: dict[str, Any] = {}
+    if file is not None:
+        training = training_of(loss, params, *target_of(train_set, plan.params))
+        start = resumed(file, training, start)
+    model = start.model
+    if start.done > 0 and start.left == 0 and model is not None:
+        return finalise(model, loss=loss)
     with (
         without_autologging("lightgbm"),
         starting_score(loss, plan.params, model, train_set, validation) as baseline,
     ):
+        savers = [Saver(file, training, start, loss, baseline)] if file else []
         try:
             booster: lightgbm.Booster = import_host("lightgbm").train(
                 plan.params,
                 train_set,
-                num_boost_round,
+                start.left,
                 valid_sets=validation or None,
                 valid_names=valid_names,
                 feval=feval or plan.metric,
                 init_model=model,
-                callbacks=callbacks,
+                callbacks=[*(callbacks or ()), *savers],
             )
         except import_host("lightgbm").basic.LightGBMError as error:
-            if model is not None or not is_without_features(error):
+            if not is_without_features(error, params) or model is not None:
                 raise
             booster = constant_model(plan.params, train_set)
     warn_of_no_split(has_split(booster))
     return finalise(booster, baseline, loss)
+
+
+def _stops_early(params: Mapping[str, Any], callbacks: Any) -> bool:
+    kind = type(import_host("lightgbm").early_stopping(1))
+    named = one_value(params, EARLY_STOPPING)
+    return bool(named) or any(isinstance(one, kind) for one in callbacks or ())
 
 
 def _refuse_training_booster(keep_training_booster: bool) -> None:

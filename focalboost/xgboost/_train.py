@@ -3,12 +3,16 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from focalboost._checkpoint import Checkpoint, checked_checkpoint, training_of
 from focalboost._host import checked_loss, import_host, warn_of_no_split
 from focalboost._provenance import Provenance, warn_of_another_loss
+from focalboost._validation import reject
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature, weights_of
+from focalboost.xgboost._checkpoint import Resumed, resumed, saver
 from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
 from focalboost.xgboost._params import make_plan
 
@@ -34,6 +38,7 @@ def train(
     xgb_model: Any = None,
     callbacks: Sequence[Any] | None = None,
     custom_metric: Callable[..., Any] | None = None,
+    checkpoint: Checkpoint | str | PathLike[str] | None = None,
 ) -> "xgboost.Booster":
     """Train an XGBoost model with the focal loss.
 
@@ -62,6 +67,9 @@ evals_result, verbose_eval, callbacks
         that is known to have another gamma or alpha is warned of.
     custom_metric
         A metric instead of the relative focal loss; gets raw predictions.
+    checkpoint : Checkpoint or path, optional
+        A file to save the model in, and to go on from. Evaluations are those of the
+        rounds since then.
 
     Raises
     ------
@@ -82,29 +90,59 @@ evals_result, verbose_eval, callbacks
     """
     settings = _as_dict(params)
     loss = checked_loss(loss, settings.get("num_class"))
-    model = None if xgb_model is None else booster_of(xgb_model)
-    target = (dtrain.get_label(), weights_of(dtrain))
-    plan = make_plan(settings, loss, target, model, curvature, max_learning_rate)
-    if model is not None:
-        warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
+    stops_early = _stops_early(early_stopping_rounds, callbacks)
+    file = checked_checkpoint(checkpoint, stops_early)
+    target = _target(dtrain)
+    start, savers = Resumed(None, 0, num_boost_round), []
+    if xgb_model is not None:
+        given = booster_of(xgb_model)
+        warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
+        start = start._replace(model=given)
+    if file is not None:
+        training = training_of(loss, settings, *target)
+        start = resumed(file, training, start)
+        savers = [saver(file, training, start, loss)]
+    if start.done > 0:
+        settings.pop("base_score", None)  # the model's own, from the same settings
+    plan = make_plan(settings, loss, target, start.model, curvature, max_learning_rate)
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
-        num_boost_round,
+        start.left,
         obj=plan.objective,
         evals=evals,
         maximize=maximize,
         early_stopping_rounds=early_stopping_rounds,
         evals_result=evals_result,
         verbose_eval=verbose_eval,
-        xgb_model=model,
-        callbacks=callbacks,
+        xgb_model=start.model,
+        callbacks=[*(callbacks or ()), *savers],
         custom_metric=custom_metric or plan.metric,
     )
     warn_of_fallback(plan.params.get("device"), booster)
     warn_of_no_split(has_split(booster))
     set_provenance(booster, Provenance(loss, None))
     return booster
+
+
+def _target(dtrain: Any) -> tuple[Any, Any]:
+    """Labels and weights of a DMatrix with labels."""
+    if not isinstance(dtrain, import_host("xgboost").DMatrix):
+        reject(
+            "dtrain",
+            "an xgboost.DMatrix",
+            type(dtrain).__name__,
+            "Use xgboost.DMatrix(X, label=y).",
+        )
+    labels = dtrain.get_label()
+    if len(labels) == 0:
+        reject("dtrain", "with labels", "none", "Use xgboost.DMatrix(X, label=y).")
+    return labels, weights_of(dtrain)
+
+
+def _stops_early(rounds: Any, callbacks: Any) -> bool:
+    kind = import_host("xgboost").callback.EarlyStopping
+    return bool(rounds) or any(isinstance(one, kind) for one in callbacks or ())
 
 
 def _as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
