@@ -14,26 +14,22 @@ import focalboost
 PACKAGE = Path(focalboost.__file__).parent
 
 #: What each layer may import; data flows one way.
+_FOR_HOSTS = {
+    *("_validation", "losses", "objectives", "_host", "_provenance", "_checkpoint"),
+    "_tracking",
+}
 ALLOWED = {
     "_imports": set(),
+    "_tracking": set(),
     "_validation": set(),
     "losses": {"_validation"},
     "objectives": {"_imports", "_validation", "losses"},
     "_host": {"_imports", "_validation", "losses"},
     "_provenance": {"_validation", "losses"},
     "_checkpoint": {"_validation", "losses", "_provenance"},
-    "xgboost": {
-        *("_validation", "losses", "objectives", "_host", "_provenance"),
-        "_checkpoint",
-    },
-    "lightgbm": {
-        *("_validation", "losses", "objectives", "_host", "_provenance"),
-        "_checkpoint",
-    },
-    "estimators": {
-        *("_validation", "losses", "objectives", "_host", "_provenance"),
-        *("xgboost", "lightgbm"),
-    },
+    "xgboost": _FOR_HOSTS,
+    "lightgbm": _FOR_HOSTS,
+    "estimators": {*_FOR_HOSTS, "xgboost", "lightgbm"} - {"_checkpoint"},
     "distributed": {
         *("_imports", "_validation", "losses", "objectives", "_host", "_provenance"),
         *("xgboost", "lightgbm", "estimators"),
