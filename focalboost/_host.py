@@ -16,6 +16,7 @@ __all__ = [
     "learning_rate_bound",
     "one_value",
     "refuse",
+    "refuse_focal_names",
     "thread_setting",
     "warn_of_no_split",
 ]
@@ -81,6 +82,19 @@ def refuse(
         if value is not None and _normal(value) not in accepted:
             rule = " or ".join(map(repr, allowed)) or "left out"
             reject(f"params[{name!r}]", rule, value, advice)
+
+
+def refuse_focal_names(params: Mapping[str, Any]) -> None:
+    """Reject what would be a parameter of the focal loss, misspelled or misplaced."""
+    for name, value in params.items():
+        if str(name).startswith("focal"):
+            reject(
+                str(name),
+                "left out",
+                value,
+                "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate; "
+                "train takes loss=FocalLoss(gamma, alpha).",
+            )
 
 
 def _normal(value: Any) -> str:

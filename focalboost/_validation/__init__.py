@@ -16,6 +16,7 @@ from focalboost._validation._arrays import (
     require_two_classes,
     require_weight_of_every_class,
     require_weights,
+    require_weights_of_hosts,
 )
 from focalboost._validation._parameters import (
     class_alphas,
@@ -53,6 +54,7 @@ __all__ = [
     "require_two_classes",
     "require_weight_of_every_class",
     "require_weights",
+    "require_weights_of_hosts",
     "thread_count",
     "whole_number",
 ]

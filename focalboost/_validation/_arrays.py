@@ -19,6 +19,7 @@ __all__ = [
     "require_two_classes",
     "require_weight_of_every_class",
     "require_weights",
+    "require_weights_of_hosts",
 ]
 
 
@@ -115,6 +116,23 @@ def require_weights(xp: Any, sample_weight: Any) -> None:
         "sample_weight",
         "finite and >= 0",
         "Use 0 for a row that shall not count.",
+    )
+
+
+#: Hosts hold weights in float32; LightGBM takes any that is larger for this one.
+LARGEST_WEIGHT = 1e38
+
+
+def require_weights_of_hosts(sample_weight: Any) -> None:
+    """Check that no weight is larger than a host can hold."""
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    _require(
+        weight <= LARGEST_WEIGHT,
+        np,
+        weight,
+        "sample_weight",
+        f"at most {LARGEST_WEIGHT:g}",
+        "Divide sample_weight by its mean.",
     )
 
 

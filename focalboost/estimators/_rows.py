@@ -22,6 +22,7 @@ from focalboost._validation import (
     require_length,
     require_positive_total,
     require_weights,
+    require_weights_of_hosts,
 )
 from focalboost.estimators._target import Indicators, Target
 
@@ -85,6 +86,8 @@ class TrainingRows:
             self.X = _rows_at(self.X, self._counting)
             self.y, weight = self.y[self._counting], weight[self._counting]
         self.weight = self.target.weigh(self.y, weight)
+        if self.weight is not None:
+            require_weights_of_hosts(self.weight)
 
     def starts(self, scores: Any, by_class: bool = False) -> Any:
         """Raw predictions to start from, one for each row, or for each of its classes.

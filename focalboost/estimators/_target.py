@@ -90,6 +90,8 @@ def _column(y: Any) -> NDArray[Any]:
             "A classifier requires y to be passed, but the target y is None.",
         )
     labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    if labels.dtype.kind == "O":
+        _require_one_kind(labels)
     if labels.ndim == 2 and labels.shape[1] > 1:
         reject(
             "y",
@@ -98,6 +100,15 @@ def _column(y: Any) -> NDArray[Any]:
             "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
         )
     return np.asarray(column_or_1d(labels, warn=True))
+
+
+def _require_one_kind(labels: NDArray[Any]) -> None:
+    """Check that labels of any objects have an order."""
+    try:
+        np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in labels.ravel()})
+        reject("y", "labels of one kind, none missing", kinds, "Use y.astype(str).")
 
 
 class Indicators:
@@ -153,8 +164,17 @@ def class_weights(
         return None
     if isinstance(class_weight, str) and class_weight == "effective":
         return effective_weights(classes, labels)
-    given = compute_class_weight(class_weight, classes=classes, y=labels)
-    return np.asarray(given, dtype=np.float64)
+    given = np.asarray(
+        compute_class_weight(class_weight, classes=classes, y=labels), np.float64
+    )
+    if not np.all((given >= 0) & np.isfinite(given)):
+        reject(
+            "class_weight",
+            "made of finite numbers >= 0",
+            class_weight,
+            "Use 0 for a class that shall not count.",
+        )
+    return given
 
 
 def effective_weights(classes: NDArray[Any], labels: Any) -> NDArray[np.float64]:

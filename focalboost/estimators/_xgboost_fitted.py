@@ -14,6 +14,7 @@ from xgboost import XGBClassifier
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
+from focalboost.losses import SoftmaxFocalLoss
 from focalboost.xgboost._file import booster_of_content, content_of
 from focalboost.xgboost._model import provenance_of
 from focalboost.xgboost._params import has_base_scores, require_model_of
@@ -84,13 +85,17 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
         self.get_booster()  # not fitted: XGBoost words this error
-        return super().predict(
+        raw = super().predict(
             features(X, self),
             output_margin=True,
             validate_features=validate,
             base_margin=base_margin,
             iteration_range=iterations,
         )
+        if len(raw) > 0:
+            return raw
+        several = isinstance(self.focal_loss_, SoftmaxFocalLoss)
+        return raw.reshape((0, len(self.classes_)) if several else 0)
 
     def apply(self, X: Any, iteration_range: _Iterations = None) -> NDArray[Any]:
         """Return the leaf of every tree for each row, as ``XGBClassifier.apply``."""

@@ -9,6 +9,7 @@ from focalboost._host import (
     learning_rate_bound,
     one_value,
     refuse,
+    refuse_focal_names,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -90,6 +91,7 @@ def make_plan(
     max_learning_rate: float | None = None,
 ) -> Plan:
     """Return the plan for a user's metrics, or reject a parameter."""
+    refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
     own = _built_in(loss)
     for names, allowed, advice in (*_conflicts(own), *_CONFLICTS):

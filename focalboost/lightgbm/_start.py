@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._host import import_host
-from focalboost._validation import reject
+from focalboost._validation import reject, require_weights_of_hosts
 from focalboost.losses import Loss
 from focalboost.objectives import weights_of
 
@@ -61,7 +61,10 @@ def starting_score(
     if _init_score(train_set) is not None:
         yield 0.0
         return
-    baseline = loss.baseline(label, _weight(train_set))
+    weight = _weight(train_set)
+    if weight is not None:
+        require_weights_of_hosts(weight)
+    baseline = loss.baseline(label, weight)
     sizes = [(train_set, len(label))]
     sizes += [(other, len(_label(other, params, train_set))) for other in others]
     with _init_scores(baseline, sizes):

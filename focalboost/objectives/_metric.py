@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from focalboost._validation import require_positive_total
 from focalboost.losses import FocalLoss, Loss
+from focalboost.losses._arrays import as_floating
 from focalboost.objectives._grammar import Parameter, is_from, named_loss, unpack
 from focalboost.objectives._workers import over_workers
 
@@ -59,7 +60,8 @@ class FocalMetric:
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
     ) -> NDArray[np.float64]:
         """Return the total loss and the class masses; those of parts of data add up."""
-        raw = np.asarray(raw_prediction, dtype=np.float64)
+        raw = as_floating("raw_prediction", np.asarray(raw_prediction))[1]
+        raw = raw.astype(np.float64, copy=False)
         total = np.sum(self.loss.loss(y_true, raw, sample_weight))
         masses: Any = self.loss.class_masses(y_true, sample_weight)
         return np.concatenate([[total], np.ravel(masses)])

@@ -13,6 +13,7 @@ from focalboost._host import (
     import_host,
     learning_rate_bound,
     refuse,
+    refuse_focal_names,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -52,6 +53,7 @@ def make_plan(
     max_learning_rate: float | None = None,
 ) -> Plan:
     """Return the plan for labels and weights (target), or reject a parameter."""
+    refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
     fixed = _fixed_params(loss)
     _refuse_conflicts(given, loss, fixed)
