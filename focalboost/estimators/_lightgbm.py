@@ -68,11 +68,42 @@ n_jobs, importance_type, **kwargs
         The loss of the fitted model; the softmax is for more than two classes.
     classes_ : ndarray of shape (n_classes,)
         The labels in order; of two, the second is the positive class.
+    n_classes_ : int
+        The number of labels.
+    n_features_, n_features_in_ : int
+        The number of features.
+    feature_name_ : list of str
+        Their names, those that LightGBM makes up included.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had names.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        The number of splits, or what ``importance_type`` says.
+    booster_ : lightgbm.Booster
+        A plain LightGBM model with the baseline in its first trees, whose ``predict``
+        gives focal scores.
+    objective_ : str
+        LightGBM's name of the link, "binary" or "multiclass".
+    n_estimators_, n_iter_ : int
+        The number of rounds that were trained.
+    evals_result_ : dict
+        Metrics by evaluation set, name and round.
+    best_iteration_, best_score_ : int, dict
+        The best round, counted from 1, and its metrics, with early stopping.
+        Predictions use the rounds up to it.
+    fitted_ : bool
+        True.
 
     Raises
     ------
     ValueError
         In ``fit``, if a parameter contradicts the focal loss or y has a single class.
+
+    Notes
+    -----
+    A row of weight 0 is left out of training; other weights do not change what
+    LightGBM counts, as for ``min_child_samples``. Models are kept by pickle, joblib
+    and skops, and by ``save_model`` and ``load_model`` in LightGBM's format;
+    ``focalboost.export.to_onnx`` makes ONNX graphs of them.
 
     References
     ----------

@@ -67,11 +67,36 @@ class FocalXGBClassifier(FittedXGBClassifier):
         The loss of the fitted model; the softmax is for more than two classes.
     classes_ : ndarray of shape (n_classes,)
         The labels in order; of two, the second is the positive class.
+    n_classes_ : int
+        The number of labels; 2 for labels (n, T).
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had names.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Shares of the gain of all splits, or of ``importance_type``.
+    evals_result_ : dict
+        Metrics by evaluation set, name and round, if there was an ``eval_set``.
+    best_iteration, best_score : int, float
+        The best round, counted from 0, and its metric, with early stopping.
+        Predictions use the rounds up to it.
+    intercept_ : ndarray of shape (1,), (n_classes,) or (T,)
+        What the trees add to: the baseline as a focal score, or for more than two
+        classes as raw predictions.
+    coef_ : ndarray
+        The coefficients of ``booster="gblinear"``.
 
     Raises
     ------
     ValueError
         In ``fit``, if a parameter contradicts the focal loss or y has a single class.
+
+    Notes
+    -----
+    A row of weight 0 is left out of training. A row of a whole weight up to 8 counts
+    exactly as that many rows, unless rows are sampled. Models are kept by pickle,
+    joblib and skops, and by ``save_model`` and ``load_model`` in XGBoost's format;
+    ``focalboost.export.to_onnx`` makes ONNX graphs of them.
 
     References
     ----------

@@ -40,3 +40,23 @@ def test_every_attribute_of_the_host_is_there(host):
     for name in dir(theirs):
         if not name.startswith("_") and hasattr(theirs, name):
             assert form_of(getattr(ours, name)) == form_of(getattr(theirs, name)), name
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=host_id)
+def test_every_attribute_is_documented(host):
+    case = Case(host.classifier, host.name)
+    model = training.early_stopped(case)
+    documented = {
+        name.strip()
+        for line in type(model).__doc__.splitlines()
+        if " : " in line
+        for name in line.partition(" : ")[0].split(",")
+    }
+    names = {name for name in dir(model) if not name.startswith("_")}
+    attributes = {
+        name
+        for name in names - set(model.get_params())
+        if hasattr(model, name) and not callable(getattr(model, name))
+    }
+    assert {"classes_", "focal_loss_", "n_features_in_"} <= attributes
+    assert attributes <= documented

@@ -150,10 +150,15 @@ def a_metric_as_a_function(case):
     return "accuracy" in next(iter(model.evals_result_.values()))
 
 
+def early_stopped(case):
+    """An estimator that has stopped before its last round."""
+    params, arguments = _stopping(case)
+    return evaluated(case, case.make(n_estimators=200, **params), **arguments)
+
+
 @usage
 def early_stopping(case):
-    params, arguments = _stopping(case)
-    model = evaluated(case, case.make(n_estimators=200, **params), **arguments)
+    model = early_stopped(case)
     best = case.by_host("best_iteration", "best_iteration_")
     score = case.by_host("best_score", "best_score_")
     return 0 < getattr(model, best) < 199, getattr(model, score)
@@ -170,8 +175,7 @@ def _stopping(case):
 
 @usage
 def the_best_round_is_used(case):
-    params, arguments = _stopping(case)
-    model = evaluated(case, case.make(n_estimators=200, **params), **arguments)
+    model = early_stopped(case)
     if case.host == "xgboost":
         chosen = {"iteration_range": (0, model.best_iteration + 1)}
     else:
