@@ -6,10 +6,8 @@ the old one and put in its place in one step, so a file is always whole.
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +23,6 @@ __all__ = [
     "read_progress",
     "remaining_rounds",
     "training_of",
-    "write_in_one_step",
 ]
 
 
@@ -167,18 +164,3 @@ def remaining_rounds(
             f"Remove {str(path)!r} to start again.",
         )
     return rounds - found.rounds
-
-
-def write_in_one_step(path: Any, content: bytes) -> None:
-    """Write a file so that there is the old one or the new one, and never a part."""
-    target = Path(os.fspath(path))
-    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

@@ -16,9 +16,10 @@ PACKAGE = Path(focalboost.__file__).parent
 #: What each layer may import; data flows one way.
 _FOR_HOSTS = {
     *("_validation", "losses", "objectives", "_host", "_provenance", "_checkpoint"),
-    "_tracking",
+    *("_files", "_tracking"),
 }
 ALLOWED = {
+    "_files": set(),
     "_imports": set(),
     "_tracking": set(),
     "_validation": set(),

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from focalboost._files import write_in_one_step
 from focalboost._provenance import Provenance
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
@@ -129,7 +129,7 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         text = self.booster_.model_to_string()
         model, _, last = text.rstrip("\n").rpartition("\n")
         signed = f"{model}\nfocalboost_sha256:{_digest(text)}\n{last}\n"
-        Path(fname).write_bytes(signed.encode())
+        write_in_one_step(fname, signed.encode())
 
     def load_model(self, fname: str | os.PathLike[str]) -> None:
         """Load a model that an estimator of this class has saved, and no other.

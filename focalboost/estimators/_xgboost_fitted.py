@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Tags
 from xgboost import XGBClassifier
 
+from focalboost._files import write_in_one_step
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
@@ -111,12 +113,13 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         booster = self.get_booster()
         self._require_labels_with_a_form()
         booster.set_attr(**{_DIGEST: _ZEROS})
-        try:
-            super().save_model(fname)
-        finally:
-            booster.set_attr(**{_DIGEST: None})
-        path = Path(fname)
-        path.write_bytes(_signed(path.read_bytes()))
+        with tempfile.TemporaryDirectory() as folder:
+            unsigned = Path(folder, Path(fname).name)
+            try:
+                super().save_model(unsigned)
+            finally:
+                booster.set_attr(**{_DIGEST: None})
+            write_in_one_step(fname, _signed(unsigned.read_bytes()))
 
     def load_model(self, fname: Any) -> None:
         """Load a model that an estimator of this class has saved, and no other.

@@ -9,8 +9,8 @@ from focalboost._checkpoint import (
     Progress,
     read_progress,
     remaining_rounds,
-    write_in_one_step,
 )
+from focalboost._files import write_in_one_step
 from focalboost._provenance import Provenance, note_of
 from focalboost.lightgbm._file import booster_of_text, text_of_file
 from focalboost.lightgbm._start import Baseline

@@ -9,8 +9,8 @@ from focalboost._checkpoint import (
     Progress,
     read_progress,
     remaining_rounds,
-    write_in_one_step,
 )
+from focalboost._files import write_in_one_step
 from focalboost._host import import_host
 from focalboost._provenance import Provenance
 from focalboost.losses import Loss

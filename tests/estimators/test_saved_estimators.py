@@ -187,6 +187,15 @@ def test_a_file_of_an_early_stopped_model(host, name, rare, tmp_path):
 
 
 @each_file
+def test_a_file_has_the_permissions_of_a_new_one(host, name, rare, tmp_path):
+    host.estimator(n_estimators=2).fit(*rare).save_model(tmp_path / name)
+    (tmp_path / "other").write_text("")
+    modes = [(tmp_path / file).stat().st_mode for file in (name, "other")]
+    assert modes[0] == modes[1]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([name, "other"])
+
+
+@each_file
 def test_a_loaded_model_can_be_saved_continued_and_fitted_again(
     host, name, rare, tmp_path
 ):

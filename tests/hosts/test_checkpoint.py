@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from focalboost import Checkpoint, FocalLoss, SoftmaxFocalLoss
-from focalboost._checkpoint import write_in_one_step
+from focalboost._files import write_in_one_step
 
 ROUNDS = 20
 
