@@ -4,26 +4,15 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from focalboost._host import as_list, warn_of_no_split
-from focalboost._provenance import Provenance, note_of, warn_of_another_loss
-from focalboost.estimators._base import (
-    loss_of,
-    refuse_other_labels,
-    require_rounds,
-    without_own,
-)
+from focalboost._provenance import Provenance, note_of
+from focalboost.estimators._base import loss_of, require_rounds, without_own
 from focalboost.estimators._lightgbm_evaluation import Evaluation, on_posterior
 from focalboost.estimators._lightgbm_fitted import FittedLGBMClassifier
-from focalboost.estimators._lightgbm_training import trained
+from focalboost.estimators._lightgbm_training import Start, started, trained
 from focalboost.estimators._rows import TrainingRows
 from focalboost.estimators._target import Target
-from focalboost.lightgbm._model import (
-    continuable,
-    finalise_with_note,
-    has_split,
-    provenance_of,
-)
+from focalboost.lightgbm._model import finalise_with_note, has_split
 from focalboost.lightgbm._params import make_plan
-from focalboost.lightgbm._start import Baseline, constant_scores
 
 __all__ = ["FocalLGBMClassifier"]
 
@@ -217,38 +206,30 @@ n_jobs, importance_type, **kwargs
         params = without_own(self.get_params(deep=False))
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
-        baseline: Baseline = 0.0
         init_score = rows.starts(init_score, by_class=True)
-        if init_model is not None:
-            init_model = continuable(init_model, plan.params)
-            known = provenance_of(init_model, "init_model")
-            refuse_other_labels(known, classes, "init_model")
-            warn_of_another_loss(known, loss, "init_model")
-        elif init_score is None:
-            baseline = loss.baseline(rows.y, rows.weight)
-            init_score = constant_scores(baseline, len(rows.y))
-            eval_init_score = evaluation.init_scores(baseline, eval_init_score)
+        given = Start(init_model, 0.0, init_score, eval_init_score)
+        start = started(given, rows, loss, plan.params, evaluation)
         named = [on_posterior(loss, metric) for metric in as_list(eval_metric)]
         model, learned = trained(
             plan.params,
             {"X": rows.X, "y": rows.y, "sample_weight": rows.weight},
-            init_score=init_score,
+            init_score=start.init_score,
             eval_names=eval_names,
             eval_sample_weight=evaluation.weights(
                 eval_sample_weight, eval_class_weight
             ),
             eval_class_weight=evaluation.class_weights(eval_class_weight),
-            eval_init_score=eval_init_score,
+            eval_init_score=start.eval_init_score,
             eval_metric=[plan.metric.for_lightgbm] if plan.metric else named,
             feature_name=feature_name,
             categorical_feature=categorical_feature,
             callbacks=callbacks,
-            init_model=init_model,
+            init_model=start.model,
             **evaluation.arguments(),
         )
         warn_of_no_split(has_split(model.booster_))
         note = note_of(Provenance(loss, classes))
-        finalise_with_note(model.booster_, baseline, note)
+        finalise_with_note(model.booster_, start.baseline, note)
         self.__dict__.update(learned)
         self._learned(loss, classes)
         return self

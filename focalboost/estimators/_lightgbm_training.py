@@ -1,16 +1,56 @@
 """The training that FocalLGBMClassifier has LightGBM's own classifier do."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from lightgbm import LGBMClassifier
+from lightgbm import Booster, LGBMClassifier
 from lightgbm.basic import LightGBMError
 
+from focalboost._provenance import warn_of_another_loss
 from focalboost._tracking import without_autologging
-from focalboost.estimators._base import changes
-from focalboost.lightgbm._model import constant_params, is_without_features
+from focalboost.estimators._base import changes, refuse_other_labels
+from focalboost.estimators._lightgbm_evaluation import Evaluation
+from focalboost.estimators._rows import TrainingRows
+from focalboost.lightgbm._model import (
+    constant_params,
+    continuable,
+    is_without_features,
+    provenance_of,
+)
+from focalboost.lightgbm._start import Baseline, constant_scores
 from focalboost.lightgbm._text import without_objective
+from focalboost.losses import Loss
 
-__all__ = ["trained"]
+__all__ = ["Start", "started", "trained"]
+
+
+class Start(NamedTuple):
+    """Where a training starts from."""
+
+    model: Any  #: a model to go on from, or None
+    baseline: Baseline  #: what finalise has to add to the trees
+    init_score: Any
+    eval_init_score: Any
+
+
+def started(
+    given: Start,
+    rows: TrainingRows,
+    loss: Loss,
+    params: dict[str, Any],
+    evaluation: Evaluation,
+) -> Start:
+    """The start that is given, or else from the baseline."""
+    if given.model is not None:
+        model: Booster = continuable(given.model, params)
+        known = provenance_of(model, "init_model")
+        refuse_other_labels(known, rows.target.classes, "init_model")
+        warn_of_another_loss(known, loss, "init_model")
+        return given._replace(model=model)
+    if given.init_score is not None:
+        return given
+    baseline = loss.baseline(rows.y, rows.weight)
+    scores = evaluation.init_scores(baseline, given.eval_init_score)
+    return Start(None, baseline, constant_scores(baseline, len(rows.y)), scores)
 
 
 def trained(
