@@ -16,11 +16,12 @@ PACKAGE = Path(focalboost.__file__).parent
 #: What each layer may import; data flows one way.
 _FOR_HOSTS = {
     *("_validation", "losses", "objectives", "_host", "_provenance", "_checkpoint"),
-    *("_files", "_tracking"),
+    *("_files", "_tracking", "_trial"),
 }
 ALLOWED = {
     "_files": set(),
     "_imports": set(),
+    "_trial": set(),
     "_tracking": set(),
     "_validation": set(),
     "losses": {"_validation"},

@@ -130,8 +130,8 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         cut short; the estimator is left as it was.
         """
         content = content_of(fname, "fname")
-        _check_digest(content, fname)
-        booster = booster_of_content(content, "fname", fname)
+        is_trusted = _has_digest(content, fname)
+        booster = booster_of_content(content, "fname", fname, is_trusted)
         known = provenance_of(booster, "fname")
         if known is None or known.classes is None:
             reject(
@@ -159,11 +159,14 @@ def _signed(content: bytes) -> bytes:
     return content[: found.start(1)] + digest + content[found.end(1) :]
 
 
-def _check_digest(content: bytearray, fname: Any) -> None:
-    """Reject a file that is not as it was saved; Booster.save_model signs none."""
+def _has_digest(content: bytearray, fname: Any) -> bool:
+    """Whether a file is known to be as it was saved; an edited one is an error.
+
+    Booster.save_model signs none.
+    """
     found = _PATTERN.search(content)
     if found is None:
-        return
+        return False
     unsigned = content[: found.start(1)] + _ZEROS.encode() + content[found.end(1) :]
     if hashlib.sha256(unsigned).hexdigest().encode() != found[1]:
         reject(
@@ -173,3 +176,4 @@ def _check_digest(content: bytearray, fname: Any) -> None:
             "It has been edited, damaged or cut short. If XGBoost has saved it again, "
             f"load it there, call booster.set_attr({_DIGEST}=None) and save it.",
         )
+    return True

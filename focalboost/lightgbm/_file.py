@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focalboost._host import import_host
+from focalboost._trial import is_usable
 from focalboost._validation import reject
-from focalboost.lightgbm._text import has_its_trees
+from focalboost.lightgbm._text import has_its_parameters, has_its_trees
 
 if TYPE_CHECKING:
     import lightgbm
@@ -41,14 +42,23 @@ def text_of_file(path: Any, name: str) -> str:
         reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
 
 
-def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
-    """The booster of a model's text; a text that is not whole is an error."""
+def booster_of_text(
+    text: str, name: str, is_trusted: bool = False
+) -> "lightgbm.Booster":
+    """The booster of a model's text; a text that is not whole is an error.
+
+    One that is not known to be as it was saved is tried out first.
+    """
     last = text.rstrip("\n").rpartition("\n")[2]
     if not text.startswith("tree\n") or not last.startswith(_ENDS):
         reject(name, "a whole LightGBM model", _excerpt(text), _ADVICE)
     if not has_its_trees(text):
         reject(name, "a model with the trees that it lists", _excerpt(text), _ADVICE)
+    if not has_its_parameters(text):
+        reject(name, "a model with whole parameters", _excerpt(text), _ADVICE)
     library = import_host("lightgbm")
+    if not (is_trusted or is_usable(library, text.encode())):
+        reject(name, "a LightGBM model that can be used", _excerpt(text), _ADVICE)
     try:
         booster: lightgbm.Booster = library.Booster(model_str=text)
     except (library.basic.LightGBMError, ValueError) as error:

@@ -17,6 +17,7 @@ from focalboost._validation import reject
 
 __all__ = [
     "finalised_text",
+    "has_its_parameters",
     "has_its_trees",
     "is_finalised",
     "note_in",
@@ -54,6 +55,13 @@ def finalised_text(
     """
     header, trees, tail = _split(text)
     shifts = np.broadcast_to(baseline, number_of_scores(text)).tolist()
+    if len(trees) < len(shifts):
+        reject(
+            "model text",
+            f"with a tree for each of {len(shifts)} raw predictions",
+            len(trees),
+            "Save the model again.",
+        )
     for position, shift in enumerate(shifts):
         trees[position] = _shift(trees[position], shift)
     header = _with_sizes(header, trees)
@@ -147,9 +155,22 @@ def has_its_trees(text: str) -> bool:
     return _with_sizes(header, trees) == header
 
 
+_PARAMETER = re.compile(r"\[[^:]+: .*\]")
+
+
+def has_its_parameters(text: str) -> bool:
+    """Whether every parameter has a name and a value, which LightGBM takes on trust."""
+    _, _, rest = text.partition("\nparameters:")
+    lines = rest.partition("\nend of parameters")[0].split("\n")
+    return all(_PARAMETER.fullmatch(line) for line in lines if line)
+
+
 def _field(lines: list[str], name: str) -> str:
     """The value of a line name=value."""
-    return next(line.partition("=")[2] for line in lines if line.startswith(f"{name}="))
+    found = [line for line in lines if line.startswith(f"{name}=")]
+    if not found:
+        reject("model text", f"with a line {name}=", lines[:3], "Save the model again.")
+    return found[0].partition("=")[2]
 
 
 def _shift(tree: str, baseline: float) -> str:
