@@ -3,8 +3,8 @@
 python benchmarks/speed/kernel.py [--rows N ...] [--seconds S] [--results FILE]
 
 Every repetition times np.exp on the raw predictions (into an array that is there) and
-each method after it, so that all see the same state of the machine; a ratio is that
-of two medians. Entries are rows times classes, of which K = 0 stands for the binary
+a method after it, so that both see the same state of the machine; a ratio is that of
+two medians. Entries are rows times classes, of which K = 0 stands for the binary
 loss. Run it with OMP_NUM_THREADS=1 on a quiet machine; threads are those of --threads.
 Prints the table and stores it in benchmarks/results/kernel.csv.
 """
@@ -58,23 +58,15 @@ def seconds(function: Callable[..., Any], *arguments: Any, **options: Any) -> fl
 def measure(
     problem: Problem, threads: list[int], limit: float
 ) -> Iterator[dict[str, Any]]:
-    """Time every method in turn, for `limit` seconds but at least 3 and at most 50."""
+    """Time every method beside np.exp, for `limit` seconds.
+
+    A method alternates with np.exp alone: after another one, whose temporaries have
+    filled the caches and gone back to the system, it would pay for those.
+    """
     labels, raw = problem.arrays()
-    output = np.empty_like(raw)
-    table = list(methods(problem, threads))
-    exps: list[float] = []
-    times: list[list[float]] = [[] for _ in table]
-    start = time.perf_counter()
-    with np.errstate(all="ignore"):
-        for _, _, function in table:
-            function(labels, raw)
-        while len(exps) < 3 or (time.perf_counter() - start < limit and len(exps) < 50):
-            exps.append(seconds(np.exp, raw, out=output))
-            for own_times, (_, _, function) in zip(times, table, strict=True):
-                own_times.append(seconds(function, labels, raw))
-    exp = np.median(exps)
-    for own_times, (name, n_threads, _) in zip(times, table, strict=True):
-        median = np.median(own_times)
+    for name, n_threads, function in methods(problem, threads):
+        exps, times = alternate(labels, raw, function, limit)
+        exp, median = np.median(exps), np.median(times)
         yield {
             "method": name,
             "rows": problem.rows,
@@ -83,13 +75,31 @@ def measure(
             "gamma": problem.gamma,
             "threads": n_threads,
             "milliseconds": 1e3 * median,
-            "fastest": 1e3 * min(own_times),
+            "fastest": 1e3 * min(times),
             "exp": 1e3 * exp,
             "ratio": median / exp,
-            "fastest_ratio": min(own_times) / min(exps),
+            "fastest_ratio": min(times) / min(exps),
             "nanoseconds_per_entry": 1e9 * median / raw.size,
-            "repetitions": len(exps),
+            "repetitions": len(times),
         }
+
+
+def alternate(
+    labels: Any, raw: Any, function: Callable[..., Any], limit: float
+) -> tuple[list[float], list[float]]:
+    """Seconds of np.exp and of the function in turn, at least 3 and at most 100."""
+    exps: list[float] = []
+    times: list[float] = []
+    output = np.empty_like(raw)
+    start = time.perf_counter()
+    with np.errstate(all="ignore"):
+        function(labels, raw)
+        while len(exps) < 3 or (
+            time.perf_counter() - start < limit and len(exps) < 100
+        ):
+            exps.append(seconds(np.exp, raw, out=output))
+            times.append(seconds(function, labels, raw))
+    return exps, times
 
 
 def main() -> None:
@@ -97,7 +107,7 @@ def main() -> None:
     sizes = [10**power for power in range(3, 9)]
     parser.add_argument("--rows", type=int, nargs="+", default=sizes)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     if missing_peers():

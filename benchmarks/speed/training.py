@@ -32,6 +32,9 @@ from focalboost import FocalLoss
 RESULTS = Path(__file__).parents[1] / "results" / "training.csv"
 FEATURES, RATE = 30, 0.1
 
+#: Rows times rounds of one training.
+MOST_ROWS_TRAINED = 25_000_000
+
 OURS: list[tuple[str, float, dict[str, Any]]] = [
     ("focalboost", 0, {"loss": FocalLoss(0), "curvature": "exact"}),
     ("focalboost", 2, {"loss": FocalLoss(2)}),
@@ -46,6 +49,7 @@ class Methods(NamedTuple):
 
     trainings: list[tuple[str, float, Train]]
     raw: Callable[[Any], Any]  #: the raw predictions of a booster
+    leaves: Callable[[Any], int]  #: the leaves of all its trees
 
 
 def table(rows: int) -> tuple[Any, Any]:
@@ -71,7 +75,11 @@ def on_xgboost(X: Any, y: Any, threads: int) -> Methods:
     for name, function in peers(Problem(len(y), 0, "float32", 2.0)):
         train = partial(xgboost.train, focal, data, obj=native(function))
         trainings.append((name, 2, train))
-    return Methods(trainings, lambda booster: booster.predict(data, output_margin=True))
+    return Methods(
+        trainings,
+        lambda booster: booster.predict(data, output_margin=True),
+        lambda booster: sum(tree.count("leaf=") for tree in booster.get_dump()),
+    )
 
 
 def on_lightgbm(X: Any, y: Any, threads: int) -> Methods:
@@ -85,7 +93,11 @@ def on_lightgbm(X: Any, y: Any, threads: int) -> Methods:
     for name, function in peers(Problem(len(y), 0, "float64", 2.0)):
         focal = {**params, "objective": native(function)}
         trainings.append((name, 2, partial(lightgbm.train, focal, data)))
-    return Methods(trainings, lambda booster: booster.predict(X, raw_score=True))
+    return Methods(
+        trainings,
+        lambda booster: booster.predict(X, raw_score=True),
+        lambda booster: int(booster.trees_to_dataframe()["left_child"].isna().sum()),
+    )
 
 
 def native(function: Any) -> Any:
@@ -99,9 +111,10 @@ def measure(
     """Train every method in turn, for `limit` seconds but at least 3 times."""
     X, y = table(rows)
     prepare = {"xgboost": on_xgboost, "lightgbm": on_lightgbm}[host]
-    methods, raw = prepare(X, y, threads)
-    raws = [raw(train(rounds)) for _, _, train in methods]
-    equal = float(abs(raws[1] - raws[0] - np.mean(raws[1] - raws[0])).max())
+    methods, raw, leaves = prepare(X, y, threads)
+    boosters = [train(rounds) for _, _, train in methods]
+    difference = raw(boosters[1]) - raw(boosters[0])
+    equal = float(abs(difference - np.mean(difference)).max())
     times: list[list[float]] = []
     start = time.perf_counter()
     while len(times) < 3 or time.perf_counter() - start < limit:
@@ -116,6 +129,7 @@ def measure(
             "rows": rows,
             "threads": threads,
             "rounds": rounds,
+            "leaves": leaves(boosters[column]),
             "seconds": np.median(seconds[:, column]),
             "ratio": np.median(ratios[:, column]),
             "fastest_ratio": seconds[:, column].min() / seconds[:, 0].min(),
@@ -135,7 +149,7 @@ def main() -> None:
     sizes = [100_000, 1_000_000, 5_000_000]
     parser.add_argument("--rows", type=int, nargs="+", default=sizes)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, help="20, or 5 of 5 million rows")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -146,8 +160,8 @@ def main() -> None:
     for rows in options.rows:
         for threads in options.threads:
             for host in ("xgboost", "lightgbm"):
-                arguments = rows, threads, options.rounds, options.seconds
-                found += measure(host, *arguments)
+                rounds = options.rounds or min(20, MOST_ROWS_TRAINED // rows)
+                found += measure(host, rows, threads, rounds, options.seconds)
                 frame = pd.DataFrame(found)
                 text = frame.tail(8).to_string(header=False, float_format="%.3g")
                 print(text, flush=True)

@@ -162,6 +162,15 @@ static void release(Call *call) {
         PyBuffer_Release(&call->buffers[--call->n_taken]);
 }
 
+/* 'f' or 'd' of native floats; LightGBM's labels, views of ctypes arrays, name the byte
+   order in front of it. */
+static char format_of(const Py_buffer *buffer) {
+    const char *format = buffer->format ? buffer->format : "";
+    if (*format == (PY_LITTLE_ENDIAN ? '<' : '>') || *format == '=')
+        format++;
+    return format[0] && !format[1] ? format[0] : 0;
+}
+
 /* One or two dimensions of float or double; 1 if it is usable, -1 with an exception. */
 static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
     Py_buffer *buffer = &call->buffers[call->n_taken];
@@ -169,7 +178,7 @@ static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
     if (PyObject_GetBuffer(object, buffer, flags) < 0)
         return -1;
     call->n_taken++;
-    const char format = buffer->format && !buffer->format[1] ? buffer->format[0] : 0;
+    const char format = format_of(buffer);
     if (buffer->ndim < 1 || buffer->ndim > 2 || (format != 'f' && format != 'd'))
         return 0;
     numbers->start = buffer->buf;

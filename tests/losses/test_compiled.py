@@ -262,3 +262,13 @@ def test_the_objective_is_compiled(counted):
         table = np.stack([-raw, raw], axis=1) if options.get("n_classes") else raw
         focal_objective(**options)(y, table, weight)
     assert counted == [True, True, True]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_trainings_are_compiled(host, rare, weighted, counted):
+    """What the hosts hand over: LightGBM's labels are views of ctypes arrays."""
+    X, y = rare
+    weight = np.linspace(0.5, 2, len(y)) if weighted else None
+    host.train(host.data(X, y, weight), 3, loss=FocalLoss(2))
+    assert len(counted) >= 3
+    assert all(counted)
