@@ -171,6 +171,7 @@ def test_a_row_does_not_depend_on_its_place(loss, dtype, monkeypatch):
         for one, other in zip(part, whole, strict=True):
             np.testing.assert_array_equal(one, other[rows])
     monkeypatch.setattr(_blockwise, "BLOCK", 50)
+    monkeypatch.setattr(_compiled, "ENTRIES_OF_A_THREAD", 1)
     for n_threads in (1, 2, 5):
         again = loss.gradient_curvature(
             y, raw, weight, dtype="float32", n_threads=n_threads

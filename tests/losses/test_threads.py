@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
-from focalboost.losses import _blockwise, _threads
+from focalboost.losses import _blockwise, _compiled, _threads
 
 pytestmark = pytest.mark.usefixtures("form")
 
@@ -18,6 +18,7 @@ METHODS = ("gradient_curvature", "gradient_hessian")
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(_blockwise, "BLOCK", 64)
+    monkeypatch.setattr(_compiled, "ENTRIES_OF_A_THREAD", 1)
 
 
 def arrays(loss, dtype, n=1001):
