@@ -50,8 +50,6 @@ class Replayed:
     What a custom objective costs the host if it does no arithmetic.
     """
 
-    name = "replayed gradients"
-
     def __init__(self) -> None:
         self.objective = focal_objective(0, curvature="exact")
         self.kept: list[Any] = []
@@ -96,8 +94,7 @@ def on_xgboost(X: Any, y: Any, threads: int) -> Methods:
     for name, gamma, options in OURS:
         train = partial(focalboost.xgboost.train, params, data, **options)
         trainings.append((name, gamma, train))
-    replayed = Replayed()
-    trainings.append((replayed.name, 0, partial(replayed.train, own, data)))
+    trainings.append(("replayed gradients", 0, partial(Replayed().train, own, data)))
     for name, function in peers(Problem(len(y), 0, "float32", 2.0)):
         train = partial(xgboost.train, focal, data, obj=native(function))
         trainings.append((name, 2, train))
