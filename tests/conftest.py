@@ -1,5 +1,7 @@
 """Fixtures that all tests share."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from host_drivers import HOSTS, host_id
@@ -7,6 +9,34 @@ from scipy import special
 
 from focalboost.losses import _compiled, is_compiled
 from focalboost.xgboost._params import has_base_scores
+
+#: Files of tests that cannot be read, or run a script that cannot, without these.
+_BOTH_HOSTS = ("xgboost", "lightgbm", "pandas")
+NEEDS = {
+    "distributed/test_dask_estimators.py": _BOTH_HOSTS,
+    "estimators/test_estimator_checks.py": _BOTH_HOSTS,
+    "test_benchmarks.py": _BOTH_HOSTS,
+    "test_examples.py": _BOTH_HOSTS,
+    "test_fuzzers.py": _BOTH_HOSTS,
+    "test_hostile_input.py": ("pandas",),
+    "test_multiclass_benchmarks.py": _BOTH_HOSTS,
+    "test_multiclass_example.py": _BOTH_HOSTS,
+    "test_simulated_stream.py": _BOTH_HOSTS,
+    "test_small_examples.py": _BOTH_HOSTS,
+    "test_speed_benchmarks.py": _BOTH_HOSTS,
+}
+collect_ignore = [
+    name for name, needs in NEEDS.items() if not all(map(find_spec, needs))
+]
+
+
+def pytest_report_header(config):
+    """Say what is left out; what else needs a library is skipped with the reason."""
+    missing = [name for name in _BOTH_HOSTS if not find_spec(name)]
+    if missing:
+        names = ", ".join(collect_ignore)
+        return [f"left out, as {' and '.join(missing)} is not installed: {names}"]
+    return []
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,11 +10,8 @@ import sys
 import warnings
 from collections import Counter
 
-import lightgbm
 import sklearn
-import xgboost
-
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
+from optional import FocalLGBMClassifier, FocalXGBClassifier, lightgbm, xgboost
 
 COUNTS_ROWS = (
     "LightGBM places its bins, and counts min_child_samples and min_data_in_bin, by "

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
+from optional import FocalLGBMClassifier, FocalXGBClassifier
 
 PREPARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

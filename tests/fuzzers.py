@@ -26,13 +26,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 import numpy as np
-import xgboost
+from optional import FocalLGBMClassifier, FocalXGBClassifier, lightgbm, xgboost
 
 import focalboost.lightgbm
 import focalboost.xgboost
-from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier
+from focalboost import FocalLoss
 from focalboost.lightgbm._file import booster_of_text
 from focalboost.lightgbm._model import finalise_with_note
 from focalboost.lightgbm._text import finalised_text, is_finalised, note_in, with_note

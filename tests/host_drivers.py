@@ -1,24 +1,35 @@
-"""XGBoost and LightGBM behind one face, so that a test can be said once for both."""
+"""XGBoost and LightGBM behind one face, so that a test can be said once for both.
+
+HOSTS are those that are installed; a test that names the driver of another is skipped.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
-import xgboost
+from optional import (
+    HAS_LIGHTGBM,
+    HAS_XGBOOST,
+    FocalLGBMClassifier,
+    FocalXGBClassifier,
+    lightgbm,
+    xgboost,
+)
 
 import focalboost.lightgbm
 import focalboost.xgboost
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 
 
 @dataclass(frozen=True)
 class XGBoostDriver:
     name: str = "xgboost"
     classifier: Any = FocalXGBClassifier
-    host_classifier: Any = xgboost.XGBClassifier
     quiet: Any = (("nthread", 1), ("verbosity", 0))
     formats: tuple[str, ...] = ("json", "ubj")
+
+    @property
+    def host_classifier(self):
+        return xgboost.XGBClassifier
 
     def data(self, X, y, weight=None, reference=None):
         return xgboost.DMatrix(X, y, weight=weight)
@@ -77,9 +88,12 @@ class XGBoostDriver:
 class LightGBMDriver:
     name: str = "lightgbm"
     classifier: Any = FocalLGBMClassifier
-    host_classifier: Any = lightgbm.LGBMClassifier
     quiet: Any = (("num_threads", 1), ("verbosity", -1), ("deterministic", True))
     formats: tuple[str, ...] = ("txt",)
+
+    @property
+    def host_classifier(self):
+        return lightgbm.LGBMClassifier
 
     def data(self, X, y, weight=None, reference=None):
         return lightgbm.Dataset(X, y, weight=weight, reference=reference)
@@ -132,7 +146,7 @@ class LightGBMDriver:
         return {"raw_score": True}
 
 
-HOSTS = [XGBoostDriver(), LightGBMDriver()]
+HOSTS = [XGBoostDriver()] * HAS_XGBOOST + [LightGBMDriver()] * HAS_LIGHTGBM
 
 
 def host_id(host) -> str:

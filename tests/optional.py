@@ -1,10 +1,66 @@
-"""Libraries that tests can do without."""
+"""Libraries that tests can do without, the hosts among them.
+
+A host that is not installed has a stand-in: a test that uses it is skipped with the
+reason, and so is the file whose parameters use it. Only what tests themselves take
+from a host is skipped; where focalboost wants one that is not there, the test fails.
+"""
 
 import importlib
+from importlib.util import find_spec
 
 import pytest
 
-__all__ = ["optional"]
+import focalboost
+
+__all__ = [
+    "HAS_LIGHTGBM",
+    "HAS_XGBOOST",
+    "FocalLGBMClassifier",
+    "FocalXGBClassifier",
+    "lightgbm",
+    "optional",
+    "pandas",
+    "xgboost",
+]
+
+HAS_XGBOOST = find_spec("xgboost") is not None
+HAS_LIGHTGBM = find_spec("lightgbm") is not None
+
+
+class Missing:
+    """In the place of what is not installed, or of what needs it."""
+
+    def __init__(self, library):
+        self._library = library
+
+    def __call__(self, *arguments, **options):
+        __tracebackhide__ = True  # the reason is told of the test's line
+        pytest.skip(f"{self._library} is not installed", allow_module_level=True)
+
+    def __instancecheck__(self, instance):
+        return False
+
+    def __getattr__(self, name):
+        __tracebackhide__ = True
+        if name.startswith("_"):  # pytest looks for marks and names
+            raise AttributeError(name)
+        return self()
+
+
+def or_missing(name):
+    """A module, or what skips in its place."""
+    return importlib.import_module(name) if find_spec(name) else Missing(name)
+
+
+xgboost = or_missing("xgboost")
+lightgbm = or_missing("lightgbm")
+pandas = or_missing("pandas")
+FocalXGBClassifier = (
+    focalboost.FocalXGBClassifier if HAS_XGBOOST else Missing("xgboost")
+)
+FocalLGBMClassifier = (
+    focalboost.FocalLGBMClassifier if HAS_LIGHTGBM else Missing("lightgbm")
+)
 
 
 def optional(name, package=None):

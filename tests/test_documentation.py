@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,33 @@ MODULES = sorted(
 )
 
 
+#: What an example says that needs a library, and which.
+SIGNS = {
+    "xgb": "xgboost",
+    "lightgbm|lgbm|lgb": "lightgbm",
+    "dask": "dask",
+    "onnx": "onnxruntime",
+    "pyspark": "pyspark",
+}
+
+
+def skip_without(example):
+    """Skip an example whose libraries are not all installed."""
+    for sign, library in SIGNS.items():
+        if re.search(sign, example, re.I) and not find_spec(library):
+            pytest.skip(f"{library} is not installed")
+
+
+def lines_of_examples(name):
+    """The name of a module and the code in its docstrings, without importing it."""
+    source = find_spec(name).loader.get_source(name) or ""  # none of compiled ones
+    code = re.findall(r"^ *(?:>>>|\.\.\.) .*$", source, re.M)
+    return "\n".join([name, *code])
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name, capfd):
+    skip_without(lines_of_examples(name))
     results = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE
     )
@@ -29,9 +55,11 @@ def test_examples_in_docstrings(name, capfd):
     [name for name in focalboost.__all__ if name != "__version__"],
 )
 def test_public_docstrings_have_an_example_that_runs(name, capfd):
+    skip_without(name)
     public = getattr(focalboost, name)
     examples = doctest.DocTestFinder(recurse=False).find(public, name, focalboost)
     assert examples[0].examples
+    skip_without(examples[0].docstring)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     assert runner.run(examples[0]).failed == 0, capfd.readouterr().out
 
@@ -47,6 +75,7 @@ def test_the_readme_has_python():
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
 @pytest.mark.parametrize("number", range(len(blocks())))
 def test_python_in_the_readme(number, tmp_path, monkeypatch):
+    skip_without(blocks()[number])
     monkeypatch.chdir(tmp_path)  # nothing is found by luck in the repository
     exec(compile(blocks()[number], f"README block {number}", "exec"), {})
 

@@ -4,13 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
-import xgboost
 from fraud_detection import main
 from fraud_files import read_table
+from optional import lightgbm, xgboost
 from scipy import stats
 from simulated_transactions import simulate_transactions
 

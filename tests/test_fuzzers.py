@@ -6,8 +6,9 @@ import tempfile
 
 import fuzzers
 import pytest
+from optional import FocalLGBMClassifier, FocalXGBClassifier
 
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier, _trial
+from focalboost import _trial
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
 

@@ -5,19 +5,22 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
-import xgboost
+from optional import (
+    HAS_XGBOOST,
+    FocalLGBMClassifier,
+    FocalXGBClassifier,
+    lightgbm,
+    xgboost,
+)
 
 import focalboost.lightgbm
 import focalboost.xgboost
 from focalboost import (
     Checkpoint,
-    FocalLGBMClassifier,
     FocalLoss,
-    FocalXGBClassifier,
     SoftmaxFocalLoss,
     focal_metric,
     focal_objective,
@@ -92,7 +95,8 @@ LABEL_0_1 = (ValueError, "y_true must be 0 or 1")
 TWO_CLASSES = (ValueError, "y_true must be labels of two classes")
 FINITE_RAW = (ValueError, "raw_prediction must be finite and within 1e30 of 0")
 WEIGHTS = (ValueError, "sample_weight must be finite and >= 0")
-BY_XGBOOST = (xgboost.core.XGBoostError, "Label contains NaN, infinity")
+XGBOOST_ERROR = xgboost.core.XGBoostError if HAS_XGBOOST else ValueError
+BY_XGBOOST = (XGBOOST_ERROR, "Label contains NaN, infinity")
 
 #: Losses, objectives and metrics: arrays in, arrays out.
 ARRAYS = {
@@ -178,7 +182,7 @@ TRAININGS = {
     "label missing": ({"y": None}, (ValueError, "must be with labels; got 'none'")),
     "label of text": (
         {"y": np.where(Y > 0, "a", "b")},
-        (xgboost.core.XGBoostError, "not supported"),
+        (XGBOOST_ERROR, "not supported"),
         (ValueError, "y_true must be an array of real numbers"),
     ),
     "label nullable with NA": (
@@ -195,7 +199,7 @@ TRAININGS = {
     ),
     "weight negative": (
         {"weight": -ONES},
-        (xgboost.core.XGBoostError, "Weights must be positive"),
+        (XGBOOST_ERROR, "Weights must be positive"),
         (ValueError, "sample_weight must be finite and >= 0"),
     ),
     "weight zero": ({"weight": 0 * ONES}, TWO_CLASSES),
@@ -399,13 +403,22 @@ def test_estimators(case, entry):
 
 
 @pytest.mark.parametrize("data", [X, None, [[1]], pd.DataFrame(X)], ids=type)
-def test_what_is_no_data_set(data):
-    with pytest.raises(ValueError, match=r"dtrain must be an xgboost\.DMatrix; got"):
-        focalboost.xgboost.train({}, data)
-    with pytest.raises(ValueError, match=r"train_set must be a lightgbm\.Dataset; got"):
-        focalboost.lightgbm.train({}, data)
-    with pytest.raises(ValueError, match=r"valid_sets must be a lightgbm\.Dataset"):
-        focalboost.lightgbm.train({}, lightgbm.Dataset(X, Y), valid_sets=[X])
+def test_what_is_no_data_set(host, data):
+    words = {
+        "xgboost": r"dtrain must be an xgboost\.DMatrix; got",
+        "lightgbm": r"train_set must be a lightgbm\.Dataset; got",
+    }
+    with pytest.raises(ValueError, match=words[host.name]):
+        host.train(data)
+
+
+def test_what_is_no_validation_set(host):
+    kind, words = {
+        "xgboost": (TypeError, "Invalid type for the `evals`"),
+        "lightgbm": (ValueError, r"valid_sets must be a lightgbm\.Dataset"),
+    }[host.name]
+    with pytest.raises(kind, match=words):
+        host.train(host.data(X, Y), evals=[X])
 
 
 @pytest.mark.parametrize("entry", TRAIN)

@@ -1,8 +1,9 @@
 """The promises on the simulated stream of card transactions, 1 fraud in 1000."""
 
-import lightgbm
 import numpy as np
 import pytest
+import simulated_transactions
+from optional import lightgbm
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 
@@ -12,8 +13,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated"),
 ]
-
-simulated_transactions = pytest.importorskip("simulated_transactions")
 
 
 @pytest.fixture(scope="module")

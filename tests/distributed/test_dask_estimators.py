@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from clusters import as_frame, spread
+from optional import FocalLGBMClassifier, FocalXGBClassifier
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 from focalboost.distributed import FocalDaskLGBMClassifier, FocalDaskXGBClassifier
 
 pytestmark = [

@@ -1,10 +1,9 @@
 """Training on two processes gives the model of one."""
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
 from clusters import as_frame, spread
+from optional import lightgbm, xgboost
 
 import focalboost.distributed.lightgbm
 import focalboost.distributed.xgboost

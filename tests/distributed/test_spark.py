@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-import xgboost
+from optional import xgboost
 
 import focalboost.xgboost
 from focalboost import FocalLoss, SoftmaxFocalLoss

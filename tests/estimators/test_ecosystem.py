@@ -242,7 +242,7 @@ def test_a_pipeline_of_imbalanced_learn(host, sampler, small):
 
 
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.filterwarnings("ignore:.* is experimental")
 def test_optuna_prunes_by_the_relative_focal_loss(host, small):
     optuna = optional("optuna")
     callbacks = optional(f"optuna_integration.{host.name}", "optuna-integration")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from estimator_checks import ESTIMATORS, expected_failures
+from optional import FocalLGBMClassifier, FocalXGBClassifier
 from sklearn.utils import get_tags
-
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 
 SCRIPT = Path(__file__).parents[1] / "estimator_checks.py"
 NAMES = ("FocalXGBClassifier", "FocalLGBMClassifier", "FocalLGBMClassifier, trees")

@@ -3,9 +3,9 @@
 import pickle
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
+from optional import FocalLGBMClassifier, lightgbm
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
@@ -13,11 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from focalboost import (
-    FocalLGBMClassifier,
-    FocalLoss,
-    focal_metric,
-)
+from focalboost import FocalLoss, focal_metric
 
 NAME = "relative_focal_loss"
 

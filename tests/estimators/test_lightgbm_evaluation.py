@@ -2,11 +2,11 @@
 
 import inspect
 
-import lightgbm
 import numpy as np
 import pytest
+from optional import FocalLGBMClassifier, lightgbm
 
-from focalboost import FocalLGBMClassifier, FocalLoss, focal_metric
+from focalboost import FocalLoss, focal_metric
 
 NAME = "relative_focal_loss"
 

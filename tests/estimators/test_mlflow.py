@@ -2,12 +2,11 @@
 
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
+from optional import FocalLGBMClassifier, FocalXGBClassifier, lightgbm
 
 import focalboost.lightgbm
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 

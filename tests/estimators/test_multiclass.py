@@ -2,10 +2,10 @@
 
 import pickle
 
-import lightgbm
 import numpy as np
 import pytest
 from host_drivers import LightGBMDriver, XGBoostDriver
+from optional import FocalXGBClassifier, lightgbm
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
@@ -17,12 +17,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 
-from focalboost import (
-    FocalLoss,
-    FocalXGBClassifier,
-    SoftmaxFocalLoss,
-    focal_metric,
-)
+from focalboost import FocalLoss, SoftmaxFocalLoss, focal_metric
 from focalboost.estimators._target import effective_weights
 
 # LightGBM 4.7 prefers eval_X and eval_y, which 4.5 does not know.

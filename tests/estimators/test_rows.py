@@ -4,13 +4,13 @@ import gc
 import pickle
 import weakref
 
-import lightgbm
 import numpy as np
 import pytest
 import scipy.sparse
 from host_drivers import LightGBMDriver, XGBoostDriver
+from optional import lightgbm
 
-from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier, focal_metric
+from focalboost import FocalLoss, focal_metric
 from focalboost.estimators._xgboost_evaluation import WeightedObjective
 from focalboost.objectives import FocalObjective
 
@@ -268,7 +268,6 @@ def test_a_deep_leaf_of_lightgbm_counts_rows_of_weight(mixed):
         model.fit(X, y, sample_weight=few)
 
 
-def test_classes_are_those_of_the_estimator_s_host(mixed):
-    assert issubclass(FocalLGBMClassifier, lightgbm.LGBMClassifier)
-    assert FocalXGBClassifier.__module__ == FocalLGBMClassifier.__module__
-    assert FocalXGBClassifier.__module__ == FocalLoss.__module__ == "focalboost"
+def test_classes_are_those_of_the_estimator_s_host(host):
+    assert issubclass(host.classifier, host.host_classifier)
+    assert host.classifier.__module__ == FocalLoss.__module__ == "focalboost"

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import xgboost
 from exported import SIMULATED, each_host, each_problem, fitted, simulated
+from optional import FocalLGBMClassifier, FocalXGBClassifier, xgboost
 from sklearn.exceptions import NotFittedError
 
-from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 from focalboost.export import to_onnx
 from focalboost.xgboost._params import has_base_scores
 

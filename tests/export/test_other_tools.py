@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import xgboost
 from exported import each_host, each_problem, fitted, simulated
+from optional import FocalXGBClassifier, xgboost
 from scipy.special import expit, logit, softmax
 
-from focalboost import FocalXGBClassifier, SoftmaxFocalLoss
+from focalboost import SoftmaxFocalLoss
 
 
 def raw_of(model, X):

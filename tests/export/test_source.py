@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 import pytest
 from exported import each_problem, simulated
+from optional import lightgbm
 from scipy.special import expit, logit, softmax
 
 from focalboost import FocalLoss, SoftmaxFocalLoss

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from host_drivers import XGBoostDriver
 
 from focalboost import Checkpoint, FocalLoss, SoftmaxFocalLoss
 from focalboost._files import write_in_one_step
@@ -174,9 +175,7 @@ def test_threads_and_words_may_change(host, rare, path):
 
 
 def test_base_score_of_one_s_own(rare, tmp_path):
-    from host_drivers import HOSTS
-
-    host, path = HOSTS[0], tmp_path / "model.ubj"
+    host, path = XGBoostDriver(), tmp_path / "model.ubj"
     params = {"base_score": 0.3}
     trained(host, rare, 3, checkpoint=path, params=params)
     booster = trained(host, rare, checkpoint=path, params=params)

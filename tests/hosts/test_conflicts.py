@@ -2,10 +2,9 @@
 
 import re
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
+from optional import lightgbm, xgboost
 
 import focalboost.lightgbm
 import focalboost.xgboost

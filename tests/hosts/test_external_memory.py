@@ -1,9 +1,8 @@
 """Data that come in batches, or from a file, train the model of data in memory."""
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
+from optional import HAS_XGBOOST, lightgbm, xgboost
 from packaging.version import Version
 
 import focalboost.lightgbm
@@ -15,7 +14,8 @@ LOSSES = [FocalLoss((0, 2), 0.3), SoftmaxFocalLoss(3)]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=str)
 
 needs_pages = pytest.mark.skipif(
-    Version(xgboost.__version__) < Version("3.0"), reason="XGBoost before 3.0 has none"
+    HAS_XGBOOST and Version(xgboost.__version__) < Version("3.0"),
+    reason="XGBoost before 3.0 has none",
 )
 
 

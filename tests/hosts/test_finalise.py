@@ -1,8 +1,8 @@
 """LightGBM models that stand on their own, and the text they are made from."""
 
-import lightgbm
 import numpy as np
 import pytest
+from optional import lightgbm
 from scipy.special import expit
 
 import focalboost.lightgbm

@@ -3,11 +3,10 @@
 import re
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
 from host_drivers import LightGBMDriver, XGBoostDriver
+from optional import lightgbm, xgboost
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
@@ -393,12 +392,12 @@ def test_lightgbm_is_told_what_to_add(forgetful, faults):
     assert not caught(lambda: lightgbm.train(params, train_set, 3))
 
 
-@pytest.mark.parametrize("classifier", [xgboost.XGBClassifier, lightgbm.LGBMClassifier])
-def test_the_hosts_own_classifiers_are_told_what_to_add(classifier, forgetful, faults):
+def test_the_hosts_own_classifiers_are_told_what_to_add(host, forgetful, faults):
     X, y = faults
+    classifier = host.host_classifier
     names = {"objective": focal_objective(n_classes=3), "n_estimators": 2, "n_jobs": 1}
     (message,) = caught(lambda: classifier(**names).fit(X, y))
-    if classifier is xgboost.XGBClassifier:
+    if host.name == "xgboost":
         score = re.search(r"base_score=(\[.*?\])", message).group(1)
         assert not caught(lambda: classifier(**names, base_score=eval(score)).fit(X, y))
     else:

@@ -4,10 +4,10 @@ On Debian: apt-get install pocl-opencl-icd ocl-icd-libopencl1. The first run com
 LightGBM's kernels, which takes half a minute.
 """
 
-import lightgbm
 import numpy as np
 import pytest
 from host_drivers import LightGBMDriver
+from optional import lightgbm
 
 from focalboost import FocalLoss, SoftmaxFocalLoss
 

@@ -1,10 +1,9 @@
 """At gamma = 0 with the exact hessian, the model is the host's own log-loss model."""
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
 from host_drivers import LightGBMDriver, XGBoostDriver
+from optional import lightgbm, xgboost
 
 from focalboost import FocalLoss
 

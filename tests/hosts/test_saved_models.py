@@ -5,10 +5,10 @@ import subprocess
 import sys
 from functools import partial
 
-import lightgbm
 import numpy as np
 import pytest
 from host_drivers import LightGBMDriver, XGBoostDriver
+from optional import lightgbm
 from scipy.special import expit, softmax
 
 from focalboost import SoftmaxFocalLoss

@@ -2,11 +2,10 @@
 
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
 from conftest import make_rare
+from optional import lightgbm, xgboost
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import array_api_strict as xp
 import numpy as np
 import pytest
-import xgboost
+from optional import FocalXGBClassifier, xgboost
 
 import focalboost.xgboost
-from focalboost import FocalXGBClassifier, SoftmaxFocalLoss, focal_objective
+from focalboost import SoftmaxFocalLoss, focal_objective
 from focalboost.objectives import _device
 
 DEVICE = xp.Device("device1")

@@ -4,10 +4,9 @@ import copy
 import pickle
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
+from optional import lightgbm, xgboost
 
 from focalboost import FocalLoss, focal_metric, focal_objective
 

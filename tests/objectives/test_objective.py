@@ -4,10 +4,8 @@ import copy
 import pickle
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
 from host_drivers import HOSTS, host_id
 
 from focalboost import FocalLoss, focal_metric, focal_objective
@@ -126,19 +124,13 @@ def test_it_is_a_value():
     assert len({objective, copy.copy(objective)}) == 1
 
 
-def classifiers():
-    return [
-        xgboost.XGBClassifier(n_jobs=1, verbosity=0, n_estimators=5),
-        lightgbm.LGBMClassifier(n_jobs=1, verbosity=-1, n_estimators=5),
-    ]
-
-
 @poor_start
 @pytest.mark.filterwarnings("ignore:Cannot compute class probabilities")
-@pytest.mark.parametrize("model", classifiers(), ids=lambda m: type(m).__name__)
-def test_the_hosts_classifiers_honour_weights(model, mixed):
+@pytest.mark.parametrize("host", HOSTS, ids=host_id)
+def test_the_hosts_classifiers_honour_weights(host, mixed):
     X, y = mixed
-    model.set_params(objective=focal_objective())
+    options = {"n_jobs": 1, "n_estimators": 5, "objective": focal_objective()}
+    model = host.host_classifier(verbosity=-(host.name == "lightgbm"), **options)
     plain, weighted = (
         model.fit(X, y, sample_weight=weight).predict_proba(X).copy()
         for weight in (None, 1 + 9 * y)

@@ -3,10 +3,9 @@
 import re
 import warnings
 
-import lightgbm
 import numpy as np
 import pytest
-import xgboost
+from optional import lightgbm, xgboost
 
 import focalboost.lightgbm
 import focalboost.xgboost
@@ -70,17 +69,10 @@ def test_lightgbm_is_told_its_init_score(rare):
     np.testing.assert_allclose(train_set.get_init_score(), baseline, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        xgboost.XGBClassifier(n_jobs=1, verbosity=0, n_estimators=3),
-        lightgbm.LGBMClassifier(n_jobs=1, verbosity=-1, n_estimators=3),
-    ],
-    ids=["xgboost", "lightgbm"],
-)
-def test_the_hosts_classifiers_are_told(model, rare):
+def test_the_hosts_classifiers_are_told(host, rare):
     X, y = rare
-    model.set_params(objective=focal_objective())
+    options = {"n_jobs": 1, "n_estimators": 3, "objective": focal_objective()}
+    model = host.host_classifier(verbosity=-(host.name == "lightgbm"), **options)
     (message,) = caught(lambda: model.fit(X, y))
     assert "FocalXGBClassifier" in message
     score = re.search(r"base_score=([\d.]+)", message).group(1)

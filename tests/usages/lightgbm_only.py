@@ -1,7 +1,7 @@
 """Usages of LGBMClassifier alone."""
 
-import lightgbm
 import numpy as np
+from optional import lightgbm, optional
 
 from usages import Table
 from usages.training import evaluated
@@ -166,9 +166,7 @@ def the_booster_predicts(case):
 
 @usage
 def plotted_metric(case):
-    import matplotlib
-
-    matplotlib.use("Agg")
+    optional("matplotlib").use("Agg")
     return lightgbm.plot_metric(evaluated(case, case.make()))
 
 

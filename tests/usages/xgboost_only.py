@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import xgboost
+from optional import xgboost
 
 from usages import Table
 from usages.training import evaluated
