@@ -5,8 +5,6 @@ import pytest
 from clusters import CHUNKS, WITHOUT_POSITIVES
 from scipy import special
 
-pytest.importorskip("distributed", reason="Dask is not installed")
-
 
 @pytest.fixture(scope="session")
 def client():

@@ -5,14 +5,13 @@ import signal
 import threading
 import time
 
+import distributed
 import numpy as np
 import pytest
 from clusters import spread
 
 import focalboost.distributed.lightgbm
 import focalboost.distributed.xgboost
-
-distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 
 pytestmark = [
     pytest.mark.slow,
