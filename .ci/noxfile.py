@@ -1,0 +1,136 @@
+"""The test sessions that .ci/run runs, two at a time.
+
+Each tests a copy of this folder. `readme` runs the README's command, which installs
+the package in place; the others install the wheel in the folder FOCALBOOST_CI, and
+their copy is without the package, so that nothing but the wheel can be imported.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = Path(os.environ["FOCALBOOST_CI"])
+OLDEST, NEWEST = "3.11", "3.13"
+QUICK = ("-m", "not slow")
+
+#: What every test file needs; more makes more of the tests run.
+TOOLS = ("pytest", "hypothesis", "mpmath", "array-api-strict", "cloudpickle", "pandas")
+
+
+def has(version):
+    return shutil.which(f"python{version}") is not None
+
+
+HOSTS = {"xgboost": ["xgboost-cpu"], "lightgbm": ["lightgbm"], "neither": []}
+
+#: Where there is neither of the two, any Python will have to do.
+OLD = OLDEST if has(OLDEST) else "3"
+NEW = NEWEST if has(NEWEST) else OLD
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("version", [nox.param(name, id=name) for name in sorted({OLD, NEW})])
+def readme(session, version):
+    """The README's test command: every test on the older Python."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    part = text.partition("<!-- tests -->")[2].partition("<!-- /tests -->")[0]
+    folder = copied(session)
+    session.chdir(folder)
+    binaries = folder / "binaries"
+    binaries.mkdir()
+    (binaries / "python3").symlink_to(shutil.which(f"python{version}"))
+    options = () if version == OLD else QUICK
+    session.run(
+        "bash",
+        "-c",
+        re.search(r"^python3 .*", part, re.M)[0],
+        env={
+            "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+            "PYTEST_ADDOPTS": addopts(session, *options),
+        },
+        external=True,
+    )
+    report(session, folder / ".venv" / "bin" / "python", *options)
+
+
+@nox.session(python=OLD)
+def oldest(session):
+    """The oldest releases that pyproject.toml allows."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    pins = re.findall(r'"([\w-]+)(?:\[.*?\])?>=([\d.]+)"', text)
+    lines = [f"{name}=={version}.*" for name, version in pins]
+    constraints = WORK / "oldest.txt"
+    constraints.write_text("\n".join([*lines, "xgboost-cpu==2.1.*"]))
+    checked(session, f"{wheel()}[test]", "xgboost-cpu", "-c", str(constraints))
+
+
+@nox.session(python=NEW)
+@nox.parametrize("host", [nox.param(name, id=name) for name in HOSTS])
+def alone(session, host):
+    """One host, or neither."""
+    checked(session, wheel(), *TOOLS, *HOSTS[host])
+
+
+@nox.session(python=OLD)
+def spark(session):
+    """XGBoost on a local Spark."""
+    tests = "tests/distributed/test_spark.py"
+    checked(session, f"{wheel()}[spark]", *TOOLS, "xgboost-cpu", options=(tests,))
+
+
+@nox.session(python=NEW)
+def lint(session):
+    """Lint, and types with both hosts installed."""
+    session.install(f"{wheel()}[dev]", "xgboost-cpu")
+    session.chdir(copied(session))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", "--python-executable", f"{session.bin}/python")
+
+
+def wheel():
+    return str(next(WORK.glob("*.whl")))
+
+
+def checked(session, *packages, options=QUICK):
+    """Run the tests with these packages."""
+    session.install(*packages)
+    session.chdir(copied(session, package=False))
+    session.run("pytest", *options, env={"PYTEST_ADDOPTS": addopts(session)})
+    report(session, "python", *options)
+
+
+def copied(session, *, package=True):
+    """A fresh copy of this folder, with the data beside it."""
+    place = WORK / "copies" / named(session)
+    shutil.rmtree(place, ignore_errors=True)
+    left_out = [".git", ".venv*", "*.so", "build", *["focalboost"] * (not package)]
+    folder = place / "main"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
+    if (ROOT.parent / "shared").is_dir():
+        (place / "shared").symlink_to(ROOT.parent / "shared")
+    return folder
+
+
+def named(session):
+    return re.sub(r"[^\w.]+", "-", session.name).strip("-")
+
+
+def results(session):
+    return WORK / f"{named(session)}.xml"
+
+
+def addopts(session, *options):
+    quoted = " ".join(f"'{option}'" for option in options)
+    return f"--junitxml={results(session)} --durations=10 {quoted}"
+
+
+def report(session, python, *options):
+    """Add a line to the table, with the versions that this Python has."""
+    script = ROOT / ".ci" / "report.py"
+    what = [results(session), session.name, " ".join(options)]
+    session.run(str(python), str(script), *map(str, what), external=True)
