@@ -8,6 +8,7 @@ their copy is without the package, so that nothing but the wheel can be imported
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
@@ -44,17 +45,13 @@ def readme(session, version):
     binaries.mkdir()
     (binaries / "python3").symlink_to(shutil.which(f"python{version}"))
     options = () if version == OLD else QUICK
-    session.run(
-        "bash",
-        "-c",
-        re.search(r"^python3 .*", part, re.M)[0],
-        env={
-            "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-            "PYTEST_ADDOPTS": addopts(session, *options),
-        },
-        external=True,
-    )
-    report(session, folder / ".venv" / "bin" / "python", *options)
+    env = {
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "PYTEST_ADDOPTS": addopts(session, *options),
+    }
+    command = re.search(r"^python3 .*", part, re.M)[0]
+    with reported(session, folder / ".venv" / "bin" / "python", *options):
+        session.run("bash", "-c", command, env=env, external=True)
 
 
 @nox.session(python=OLD)
@@ -100,8 +97,8 @@ def checked(session, *packages, options=QUICK):
     """Run the tests with these packages."""
     session.install(*packages)
     session.chdir(copied(session, package=False))
-    session.run("pytest", *options, env={"PYTEST_ADDOPTS": addopts(session)})
-    report(session, "python", *options)
+    with reported(session, "python", *options):
+        session.run("pytest", *options, env={"PYTEST_ADDOPTS": addopts(session)})
 
 
 def copied(session, *, package=True):
@@ -129,8 +126,14 @@ def addopts(session, *options):
     return f"--junitxml={results(session)} --durations=10 {quoted}"
 
 
-def report(session, python, *options):
-    """Add a line to the table, with the versions that this Python has."""
-    script = ROOT / ".ci" / "report.py"
-    what = [results(session), session.name, " ".join(options)]
-    session.run(str(python), str(script), *map(str, what), external=True)
+@contextmanager
+def reported(session, python, *options):
+    """Add a line to the table, come what may, with the versions of this Python."""
+    try:
+        yield
+    finally:
+        script, what = ROOT / ".ci" / "report.py", [session.name, " ".join(options)]
+        if results(session).exists():
+            session.run(
+                str(python), str(script), str(results(session)), *what, external=True
+            )

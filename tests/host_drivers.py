@@ -67,6 +67,9 @@ class XGBoostDriver:
     def probability(self, booster, X):
         return booster.predict(xgboost.DMatrix(X))
 
+    def loaded(self, path):
+        return xgboost.Booster(model_file=path)
+
     def history(self, result, position=0):
         return result[f"set{position}"]["relative_focal_loss"]
 
@@ -128,6 +131,9 @@ class LightGBMDriver:
 
     def probability(self, booster, X):
         return booster.predict(X)
+
+    def loaded(self, path):
+        return lightgbm.Booster(model_file=path)
 
     def history(self, result, position=0):
         return result[f"set{position}"]["relative_focal_loss"]
