@@ -6,18 +6,26 @@ can be read, and used for a few rows, is found out where that does no harm. The 
 C functions are called without the host's package, which takes a tenth of a second.
 """
 
+import math
 import subprocess
 import sys
 from types import ModuleType
 
 __all__ = ["is_usable"]
 
-#: Seconds, and more for each byte, after which a model counts as one that never ends,
-#: such as a tree that comes back to its root.
-TIME_LIMIT, SECONDS_PER_BYTE = 10, 1e-6
+#: Processor seconds, and more for each byte, after which a model counts as one that
+#: never ends, such as a tree that comes back to its root. On a busy machine they may
+#: take long: by the clock the limit is a multiple, for systems that do not count.
+TIME_LIMIT, SECONDS_PER_BYTE, BY_THE_CLOCK = 10, 1e-6, 30
 
 _COMMON = """
 import ctypes, random, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]), int(sys.argv[2])))
+except ImportError:
+    pass  # not a Unix
 library = ctypes.CDLL(sys.argv[1])
 model = sys.stdin.buffer.read()
 handle, number, random = ctypes.c_void_p(), ctypes.c_int64(), random.Random(0)
@@ -89,11 +97,15 @@ def is_usable(host: ModuleType, content: bytes | bytearray) -> bool:
     library = host.basic._LIB if host.__name__ == "lightgbm" else host.core._LIB
     if not sys.executable:
         return True
-    command = [sys.executable, "-I", "-S", "-c", _CODE[host.__name__], library._name]
-    limit = TIME_LIMIT + SECONDS_PER_BYTE * len(content)
+    limit = math.ceil(TIME_LIMIT + SECONDS_PER_BYTE * len(content))
+    code = _CODE[host.__name__]
+    command = [sys.executable, "-I", "-S", "-c", code, library._name, str(limit)]
     try:
         trial = subprocess.run(
-            command, input=bytes(content), capture_output=True, timeout=limit
+            command,
+            input=bytes(content),
+            capture_output=True,
+            timeout=BY_THE_CLOCK * limit,
         )
     except subprocess.TimeoutExpired:
         return False

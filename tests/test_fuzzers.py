@@ -6,7 +6,7 @@ import tempfile
 
 import fuzzers
 import pytest
-from optional import FocalLGBMClassifier, FocalXGBClassifier
+from optional import FocalLGBMClassifier, FocalXGBClassifier, xgboost
 
 from focalboost import _trial
 
@@ -23,7 +23,7 @@ def test_a_batch(kind, monkeypatch):
         arguments = (kind, 0, folder, files, 60)
         process = context.Process(target=fuzzers.run_batch, args=arguments)
         process.start()
-        process.join(120)
+        process.join(600)
         assert process.exitcode == 0
 
 
@@ -80,6 +80,27 @@ def test_an_undamaged_text_is_loaded(files, tmp_path):
     path = tmp_path / "model.txt"
     path.write_text(resized(files["binary booster.txt"].decode()))
     FocalLGBMClassifier().load_model(path)
+
+
+def test_a_busy_machine_does_not_make_a_model_unusable(files, tmp_path, monkeypatch):
+    """What counts is the processor's time, not that of the clock."""
+    for name in ("lightgbm", "xgboost"):
+        waiting = "import time; time.sleep(1.5)\n" + _trial._CODE[name]
+        monkeypatch.setitem(_trial._CODE, name, waiting)
+    monkeypatch.setattr(_trial, "TIME_LIMIT", 1)
+    for name in ("binary booster.txt", "binary booster.ubj"):
+        path = tmp_path / name
+        path.write_bytes(files[name])
+        is_text = name.endswith("txt")
+        (FocalLGBMClassifier if is_text else FocalXGBClassifier)().load_model(path)
+
+
+def test_a_trial_without_an_end_is_given_up_by_the_clock(monkeypatch, files):
+    """Where the system does not count, or the process sleeps."""
+    monkeypatch.setitem(_trial._CODE, "xgboost", "import time; time.sleep(60)")
+    monkeypatch.setattr(_trial, "TIME_LIMIT", 1)
+    monkeypatch.setattr(_trial, "BY_THE_CLOCK", 1)
+    assert not _trial.is_usable(xgboost, files["binary booster.ubj"])
 
 
 def test_a_length_beyond_the_file_does_not_end_the_interpreter(files, tmp_path):
