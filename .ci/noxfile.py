@@ -68,8 +68,9 @@ def oldest(session):
 @nox.session(python=NEW)
 @nox.parametrize("host", [nox.param(name, id=name) for name in HOSTS])
 def alone(session, host):
-    """One host, or neither."""
-    checked(session, wheel(), *TOOLS, *HOSTS[host])
+    """One host, or neither, with which the losses are tested."""
+    options = QUICK if host == "neither" else (*QUICK, "--ignore=tests/losses")
+    checked(session, wheel(), *TOOLS, *HOSTS[host], options=options)
 
 
 @nox.session(python=OLD)
