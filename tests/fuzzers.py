@@ -77,7 +77,8 @@ def random_model(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     return booster, X, float(baseline[0]) if n_classes == 1 else baseline
 
 
-NAMES = ["f", "age in years", "größe", "a=b", "Tree", "x_1", "年齢", "leaf_value"]
+#: A number follows each of them.
+NAMES = ["f", "age in years", "größe", "a=b", "Tree=", "x_1", "年齢", "leaf_value"]
 
 
 def _plain(raw: Any, labels: Any) -> tuple[Any, Any]:

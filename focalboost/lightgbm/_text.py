@@ -28,7 +28,8 @@ __all__ = [
     "without_objective",
 ]
 
-_FIRST, _END = "Tree=0\n", "end of trees\n"
+#: With the line end before it, as a feature may be named Tree=0.
+_FIRST, _END = "\nTree=0\n", "end of trees\n"
 
 #: A note among the parameters, which LightGBM keeps when it saves a loaded model. It
 #: stands where the name of a parameter does, as LightGBM passes over a parameter
@@ -68,7 +69,7 @@ def finalised_text(
     position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
     header.insert(position, _objective_line(text))
     named = f"[objective: {objective_name(text)}]"
-    tail = re.sub(r"^\[objective: .*\]$", named, tail, count=1, flags=re.M)
+    tail = re.sub(r"^\[objective: .*\]$", named, tail, flags=re.M)
     text = "\n".join(header) + "\n" + "".join(trees) + tail
     return text if note is None else with_note(text, note)
 
@@ -89,7 +90,7 @@ def is_finalised(text: str) -> bool:
 
 def without_objective(text: str) -> str:
     """Return the text of the same model that predicts raw."""
-    return text.replace(f"{_objective_line(text)}\n", "", 1)
+    return text.replace(f"{_objective_line(text)}\n", "")
 
 
 def with_note(text: str, note: str, name: str = "focalboost") -> str:
@@ -97,7 +98,7 @@ def with_note(text: str, note: str, name: str = "focalboost") -> str:
     # LightGBM splits the line at colons.
     line = f"[{name} {quote(note, safe=' ,.{}[]')}: ]"
     end = r"\n+end of parameters$"
-    return re.sub(end, f"\n{line}\\g<0>", text, count=1, flags=re.M)
+    return re.sub(end, f"\n{line}\\g<0>", text, flags=re.M)
 
 
 def note_in(text: str, name: str = "focalboost") -> str | None:
@@ -131,7 +132,8 @@ def _objective_line(text: str) -> str:
 def _split(text: str) -> _Parts:
     header = _header(text)
     body, end, tail = text.partition(_END)
-    blocks = re.split(r"^(?=Tree=\d+$)", body[body.index(_FIRST) :], flags=re.M)
+    first = body.index(_FIRST) + 1
+    blocks = re.split(r"^(?=Tree=\d+$)", body[first:], flags=re.M)
     return _Parts(header, [b for b in blocks if b], end + tail)
 
 
@@ -144,7 +146,7 @@ def _header(text: str) -> list[str]:
             text[:40],
             "Train for at least one round.",
         )
-    return header.split("\n")[:-1]
+    return header.split("\n")
 
 
 def has_its_trees(text: str) -> bool:

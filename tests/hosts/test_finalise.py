@@ -94,7 +94,7 @@ def test_a_constant_model_under_early_stopping(rare):
 def test_categories_and_names_are_kept(rare):
     pandas = pytest.importorskip("pandas")
     X, y = rare
-    frame = pandas.DataFrame(X, columns=["a", "größe", "c", "d", "e"])
+    frame = pandas.DataFrame(X, columns=["a", "größe", "c", "d", "Tree=0"])
     frame["d"] = pandas.Categorical(np.where(X[:, 3] > 0, "objective=x", "Tree=0"))
     booster = trained(frame, y)
     before = booster.predict(frame, raw_score=True)

@@ -1,0 +1,246 @@
+"""The finaliser on texts short enough to write down what becomes of every line."""
+
+import pytest
+
+from focalboost.lightgbm._text import (
+    finalised_text,
+    has_its_parameters,
+    has_its_trees,
+    is_finalised,
+    note_in,
+    number_of_scores,
+    objective_name,
+    with_note,
+    without_note,
+    without_objective,
+)
+
+#: A tree of LightGBM 4, and with 2 added to its values.
+TREE = """\
+Tree={number}
+num_leaves=2
+split_feature=0
+leaf_value=0.25 -0.5
+leaf_weight=3.5 9.25
+internal_value=0.125
+is_linear=1
+leaf_const=0.75 1
+leaf_coeff=2 4
+shrinkage=0.1
+
+
+"""
+
+SHIFTED = """\
+Tree={number}
+num_leaves=2
+split_feature=0
+leaf_value=2.25 1.5
+leaf_weight=3.5 9.25
+internal_value=2.125
+is_linear=1
+leaf_const=2.75 3.0
+leaf_coeff=2 4
+shrinkage=1
+
+
+"""
+
+HEADER = """\
+tree
+version=v4
+num_class={scores}
+num_tree_per_iteration={scores}
+max_feature_idx=1
+{objective}feature_names=größe num_tree_per_iteration=7 Tree=0
+tree_sizes={sizes}
+
+"""
+
+TAIL = """\
+end of trees
+
+feature_importances:
+größe=1
+
+parameters:
+[boosting: gbdt]
+[objective: {objective}]
+[metric: ]
+{note}
+end of parameters
+
+pandas_categorical:[["[objective: a]", "Tree=0"]]
+"""
+
+OBJECTIVES = {1: "binary sigmoid:1", 3: "multiclass num_class:3"}
+
+
+def model(scores, trees, *, is_final=False, note=""):
+    """The text of a model; a tree is a template."""
+    blocks = [tree.format(number=i) for i, tree in enumerate(trees)]
+    name = OBJECTIVES[scores]
+    header = HEADER.format(
+        scores=scores,
+        objective=f"objective={name}\n" if is_final else "",
+        sizes=" ".join(str(len(block)) for block in blocks),
+    )
+    objective = name.split()[0] if is_final else "custom"
+    return header + "".join(blocks) + TAIL.format(objective=objective, note=note)
+
+
+PLAIN = model(1, [TREE] * 11)
+
+
+def test_one_score_is_added_to_the_first_tree():
+    expected = model(1, [SHIFTED] + [TREE] * 10, is_final=True)
+    assert finalised_text(PLAIN, 2.0) == expected
+
+
+def test_every_class_has_its_score_added_to_its_first_tree():
+    plain = model(3, [TREE] * 6)
+    expected = model(3, [TREE, SHIFTED, SHIFTED] + [TREE] * 3, is_final=True)
+    assert finalised_text(plain, [0.0, 2.0, 2.0]) == expected
+    same = model(3, [SHIFTED] * 3, is_final=True)
+    assert finalised_text(model(3, [TREE] * 3), 2.0) == same
+
+
+@pytest.mark.parametrize("shift", [0.1, -7.3, 1e-300, 12345.678])
+def test_sums_are_kept_to_the_last_bit(shift):
+    text = finalised_text(PLAIN, shift)
+    values = text.partition("leaf_value=")[2].partition("\n")[0].split()
+    assert [float(value) for value in values] == [0.25 + shift, -0.5 + shift]
+
+
+def test_a_note_stands_behind_the_parameters():
+    note = 'a: [b]\n{"größe": 1, c.d}'
+    line = "[focalboost a%3A [b]%0A{%22gr%C3%B6%C3%9Fe%22%3A 1, c.d}: ]\n"
+    text = finalised_text(PLAIN, 2.0, note)
+    assert text == model(1, [SHIFTED] + [TREE] * 10, is_final=True, note=line)
+    assert note_in(text) == note
+    assert note_in(PLAIN) is None
+
+
+def test_notes_of_two_names_are_kept_apart():
+    text = with_note(with_note(PLAIN, "one"), "two", "other")
+    notes = [note_in(text), note_in(text, "other"), note_in(text, "oth")]
+    assert notes == ["one", "two", None]
+    assert without_note(text, "other") == with_note(PLAIN, "one")
+    assert without_note(text, "oth") == text
+    assert has_its_parameters(text)
+
+
+def test_a_finalised_text_is_known():
+    assert not is_finalised(PLAIN)
+    for scores in (1, 3):
+        assert is_finalised(model(scores, [TREE] * 3, is_final=True))
+
+
+@pytest.mark.parametrize(
+    ("scores", "found"),
+    [
+        (1, "regression"),
+        (1, "binary sigmoid:2"),
+        (1, "multiclass num_class:3"),
+        (3, "binary sigmoid:1"),
+        (3, "multiclass num_class:2"),
+        (3, "multiclassova num_class:3 sigmoid:1"),
+    ],
+)
+def test_a_text_of_another_objective_is_refused(scores, found):
+    text = model(scores, [TREE] * 3, is_final=True)
+    line = f"objective={OBJECTIVES[scores]}"
+    message = (
+        f"^model must be without an objective, or with '{line}'; "
+        f"got 'objective={found}'. Use a model of focalboost, or of LightGBM's own"
+    )
+    with pytest.raises(ValueError, match=message):
+        is_finalised(text.replace(line, f"objective={found}"))
+
+
+@pytest.mark.parametrize("scores", [1, 3])
+def test_an_objective_is_taken_out_again(scores):
+    trees = [TREE] * 3
+    final = model(scores, trees, is_final=True)
+    parameter = f"[objective: {OBJECTIVES[scores].split()[0]}]"
+    plain = without_objective(final)
+    assert plain.replace(parameter, "[objective: custom]") == model(scores, trees)
+
+
+def test_the_number_of_scores_is_that_of_the_header():
+    assert (number_of_scores(PLAIN), objective_name(PLAIN)) == (1, "binary")
+    several = model(3, [TREE] * 3)
+    assert (number_of_scores(several), objective_name(several)) == (3, "multiclass")
+
+
+AGAIN, TRAIN = "Save the model again.", "Train for at least one round."
+START = "got ['tree', 'version=v4', 'num_class=1']."
+NO_TREE = (
+    "a LightGBM model with at least one tree; got 'tree\\nversion=v4\\nnum_class=1"
+)
+
+
+def without(line):
+    assert line in PLAIN
+    return PLAIN.replace(line, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "advice"),
+    [
+        (
+            model(3, [TREE] * 2),
+            "with a tree for each of 3 raw predictions; got 2.",
+            AGAIN,
+        ),
+        (
+            without("num_tree_per_iteration=1\n"),
+            f"with a line num_tree_per_iteration=; {START}",
+            AGAIN,
+        ),
+        (
+            without("max_feature_idx=1\n"),
+            f"with a line max_feature_idx=; {START}",
+            AGAIN,
+        ),
+        (without("\nTree=0\n"), NO_TREE, TRAIN),
+        (without("end of trees\n"), NO_TREE, TRAIN),
+    ],
+)
+def test_a_text_that_is_no_whole_model_is_refused(text, rule, advice):
+    with pytest.raises(ValueError, match=r"^model text must be ") as error:
+        finalised_text(text, 2.0)
+    assert str(error.value).startswith(f"model text must be {rule}")
+    assert str(error.value).endswith(f" {advice}")
+
+
+def test_the_lengths_of_the_trees_are_looked_at():
+    assert has_its_trees(PLAIN)
+    assert has_its_trees(finalised_text(PLAIN, 2.0, "note"))
+    for damaged in (
+        PLAIN.replace("leaf_coeff=2 4", "leaf_coeff=2 44", 1),
+        PLAIN.replace("tree_sizes=1", "tree_sizes=2"),
+        PLAIN.replace("Tree=3\n", "Tree=\n"),
+        PLAIN.replace("\nTree=0\n", "\nTree=1\n"),
+        PLAIN.replace("end of trees\n", "end of tree\n"),
+        PLAIN.replace("split_feature=0", "split_feature=ß", 1),
+    ):
+        assert damaged != PLAIN
+        assert not has_its_trees(damaged)
+
+
+def test_the_parameters_are_looked_at():
+    assert has_its_parameters(PLAIN)
+    for damaged in (
+        "[boosting gbdt]",
+        "[boosting: gbdt",
+        "boosting: gbdt]",
+        "[: gbdt]",
+    ):
+        assert not has_its_parameters(PLAIN.replace("[boosting: gbdt]", damaged))
+        assert not has_its_parameters(
+            PLAIN.replace("[boosting: gbdt]", damaged) + PLAIN
+        )
+    assert has_its_parameters(PLAIN.replace("größe=1", "[boosting"))
+    for after in ("[boosting", "[boosting\nend of parameters"):
+        assert has_its_parameters(PLAIN.replace("pandas_categorical", after))
