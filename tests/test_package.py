@@ -38,6 +38,7 @@ ALLOWED = {
         *("xgboost", "lightgbm", "estimators"),
     },
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
+    "diagnostics": {"_imports", "_validation", "losses", "_host", "estimators"},
     "__init__": {"losses", "objectives", "estimators", "_checkpoint"},
 }
 
