@@ -1,0 +1,363 @@
+"""compare_losses: every method on the same folds with the same search."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, check_cv
+from sklearn.utils.validation import check_consistent_length
+
+from focalboost._validation import reject, require_weights
+from focalboost.diagnostics._comparison import Comparison
+from focalboost.diagnostics._fitting import host_of
+from focalboost.diagnostics._journal import Fit, Journal
+from focalboost.diagnostics._methods import METHODS, Method
+from focalboost.diagnostics._progress import progress_bar
+from focalboost.diagnostics._rebalance import Part
+from focalboost.diagnostics._scores import chance, scores
+from focalboost.diagnostics._tuning import default_grid, tuned
+from focalboost.losses import FocalLoss
+
+__all__ = ["compare_losses"]
+
+
+def compare_losses(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    losses: Sequence[Method | FocalLoss | str] = METHODS,
+    cv: Any = None,
+    grid: Sequence[Mapping[str, Any]] | None = None,
+    sample_weight: Any = None,
+    stop_on: str = "loss",
+    false_positive_rate: float = 0.001,
+    random_state: int = 0,
+    n_jobs: int | None = 1,
+    progress: bool = True,
+    file: str | Path | None = None,
+) -> Comparison:
+    """Compare what can be done about rare positives, by paired cross-validation.
+
+    Every method has the same folds, the same search (``tuned``: each grid point, early
+    stopping on an inner holdout, the best average precision there) and the same seeds.
+    Differences are paired by fold, with intervals that allow for the overlap of the
+    training sets; tests are adjusted for the number of methods. A fit that fails is
+    listed with its error.
+
+    Parameters
+    ----------
+    estimator : FocalXGBClassifier or FocalLGBMClassifier
+        Host and its parameters, the same for all methods; not fitted, not changed.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Features, missing values as NaN.
+    y : array-like of shape (n_samples,)
+        Labels of two classes, the later in order the positive one.
+    losses : sequence of Method, FocalLoss or str, default=METHODS
+        What to compare; the first is what the others are compared with. A text is the
+        name of one of ``METHODS``.
+    cv : int, splitter or iterable of splits, optional
+        Folds; a number is of shuffled, stratified ones. The default is
+        ``RepeatedStratifiedKFold(n_splits=5, n_repeats=2)``: with fewer folds
+        intervals are wide.
+    grid : sequence of dicts of the host's parameters, optional
+        The points that each method may choose from; by default two, the host's
+        defaults and smaller, regularised trees, with at most 300 rounds at learning
+        rate 0.1.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows, in training and in all scores.
+    stop_on : {"loss", "average_precision"}, default="loss"
+        What early stopping watches: the loss that is trained, weighted as it is
+        trained, or the ranking.
+    false_positive_rate : float, default=0.001
+        At which the recall is measured.
+    random_state : int, default=0
+        Of folds, holdouts, resampling and hosts.
+    n_jobs : int or None, default=1
+        Fits at a time, as in joblib. If it is not 1, each fit has one thread unless
+        the estimator says otherwise.
+    progress : bool, default=True
+        Whether to show a bar on standard error; needs rich.
+    file : path, optional
+        Keeps every fit as soon as it is done. The same call goes on from there; more
+        methods may be added.
+
+    Returns
+    -------
+    Comparison
+        Scores, differences and the verdict, which may be to use log loss, or no model.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, y has not two classes, or ``file`` holds
+        another comparison.
+
+    References
+    ----------
+    Nadeau & Bengio, *Inference for the Generalization Error*, 2003; Holm, *A Simple
+    Sequentially Rejective Multiple Test Procedure*, 1979.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalLGBMClassifier, FocalLoss
+    >>> from focalboost.diagnostics import compare_losses
+    >>> X, y = make_classification(1000, weights=[0.95], random_state=0)
+    >>> found = compare_losses(
+    ...     FocalLGBMClassifier(n_jobs=1), X, y,
+    ...     losses=["log loss", FocalLoss(gamma=2)], cv=3, progress=False,
+    ... )
+    >>> found.names
+    ('log loss', 'focal, γ = 2')
+    >>> found.values("log loss", "log_loss").shape
+    (3,)
+    """
+    methods = _methods(losses)
+    data = _labelled(X, y, sample_weight)
+    _check_rate(false_positive_rate)
+    if n_jobs != 1 and estimator.get_params(deep=False)["n_jobs"] is None:
+        estimator = type(estimator)(**{**estimator.get_params(deep=False), "n_jobs": 1})
+    points = default_grid(estimator) if grid is None else tuple(map(dict, grid))
+    folds = _folds(cv, data, random_state)
+    plan = _Plan(
+        estimator, points, data, folds, stop_on, false_positive_rate, random_state
+    )
+    journal = Journal(None if file is None else Path(file), plan.fingerprint())
+    todo = [
+        (method, fold)
+        for fold in range(len(folds))
+        for method in methods
+        if (repr(method), fold) not in journal
+    ]
+    bar = progress_bar(len(methods) * len(folds), len(todo), progress)
+    with bar as advance:
+        work = (joblib.delayed(_fit)(plan, *one) for one in todo)
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        for settings, fit in parallel(work):
+            journal.add(settings, fit)
+            advance()
+    fits = [
+        journal[repr(method), fold] for method in methods for fold in range(len(folds))
+    ]
+    return _comparison(plan, methods, fits)
+
+
+#: Training and test rows.
+_Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What all fits share."""
+
+    estimator: Any
+    grid: tuple[dict[str, Any], ...]
+    data: Part
+    folds: list[_Fold]
+    stop_on: str
+    false_positive_rate: float
+    random_state: int
+
+    def parts(self, fold: int) -> tuple[Part, Part]:
+        train, test = self.folds[fold]
+        return self.data.rows(train), self.data.rows(test)
+
+    def is_first_test(self, fold: int) -> bool:
+        """Whether no row of the fold is a test row of an earlier one."""
+        earlier = [test for _, test in self.folds[:fold]]
+        return not (
+            earlier and np.isin(self.folds[fold][1], np.concatenate(earlier)).any()
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """All that was the same for every method."""
+        host = host_of(self.estimator)
+        return {
+            "estimator": type(self.estimator).__name__,
+            "parameters": _changed(self.estimator),
+            "host": f"{host} {_version(host)}",
+            "focalboost": _version("focalboost"),
+            "grid": self.grid,
+            "folds": len(self.folds),
+            "rows": len(self.data.y),
+            "stop_on": self.stop_on,
+            "false_positive_rate": self.false_positive_rate,
+            "random_state": self.random_state,
+        }
+
+    def fingerprint(self) -> str:
+        """A digest of all that decides a fit, besides the method."""
+        return str(joblib.hash((self.settings(), self.data, self.folds)))
+
+
+def _fit(plan: _Plan, method: Method, fold: int) -> tuple[str, Fit]:
+    """One method on one fold; what goes wrong is part of the result."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            fit = _fitted(plan, method, fold)
+        except Exception as error:  # of the host, whatever it is: it must be listed
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            fit = Fit(method.name, fold, error=text[:300])
+    texts = dict.fromkeys(" ".join(str(w.message).split())[:300] for w in caught)
+    return repr(method), Fit(**{**fit.__dict__, "warnings": tuple(texts)})
+
+
+def _fitted(plan: _Plan, method: Method, fold: int) -> Fit:
+    train, test = plan.parts(fold)
+    seed = plan.random_state + fold
+    best = tuned(method, plan.estimator, plan.grid, *train, seed, stop_on=plan.stop_on)
+    log_odds = best.log_odds(test.X)
+    factor = best.fitted.odds_factor
+    judged = scores(test.y, log_odds, factor, plan.false_positive_rate, test.weight)
+    kept = (log_odds - math.log(factor)).astype(np.float32)
+    return Fit(
+        method.name,
+        fold,
+        judged,
+        params=dict(best.params),
+        n_rounds=best.n_rounds,
+        seconds=best.seconds,
+        log_odds=kept if plan.is_first_test(fold) else None,
+    )
+
+
+def _comparison(
+    plan: _Plan, methods: tuple[Method, ...], fits: list[Fit]
+) -> Comparison:
+    constants = tuple(_constant(plan, fold) for fold in range(len(plan.folds)))
+    log_odds = {
+        method.name: np.full(len(plan.data.y), np.nan, np.float32) for method in methods
+    }
+    for fit in fits:
+        if fit.log_odds is not None:
+            log_odds[fit.method][plan.folds[fit.fold][1]] = fit.log_odds
+    return Comparison(
+        methods,
+        tuple(fits),
+        constants,
+        plan.settings(),
+        {n: plan.folds[n][1] for n in range(len(plan.folds)) if plan.is_first_test(n)},
+        float(np.mean([len(test) / len(train) for train, test in plan.folds])),
+        plan.data.y,
+        log_odds,
+    )
+
+
+def _constant(plan: _Plan, fold: int) -> Any:
+    train, test = plan.parts(fold)
+    prevalence = float(np.average(train.y, weights=train.weight))
+    return chance(test.y, prevalence, plan.false_positive_rate, test.weight)
+
+
+def _methods(losses: Sequence[Method | FocalLoss | str]) -> tuple[Method, ...]:
+    methods = tuple(_method(loss) for loss in losses)
+    names = [method.name for method in methods]
+    if not names or len(set(names)) < len(names):
+        reject("losses", "methods of different names", names, "Name each once.")
+    return methods
+
+
+def _method(loss: Method | FocalLoss | str) -> Method:
+    if isinstance(loss, FocalLoss):
+        gamma = "({:g}, {:g})".format(*loss.gammas)
+        gamma = gamma if isinstance(loss.gamma, tuple) else f"{loss.gamma:g}"
+        alpha = "" if loss.alpha is None else f", α = {loss.alpha:g}"
+        return Method(f"focal, γ = {gamma}{alpha}", loss.gamma, loss.alpha)
+    if isinstance(loss, Method):
+        return loss
+    known = {method.name: method for method in METHODS}
+    if loss not in known:
+        names = ", ".join(known)
+        reject(
+            "losses", "made of methods, losses and known names", loss, f"Use {names}."
+        )
+    return known[loss]
+
+
+def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
+    check_consistent_length(X, y, sample_weight)
+    labels = np.asarray(y)
+    classes = np.unique(labels[~_missing(labels)])
+    if len(classes) != 2 or _missing(labels).any() or labels.ndim != 1:
+        shown = classes[:5].tolist()
+        reject(
+            "y", "a column of labels of two classes, none missing", shown, "Relabel."
+        )
+    weight = None
+    if sample_weight is not None:
+        weight = np.asarray(sample_weight, np.float64)
+        require_weights(np, weight)
+    return Part(X, (labels == classes[1]).astype(np.int8), weight)
+
+
+def _missing(labels: NDArray[Any]) -> Any:
+    return labels != labels  # NaN, and no text
+
+
+def _check_rate(false_positive_rate: float) -> None:
+    if not 0 < false_positive_rate < 1:
+        reject(
+            "false_positive_rate",
+            "between 0 and 1, both excluded",
+            false_positive_rate,
+            "Use 0.001 for one alert in a thousand negatives.",
+        )
+
+
+def _folds(cv: Any, data: Part, random_state: int) -> list[_Fold]:
+    """The rows of each fold, in which both classes are to be found."""
+    folds = list(_splitter(cv, data.y, random_state).split(data.X, data.y))
+    for number, rows in enumerate(folds):
+        found = [np.unique(data.y[part]).tolist() for part in rows]
+        if found != [[0, 1], [0, 1]]:
+            shown = f"in fold {number} {found[0]} and {found[1]}"
+            rule = "splits with both classes in training and test rows"
+            reject("cv", rule, shown, "Use fewer folds, or stratified ones.")
+    return folds
+
+
+def _splitter(cv: Any, y: NDArray[np.int8], random_state: int) -> Any:
+    """A number as shuffled folds; other splitters as they are."""
+    if cv is None:
+        return RepeatedStratifiedKFold(
+            n_splits=5, n_repeats=2, random_state=random_state
+        )
+    rarest = int(np.bincount(y).min())
+    if isinstance(cv, int):
+        if not 2 <= cv <= rarest:
+            advice = "Use fewer folds, or add rows of the rarer class."
+            reject("cv", f"from 2 to the {rarest} rows of the rarer class", cv, advice)
+        return StratifiedKFold(cv, shuffle=True, random_state=random_state)
+    return check_cv(cv, y, classifier=True)
+
+
+def _changed(estimator: Any) -> dict[str, Any]:
+    """The parameters that are not the class's defaults."""
+    default = type(estimator)().get_params(deep=False)
+    given = estimator.get_params(deep=False)
+    ours = ("focal_gamma", "focal_alpha", "n_jobs")
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in ours
+        and (name not in default or repr(default[name]) != repr(value))
+    }
+
+
+def _version(package: str) -> str:
+    """The installed version; the module xgboost comes from either of two packages."""
+    for name in (package, f"{package}-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "of unknown version"
