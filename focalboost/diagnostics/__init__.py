@@ -15,6 +15,12 @@ from focalboost.diagnostics._compare import compare_losses
 from focalboost.diagnostics._comparison import Comparison
 from focalboost.diagnostics._fitting import Fitted, fit
 from focalboost.diagnostics._methods import LOG_LOSS, METHODS, Method
+from focalboost.diagnostics._plots import (
+    plot_alerts,
+    plot_comparison,
+    plot_gradient_budget,
+    plot_reliability,
+)
 from focalboost.diagnostics._reliability import Reliability, reliability
 from focalboost.diagnostics._tuning import Tuned, default_grid, tuned
 
@@ -36,6 +42,10 @@ __all__ = [
     "fit",
     "gradient_budget",
     "gradient_budget_by_round",
+    "plot_alerts",
+    "plot_comparison",
+    "plot_gradient_budget",
+    "plot_reliability",
     "reliability",
     "tuned",
 ]
