@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-from fraud_files import DataError, LabelledTable, read_table
 from numpy.typing import NDArray
 from simulated_transactions import simulate_transactions
 from sklearn.model_selection import train_test_split
+
+from focalboost.diagnostics.tables import DataError, LabelledTable, read_table
 
 Rows: TypeAlias = NDArray[np.int64]
 Parts: TypeAlias = tuple[Rows, Rows, Rows]

@@ -64,7 +64,8 @@ def check_outputs(parser: OneLineParser, options: argparse.Namespace) -> None:
 def read_problem(parser: OneLineParser, options: argparse.Namespace) -> Problem:
     """Return the user's data or the simulation, split; end if the data are no use."""
     from fraud_data import problem_from_file, simulated_problem
-    from fraud_files import DataError
+
+    from focalboost.diagnostics.tables import DataError
 
     try:
         if options.data is None:

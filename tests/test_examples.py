@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from fraud_detection import main
-from fraud_files import read_table
 from optional import lightgbm, xgboost
 from scipy import stats
 from simulated_transactions import simulate_transactions
+
+from focalboost.diagnostics.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PREPARED = ROOT.parent / "shared" / "data"

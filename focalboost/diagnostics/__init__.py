@@ -22,6 +22,7 @@ from focalboost.diagnostics._plots import (
     plot_reliability,
 )
 from focalboost.diagnostics._reliability import Reliability, reliability
+from focalboost.diagnostics._report import write_report
 from focalboost.diagnostics._tuning import Tuned, default_grid, tuned
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "plot_reliability",
     "reliability",
     "tuned",
+    "write_report",
 ]

@@ -1,10 +1,6 @@
 """compare_losses: every method on the same folds with the same search."""
 
-import math
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +12,12 @@ from sklearn.utils.validation import check_consistent_length
 
 from focalboost._validation import reject, require_weights
 from focalboost.diagnostics._comparison import Comparison
-from focalboost.diagnostics._fitting import host_of
 from focalboost.diagnostics._journal import Fit, Journal
 from focalboost.diagnostics._methods import METHODS, Method
+from focalboost.diagnostics._plan import Fold, Plan, fitted
 from focalboost.diagnostics._progress import progress_bar
 from focalboost.diagnostics._rebalance import Part
-from focalboost.diagnostics._scores import chance, scores
-from focalboost.diagnostics._tuning import default_grid, tuned
+from focalboost.diagnostics._tuning import default_grid
 from focalboost.losses import FocalLoss
 
 __all__ = ["compare_losses"]
@@ -127,7 +122,7 @@ def compare_losses(
         estimator = type(estimator)(**{**estimator.get_params(deep=False), "n_jobs": 1})
     points = default_grid(estimator) if grid is None else tuple(map(dict, grid))
     folds = _folds(cv, data, random_state)
-    plan = _Plan(
+    plan = Plan(
         estimator, points, data, folds, stop_on, false_positive_rate, random_state
     )
     journal = Journal(None if file is None else Path(file), plan.fingerprint())
@@ -139,7 +134,7 @@ def compare_losses(
     ]
     bar = progress_bar(len(methods) * len(folds), len(todo), progress)
     with bar as advance:
-        work = (joblib.delayed(_fit)(plan, *one) for one in todo)
+        work = (joblib.delayed(fitted)(plan, *one) for one in todo)
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         for settings, fit in parallel(work):
             journal.add(settings, fit)
@@ -150,90 +145,8 @@ def compare_losses(
     return _comparison(plan, methods, fits)
 
 
-#: Training and test rows.
-_Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """What all fits share."""
-
-    estimator: Any
-    grid: tuple[dict[str, Any], ...]
-    data: Part
-    folds: list[_Fold]
-    stop_on: str
-    false_positive_rate: float
-    random_state: int
-
-    def parts(self, fold: int) -> tuple[Part, Part]:
-        train, test = self.folds[fold]
-        return self.data.rows(train), self.data.rows(test)
-
-    def is_first_test(self, fold: int) -> bool:
-        """Whether no row of the fold is a test row of an earlier one."""
-        earlier = [test for _, test in self.folds[:fold]]
-        return not (
-            earlier and np.isin(self.folds[fold][1], np.concatenate(earlier)).any()
-        )
-
-    def settings(self) -> dict[str, Any]:
-        """All that was the same for every method."""
-        host = host_of(self.estimator)
-        return {
-            "estimator": type(self.estimator).__name__,
-            "parameters": _changed(self.estimator),
-            "host": f"{host} {_version(host)}",
-            "focalboost": _version("focalboost"),
-            "grid": self.grid,
-            "folds": len(self.folds),
-            "rows": len(self.data.y),
-            "stop_on": self.stop_on,
-            "false_positive_rate": self.false_positive_rate,
-            "random_state": self.random_state,
-        }
-
-    def fingerprint(self) -> str:
-        """A digest of all that decides a fit, besides the method."""
-        return str(joblib.hash((self.settings(), self.data, self.folds)))
-
-
-def _fit(plan: _Plan, method: Method, fold: int) -> tuple[str, Fit]:
-    """One method on one fold; what goes wrong is part of the result."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            fit = _fitted(plan, method, fold)
-        except Exception as error:  # of the host, whatever it is: it must be listed
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            fit = Fit(method.name, fold, error=text[:300])
-    texts = dict.fromkeys(" ".join(str(w.message).split())[:300] for w in caught)
-    return repr(method), Fit(**{**fit.__dict__, "warnings": tuple(texts)})
-
-
-def _fitted(plan: _Plan, method: Method, fold: int) -> Fit:
-    train, test = plan.parts(fold)
-    seed = plan.random_state + fold
-    best = tuned(method, plan.estimator, plan.grid, *train, seed, stop_on=plan.stop_on)
-    log_odds = best.log_odds(test.X)
-    factor = best.fitted.odds_factor
-    judged = scores(test.y, log_odds, factor, plan.false_positive_rate, test.weight)
-    kept = (log_odds - math.log(factor)).astype(np.float32)
-    return Fit(
-        method.name,
-        fold,
-        judged,
-        params=dict(best.params),
-        n_rounds=best.n_rounds,
-        seconds=best.seconds,
-        log_odds=kept if plan.is_first_test(fold) else None,
-    )
-
-
-def _comparison(
-    plan: _Plan, methods: tuple[Method, ...], fits: list[Fit]
-) -> Comparison:
-    constants = tuple(_constant(plan, fold) for fold in range(len(plan.folds)))
+def _comparison(plan: Plan, methods: tuple[Method, ...], fits: list[Fit]) -> Comparison:
+    constants = tuple(plan.constant(fold) for fold in range(len(plan.folds)))
     log_odds = {
         method.name: np.full(len(plan.data.y), np.nan, np.float32) for method in methods
     }
@@ -248,14 +161,9 @@ def _comparison(
         {n: plan.folds[n][1] for n in range(len(plan.folds)) if plan.is_first_test(n)},
         float(np.mean([len(test) / len(train) for train, test in plan.folds])),
         plan.data.y,
+        plan.data.weight,
         log_odds,
     )
-
-
-def _constant(plan: _Plan, fold: int) -> Any:
-    train, test = plan.parts(fold)
-    prevalence = float(np.average(train.y, weights=train.weight))
-    return chance(test.y, prevalence, plan.false_positive_rate, test.weight)
 
 
 def _methods(losses: Sequence[Method | FocalLoss | str]) -> tuple[Method, ...]:
@@ -313,7 +221,7 @@ def _check_rate(false_positive_rate: float) -> None:
         )
 
 
-def _folds(cv: Any, data: Part, random_state: int) -> list[_Fold]:
+def _folds(cv: Any, data: Part, random_state: int) -> list[Fold]:
     """The rows of each fold, in which both classes are to be found."""
     folds = list(_splitter(cv, data.y, random_state).split(data.X, data.y))
     for number, rows in enumerate(folds):
@@ -338,26 +246,3 @@ def _splitter(cv: Any, y: NDArray[np.int8], random_state: int) -> Any:
             reject("cv", f"from 2 to the {rarest} rows of the rarer class", cv, advice)
         return StratifiedKFold(cv, shuffle=True, random_state=random_state)
     return check_cv(cv, y, classifier=True)
-
-
-def _changed(estimator: Any) -> dict[str, Any]:
-    """The parameters that are not the class's defaults."""
-    default = type(estimator)().get_params(deep=False)
-    given = estimator.get_params(deep=False)
-    ours = ("focal_gamma", "focal_alpha", "n_jobs")
-    return {
-        name: value
-        for name, value in given.items()
-        if name not in ours
-        and (name not in default or repr(default[name]) != repr(value))
-    }
-
-
-def _version(package: str) -> str:
-    """The installed version; the module xgboost comes from either of two packages."""
-    for name in (package, f"{package}-cpu"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "of unknown version"

@@ -40,9 +40,11 @@ class Comparison:
         Test rows for each training row of a fold, on average.
     y_true : ndarray of shape (n_samples,)
         The labels, 1 for the later in order.
+    sample_weight : ndarray of shape (n_samples,), or None
+        The weights of the rows.
     log_odds : Mapping of str to ndarray of shape (n_samples,)
-        By method, what it predicts for the rows of ``first_tests``, without what
-        weights and resampling do to the odds; NaN for rows without a prediction.
+        By method, the logit of the probability that it gives to the rows of
+        ``first_tests``; NaN for rows without a prediction.
     """
 
     __module__ = "focalboost.diagnostics"
@@ -54,6 +56,7 @@ class Comparison:
     first_tests: Mapping[int, NDArray[np.intp]]
     test_per_train: float
     y_true: NDArray[np.int8]
+    sample_weight: NDArray[np.float64] | None
     log_odds: Mapping[str, NDArray[np.float32]]
 
     @property

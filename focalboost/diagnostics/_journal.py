@@ -43,8 +43,10 @@ class Fit:
         Boosting rounds of the best.
     seconds : float
         Wall time of the whole search.
+    odds_factor : float
+        By what weights and resampling multiplied the odds of a positive.
     log_odds : ndarray of float32, shape (n_test,), or None
-        Predictions for the test rows, without what weights and resampling do.
+        What the method predicts for the test rows, the logit of its probability.
     """
 
     method: str
@@ -55,6 +57,7 @@ class Fit:
     params: dict[str, Any] | None = None
     n_rounds: int = 0
     seconds: float = 0.0
+    odds_factor: float = 1.0
     log_odds: NDArray[np.float32] | None = None
 
 

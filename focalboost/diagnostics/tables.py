@@ -1,4 +1,7 @@
-"""Reads CSV, Parquet and .npz files into numeric features and binary labels."""
+"""Reads CSV, Parquet and .npz files into numeric features and binary labels.
+
+For command lines: every fault of a file is one line that says what to change.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+__all__ = ["DataError", "LabelledTable", "read_table"]
 
 TIME_NAMES = ("time", "timestamp", "datetime")  # found without being named
 
@@ -54,13 +59,37 @@ class _Contents(NamedTuple):
     is_test: NDArray[np.bool_] | None = None
 
 
-def read_table(path: Path, target: str | None, time: str | None) -> LabelledTable:
-    """Read and check a file; an .npz knows its target, the others must be told.
+def read_table(
+    path: Path, target: str | None = None, time: str | None = None
+) -> LabelledTable:
+    r"""Read and check a file; an .npz knows its target, the others must be told.
+
+    Parameters
+    ----------
+    path : Path
+        A .csv or .parquet file, or an .npz with an array for each column (c000, c001,
+        ...), their names and kinds in ``meta``, and the labels in ``y``.
+    target : str, optional
+        The column of labels, which have two values: 0 and 1, or the rarer is 1.
+    time : str, optional
+        A column of dates or numbers that gives the order of the rows; by default one
+        of dates, or one that is named so.
 
     Raises
     ------
     DataError
         If the file cannot be used as it is.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from focalboost.diagnostics.tables import read_table
+    >>> path = Path(mkdtemp()) / "payments.csv"
+    >>> _ = path.write_text("amount,fraud\n9.5,no\n120,yes\n3,no\n")
+    >>> table = read_table(path, "fraud")
+    >>> table.positive, table.y_true.tolist()
+    ('fraud = yes', [0, 1, 0])
     """
     contents = _read(path)
     target = target or contents.default_target
