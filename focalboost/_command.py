@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -177,7 +178,7 @@ def _print(found: Comparison) -> None:
     table = Table(box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column(heads[0], no_wrap=True)
     for head in heads[1:]:
-        table.add_column(head.replace(" ", "\n", 1), justify="right", no_wrap=True)
+        table.add_column(textwrap.fill(head, 14), justify="right", no_wrap=True)
     for name in (*found.names, "a constant"):
         table.add_row(name, *_report.cells(found, name))
     # Narrower, as rich takes a pipe or a file to be, the numbers would be cut.

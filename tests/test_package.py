@@ -38,7 +38,11 @@ ALLOWED = {
         *("xgboost", "lightgbm", "estimators"),
     },
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
-    "diagnostics": {"_imports", "_validation", "losses", "_host", "estimators"},
+    "diagnostics": {
+        *("_files", "_imports", "_validation", "losses", "_host", "estimators"),
+    },
+    "_command": {"diagnostics", "estimators"},
+    "__main__": {"_command"},
     "__init__": {"losses", "objectives", "estimators", "_checkpoint"},
 }
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, rankdata
 
-from focalboost._imports import import_extra
 from focalboost._validation import reject, require_two_classes, whole_number
+from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._intervals import wilson
 from focalboost.diagnostics._labels import binary_labels, finite_scores, open_share
 
@@ -76,7 +76,7 @@ class Alerts:
             for name, values in self.__dict__.items()
             if name not in hidden and values is not None
         }
-        return import_extra("pandas", "pip install pandas").DataFrame(columns)
+        return data_frame(columns)
 
 
 def alerts(
@@ -203,7 +203,7 @@ class AlertOverlap:
         }
         rows = np.concatenate(list(groups.values()))
         sizes = [len(group) for group in groups.values()]
-        return import_extra("pandas", "pip install pandas").DataFrame(
+        return data_frame(
             {
                 "row": rows,
                 "found by": np.repeat(list(groups), sizes),

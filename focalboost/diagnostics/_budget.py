@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_softmax
 
 from focalboost._host import checked_loss
-from focalboost._imports import import_extra
 from focalboost._validation import one_of, reject, require_classes
+from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._rounds import loss_of_model, raw_prediction_at
 from focalboost.losses import FocalLoss, Loss
 
@@ -80,7 +80,7 @@ class GradientBudget:
         }
         if self.n_rounds is not None:
             columns = {"rounds": np.full(self.n_rows.size, self.n_rounds), **columns}
-        return import_extra("pandas", "pip install pandas").DataFrame(columns)
+        return data_frame(columns)
 
 
 def gradient_budget(

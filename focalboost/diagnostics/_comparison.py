@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from focalboost._imports import import_extra
 from focalboost._validation import one_of
 from focalboost.diagnostics._chance import p_value_above_chance
+from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._journal import Fit
 from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._paired import Difference, holm, paired_difference
@@ -146,7 +146,7 @@ class Comparison:
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one line for each method and fold."""
-        return import_extra("pandas", "pip install pandas").DataFrame(
+        return data_frame(
             [
                 {
                     "method": fit.method,
@@ -169,7 +169,7 @@ class Comparison:
         95 % interval and a p-value adjusted for the number of methods.
         """
         adjusted = self.adjusted_p_values(self.reference)
-        return import_extra("pandas", "pip install pandas").DataFrame(
+        return data_frame(
             [
                 {
                     "method": name,

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 
 from focalboost._imports import import_extra
 from focalboost._validation import reject
+from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._methods import Method
 
 __all__ = ["Part", "class_ratio", "rebalanced", "weighted"]
@@ -94,6 +95,4 @@ def _like(X: Any, values: NDArray[np.float64]) -> Any:
     """Values as a table with the columns of X, if X is a table."""
     if not hasattr(X, "columns"):
         return values
-    return import_extra("pandas", "pip install pandas").DataFrame(
-        values, columns=X.columns
-    )
+    return data_frame(values, columns=X.columns)

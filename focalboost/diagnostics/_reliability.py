@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._imports import import_extra
 from focalboost._validation import (
     one_of,
     reject,
@@ -15,6 +14,7 @@ from focalboost._validation import (
     require_weights,
     whole_number,
 )
+from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._intervals import wilson
 from focalboost.diagnostics._labels import binary_labels, open_share
 
@@ -68,7 +68,7 @@ class Reliability:
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one line for each bin."""
-        return import_extra("pandas", "pip install pandas").DataFrame(
+        return data_frame(
             {
                 "rows": self.n_rows,
                 "weight": self.weight,

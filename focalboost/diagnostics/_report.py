@@ -28,7 +28,7 @@ __all__ = [
 #: Heads and formats of the metrics.
 _COLUMNS = {
     "average_precision": ("average precision", "{:.3f}"),
-    "recall": ("recall at {rate:.2%} false positives", "{:.3f}"),
+    "recall": ("recall at {rate:.3g} false positives", "{:.3f}"),
     "log_loss": ("log loss", "{:.5f}"),
     "corrected_log_loss": ("log loss, corrected", "{:.5f}"),
     "brier": ("Brier score", "{:.6f}"),
@@ -45,12 +45,13 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto
   padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
+td { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 tr.use { background: #e8f3e8; font-weight: 600; }
 .scroll { overflow-x: auto; }
 .verdict { font-size: 1.15rem; border-left: .3rem solid #2a7; padding: .3rem 1rem; }
 figure { margin: 1.5rem 0; }
-figure img { width: 100%; }
+figure img { max-width: 100%; }
 figcaption, .note { color: #555; }
 </style>
 </head>
@@ -186,7 +187,7 @@ def faults(comparison: Comparison) -> list[str]:
         for text in fit.warnings:
             counts[fit.method, text] = counts.get((fit.method, text), 0) + 1
     lines += [f"{name}, {n} folds: {text}" for (name, text), n in counts.items()]
-    return lines or ["None."]
+    return lines or ["No fit failed, and none warned."]
 
 
 def _number(form: str, value: float) -> str:
@@ -222,5 +223,7 @@ def _figure(picture: Picture) -> str:
 
 
 def _settings(comparison: Comparison) -> str:
-    rows = [_line("td", (name, str(v))) for name, v in comparison.settings.items()]
-    return "\n".join(["<table>", *rows, "</table>"])
+    return "\n".join(
+        f"<p><b>{escape(name)}</b>: {escape(str(value))}</p>"
+        for name, value in comparison.settings.items()
+    )
