@@ -97,7 +97,10 @@ def gradient_budget(
 
     Of any loss with a gradient that sums to zero over the rows, as that of every loss
     does at the best constant, the negatives carry half of sum |gradient|, whatever the
-    imbalance and gamma: what positives carry there is a matter of the start.
+    imbalance and gamma: what positives carry there is a matter of the start. By the
+    same equation a negative's |gradient| is that of a positive of the same posterior
+    times the posterior odds, under every gamma: measured by the posterior, an easy
+    negative has the gradient that it has under log loss.
 
     Parameters
     ----------

@@ -72,9 +72,9 @@ def pictures(comparison: Comparison, estimator: Any, X: Any) -> Iterator[Picture
         "Gradient budget",
         "Which rows the loss spends its gradient and curvature on, after 0, 10 and "
         "100 rounds, or as many as early stopping left: negatives blue, positives red, "
-        "hard rows dark. At the start negatives carry exactly half of the gradient "
-        "under any loss, whatever the imbalance; what focusing changes is which "
-        "negatives do.",
+        "hard rows dark; p_t is the posterior of the true class. At the start "
+        "negatives carry exactly half of the gradient under any loss, whatever the "
+        "imbalance.",
         _svg(2, lambda axes: _draw_budgets(budgets, axes)),
     )
 

@@ -1,0 +1,144 @@
+"""Alerts, held against what their definitions say row by row."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score
+
+from focalboost.diagnostics import alert_overlap, alerts
+from focalboost.diagnostics._intervals import wilson
+
+LABELS = st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=4, max_size=12)
+
+
+def expected_found(y_true, score, n_alerts, rng, n_orders=4000):
+    """Mean positives among the top rows over random orders of equal scores."""
+    total = 0
+    for _ in range(n_orders):
+        order = np.lexsort((rng.random(len(score)), -score))
+        total += y_true[order[:n_alerts]].sum()
+    return total / n_orders
+
+
+@given(LABELS.filter(lambda rows: len({label for label, _ in rows}) == 2))
+@settings(max_examples=15, deadline=None)
+def test_ties_count_as_their_expectation(rows):
+    y_true, score = (
+        np.array(column, dtype=float) for column in zip(*rows, strict=True)
+    )
+    rng = np.random.default_rng(0)
+    found = alerts(y_true, score, n_alerts=range(1, len(rows) + 1))
+    for n_alerts, n_found in zip(found.n_alerts, found.n_found, strict=True):
+        expected = expected_found(y_true, score, n_alerts, rng, n_orders=1000)
+        assert n_found == pytest.approx(expected, abs=0.12)
+    assert found.n_found[-1] == y_true.sum()
+
+
+def test_recall_precision_and_rate_are_shares_of_what_is_found():
+    rng = np.random.default_rng(0)
+    y_true, score = rng.random(500) < 0.1, rng.normal(size=500)
+    counts = [1, 7, 50, 500]
+    found = alerts(y_true, score, n_alerts=counts, costs=(2, 30))
+    for i, n_alerts in enumerate(counts):
+        top = np.argsort(-score)[:n_alerts]
+        n_found = y_true[top].sum()
+        assert found.n_found[i] == n_found
+        assert found.recall[i] == n_found / y_true.sum()
+        assert found.precision[i] == n_found / n_alerts
+        false_positives = n_alerts - n_found
+        assert found.false_positive_rate[i] == false_positives / (~y_true).sum()
+        assert found.cost[i] == pytest.approx(
+            2 * n_alerts + 30 * (y_true.sum() - n_found)
+        )
+    assert found.cheapest == counts[int(np.argmin(found.cost))]
+    assert np.all((found.cost_low <= found.cost) & (found.cost <= found.cost_high))
+
+
+def test_precision_at_the_positives_is_the_average_precision():
+    rng = np.random.default_rng(0)
+    y_true, score = rng.random(300) < 0.1, rng.normal(size=300)
+    places = 1 + np.flatnonzero(y_true[np.argsort(-score)])
+    found = alerts(y_true, score, n_alerts=places.tolist())
+    assert found.precision.mean() == pytest.approx(
+        average_precision_score(y_true, score)
+    )
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.2, 0.9])
+def test_a_false_positive_rate_is_kept_by_the_lowest_threshold_that_keeps_it(rate):
+    rng = np.random.default_rng(1)
+    score = rng.integers(0, 40, size=2000) + rng.integers(0, 2, 2000) / 2
+    y_true = rng.random(2000) < score / 200
+    score[y_true] += 1.0
+    score[np.argmax(y_true)] = 99
+    found = alerts(y_true, score, false_positive_rates=[rate])
+    kept = [
+        np.sum(score >= t)
+        for t in np.unique(score)
+        if np.mean(score[~y_true] >= t) <= rate
+    ]
+    assert found.n_alerts[0] == max(kept)
+    assert found.false_positive_rate[0] <= rate
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize(("n_found", "n_rows"), [(0, 10), (3, 10), (10, 10), (1, 5000)])
+def test_intervals_are_wilsons(n_found, n_rows, level):
+    low, high = wilson(n_found / n_rows, n_rows, level)
+    expected = binomtest(n_found, n_rows).proportion_ci(level, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-15)
+
+
+def test_the_overlap_lists_every_positive_once_the_hardest_first():
+    rng = np.random.default_rng(0)
+    y_true = rng.random(400) < 0.2
+    first, second = rng.normal(size=(2, 400)) + 2 * y_true
+    overlap = alert_overlap(y_true, first, second, 40)
+    top = [set(np.argsort(-score)[:40]) for score in (first, second)]
+    positives = set(np.flatnonzero(y_true))
+    assert set(overlap.both) == positives & top[0] & top[1]
+    assert set(overlap.only_first) == (positives & top[0]) - top[1]
+    assert set(overlap.only_second) == (positives & top[1]) - top[0]
+    assert set(overlap.neither) == positives - top[0] - top[1]
+    best = np.minimum(overlap.first_rank, overlap.second_rank)[overlap.neither]
+    assert np.all(np.diff(best) <= 0)
+    sizes = len(overlap.only_first), len(overlap.only_second)
+    assert overlap.p_value == binomtest(sizes[0], sum(sizes)).pvalue
+    table = overlap.to_pandas()
+    assert sorted(table["row"]) == sorted(positives)
+
+
+def test_equal_scores_that_do_not_fit_get_no_alert():
+    overlap = alert_overlap([1, 1, 1, 0], [3, 3, 3, 1], [4, 3, 2, 1], 2)
+    assert overlap.only_first.size == overlap.both.size == 0
+    assert set(overlap.only_second) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_true": [0, 0, 0]}, "y_true must be labels of two classes"),
+        ({"y_true": [0, 2, 1]}, "y_true must be a whole number"),
+        ({"score": [1, np.nan, 2]}, "score must be finite; got nan"),
+        ({"score": [1, 2]}, "score must be of shape"),
+        ({"n_alerts": [0]}, "n_alerts must be a whole number >= 1"),
+        ({"n_alerts": [4]}, "n_alerts must be at most 3"),
+        ({"n_alerts": [1], "false_positive_rates": [0.1]}, "n_alerts must be None"),
+        ({"false_positive_rates": [0.1]}, "false_positive_rates must be reached"),
+        ({"false_positive_rates": [1.0]}, "false_positive_rates must be between"),
+        ({"costs": (1, -1)}, "costs must be a pair"),
+        ({"costs": (1, np.nan)}, "costs must be a pair"),
+        ({"level": 1}, "level must be between"),
+    ],
+)
+def test_wrong_arguments_are_named(change, message):
+    right = {"y_true": [0, 1, 0], "score": [3, 2, 1]}
+    with pytest.raises(ValueError, match=message):
+        alerts(**{**right, **change})
+
+
+def test_the_cheapest_number_needs_costs():
+    with pytest.raises(ValueError, match="costs must be given"):
+        _ = alerts([0, 1], [1, 2]).cheapest
