@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,13 +115,17 @@ def host_of(estimator: Any) -> str:
     modules = {cls.__module__.partition(".")[0] for cls in type(estimator).__mro__}
     hosts = modules & {"xgboost", "lightgbm"}
     if len(hosts) != 1:
-        reject(
-            "estimator",
-            "a FocalXGBClassifier or a FocalLGBMClassifier",
-            estimator,
-            "Use estimator=FocalLGBMClassifier().",
-        )
+        _reject_estimator(estimator)
     return hosts.pop()
+
+
+def _reject_estimator(estimator: Any) -> NoReturn:
+    reject(
+        "estimator",
+        "a FocalXGBClassifier or a FocalLGBMClassifier",
+        estimator,
+        "Use estimator=FocalLGBMClassifier().",
+    )
 
 
 def _weights(sample_weight: Any) -> NDArray[np.float64] | None:
@@ -131,6 +135,8 @@ def _weights(sample_weight: Any) -> NDArray[np.float64] | None:
 def _model(method: Method, host: str, estimator: Any) -> Any:
     """An untrained model of the method with the parameters of the estimator."""
     params = estimator.get_params(deep=False)
+    if "focal_gamma" not in params:
+        _reject_estimator(estimator)
     if params["class_weight"] is not None:
         advice = "Each method brings its own weights."
         reject("class_weight", "None", params["class_weight"], advice)
