@@ -1,6 +1,7 @@
 """What a random order of the rows scores, and whether a ranking is above it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,16 @@ def p_value_above_chance(
     labels any order of a fold's test rows is as likely as any other, so the test needs
     no model of how folds differ; with few folds a t-test would hardly ever reject.
     """
-    rng = np.random.default_rng(random_state)
-    drawn = np.mean([_drawn(rng, *size) for size in sizes], axis=0)
+    drawn = _means_of_random_orders(tuple(sizes), random_state)
     return float(1 + np.sum(drawn >= average_precision)) / (1 + N_DRAWS)
+
+
+@lru_cache(maxsize=4)  # the methods of a comparison have the same folds
+def _means_of_random_orders(
+    sizes: tuple[tuple[int, int], ...], random_state: int
+) -> NDArray[np.float64]:
+    rng = np.random.default_rng(random_state)
+    return np.asarray(np.mean([_drawn(rng, *size) for size in sizes], axis=0))
 
 
 def _drawn(
@@ -45,5 +53,6 @@ def _drawn(
     values = np.empty(N_DRAWS)
     for draw in range(N_DRAWS):
         places = rng.choice(n_rows, n_positive, replace=False, shuffle=False)
-        values[draw] = np.mean(found / (1 + np.sort(places)))
-    return values
+        places.sort()
+        values[draw] = (found / (1 + places)).sum()
+    return values / n_positive

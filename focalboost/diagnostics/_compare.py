@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from focalboost._validation import reject, require_weights
 from focalboost.diagnostics._comparison import Comparison
+from focalboost.diagnostics._fitting import require_comparable
 from focalboost.diagnostics._journal import Fit, Journal
 from focalboost.diagnostics._methods import METHODS, Method
 from focalboost.diagnostics._plan import Fold, Plan, fitted
@@ -115,6 +116,7 @@ def compare_losses(
     >>> found.values("log loss", "log_loss").shape
     (3,)
     """
+    require_comparable(estimator, stop_on)
     methods = _methods(losses)
     data = _labelled(X, y, sample_weight)
     _check_rate(false_positive_rate)

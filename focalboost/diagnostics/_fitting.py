@@ -15,7 +15,7 @@ from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._rebalance import Part, rebalanced, weighted
 from focalboost.estimators._base import without_own
 
-__all__ = ["Fitted", "fit", "host_of"]
+__all__ = ["Fitted", "fit", "host_of", "require_comparable"]
 
 #: Rounds without an improvement after which training ends.
 PATIENCE = 30
@@ -95,8 +95,8 @@ def fit(
     by the host's own classifier. Labels are 0 and 1. ``stop_on`` is "loss", the loss
     that is trained with the method's weights, or "average_precision".
     """
-    one_of("stop_on", stop_on, ("loss", "average_precision"))
     start = perf_counter()
+    require_comparable(estimator, stop_on)
     given = Part(X, np.asarray(y, np.int8), _weights(sample_weight))
     train, factor = rebalanced(method, given, random_state)
     unshifted = Part(X_valid, np.asarray(y_valid, np.int8))
@@ -108,6 +108,18 @@ def fit(
     stopped_early = {"xgboost": _fit_xgboost, "lightgbm": _fit_lightgbm}[host]
     n_rounds = stopped_early(model, train, valid, metric)
     return Fitted(method, model, n_rounds, factor, perf_counter() - start)
+
+
+def require_comparable(estimator: Any, stop_on: str) -> None:
+    """Check what all methods share."""
+    one_of("stop_on", stop_on, ("loss", "average_precision"))
+    host_of(estimator)
+    params = estimator.get_params(deep=False)
+    if "focal_gamma" not in params:
+        _reject_estimator(estimator)
+    if params["class_weight"] is not None:
+        advice = "Each method brings its own weights."
+        reject("class_weight", "None", params["class_weight"], advice)
 
 
 def host_of(estimator: Any) -> str:
@@ -135,11 +147,6 @@ def _weights(sample_weight: Any) -> NDArray[np.float64] | None:
 def _model(method: Method, host: str, estimator: Any) -> Any:
     """An untrained model of the method with the parameters of the estimator."""
     params = estimator.get_params(deep=False)
-    if "focal_gamma" not in params:
-        _reject_estimator(estimator)
-    if params["class_weight"] is not None:
-        advice = "Each method brings its own weights."
-        reject("class_weight", "None", params["class_weight"], advice)
     if host == "lightgbm" and not {"verbose", "verbosity"} & set(params):
         params["verbosity"] = -1
     if method.is_focal:

@@ -1,0 +1,137 @@
+"""``python -m focalboost compare``, as a process and in this one."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_classification
+
+from focalboost._command import main
+
+
+@pytest.fixture(scope="module")
+def table():
+    X, y = make_classification(600, 6, weights=[0.93], class_sep=1.5, random_state=0)
+    columns = [f"[column] <{i}>" for i in range(6)]
+    frame = pd.DataFrame(X, columns=columns).where(X < 3)
+    return frame.assign(fraud=np.where(y == 1, "yes", "no"))
+
+
+QUICK = ("--folds", "2", "--repeats", "1", "--rounds", "10")
+
+
+def run(folder, *arguments, before=""):
+    """Run the command in a folder, after some Python code."""
+    code = "import sys; from focalboost._command import main; main(sys.argv[1:])"
+    start = ("-c", before + code) if before else ("-m", "focalboost")
+    return subprocess.run(
+        [sys.executable, "-W", "error", *start, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def message_of(result):
+    """Assert that a run ended as bad input has to, and return what it said."""
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_the_command_prints_a_table_and_writes_a_report(table, tmp_path):
+    table.to_csv(tmp_path / "payments.csv", index=False)
+    arguments = ("compare", "payments.csv", "--target", "fraud", *QUICK)
+    result = run(tmp_path, *arguments, "--resume", "fits.jsonl")
+    assert result.returncode == 0, result.stderr
+    assert "fraud = yes is the class to find" in result.stdout
+    lines = result.stdout.splitlines()
+    for name in ("log loss ", "weights: ratio", "SMOTE", "focal, γ = (0, 2)"):
+        cells = next(line for line in lines if line.strip().startswith(name)).split()
+        assert any(0 < float(cell) <= 1 for cell in cells if cell.startswith("0."))
+    assert "Use " in result.stdout
+    assert "Report: comparison.html" in result.stdout
+    assert "16/16" in result.stderr
+    assert (tmp_path / "comparison.html").read_text("utf-8").startswith("<!DOCTYPE")
+
+    again = run(tmp_path, *arguments, "--resume", "fits.jsonl", "--report", "b.html")
+    assert again.stdout.replace("b.html", "comparison.html") == result.stdout
+    assert (tmp_path / "b.html").read_text() == (
+        tmp_path / "comparison.html"
+    ).read_text()
+    other = run(tmp_path, *arguments, "--resume", "fits.jsonl", "--seed", "1")
+    assert other.returncode == 2
+    assert "file must be new, or of a comparison of the same data" in other.stderr
+
+
+@pytest.mark.parametrize("host", ["xgboost", "lightgbm"])
+def test_parquet_is_read_and_the_host_chosen(
+    table, host, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    table.to_parquet("payments.parquet")
+    options = ("--target", "fraud", "--host", host, *QUICK)
+    main(["compare", "payments.parquet", *options])
+    assert f"2 folds; {host} " in capsys.readouterr().out
+
+
+BAD = {
+    "no command": ((), "the following arguments are required: COMMAND"),
+    "no data": (("compare",), "the following arguments are required: DATA"),
+    "another command": (("tune",), "invalid choice: 'tune'"),
+    "no file": (("compare", "no.csv", "--target", "y"), "no.csv is not there"),
+    "no target": (("compare", "p.csv"), "give --target one of"),
+    "another target": (("compare", "p.csv", "--target", "y"), "has no column 'y'"),
+    "folds": (("compare", "p.csv", "--folds", "1"), "'1' is not a whole number >= 2"),
+    "rounds": (("compare", "p.csv", "--rounds", "-3"), "'-3' is not a whole number"),
+    "host": (("compare", "p.csv", "--host", "catboost"), "invalid choice: 'catboost'"),
+    "report": (("compare", "p.csv", "--report", "no/r.html"), "create its folder"),
+    "resume": (("compare", "p.csv", "--resume", "no/f"), "create its folder"),
+    "few": (("compare", "p.csv", "--target", "rare"), "3 rows of the rarer class"),
+    "text": (("compare", "p.csv", "--target", "rare"), None),
+}
+
+
+@pytest.mark.parametrize("fault", [name for name in BAD if BAD[name][1]])
+def test_bad_arguments_end_with_one_line(fault, table, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments, message = BAD[fault]
+    rare = (np.arange(len(table)) < 3).astype(int)
+    frame = table.assign(rare=rare)
+    if fault == "few":
+        frame = frame.drop(columns="fraud")
+    frame.to_csv("p.csv", index=False)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    out = "" if fault == "few" else out  # the data have been described by then
+    result = subprocess.CompletedProcess(arguments, ended.value.code, out, err)
+    said = message_of(result)
+    assert said.startswith("python -m focalboost")
+    assert message in said
+
+
+def test_bad_data_end_a_process_without_a_traceback(table, tmp_path):
+    table.to_csv(tmp_path / "payments.csv", index=False)
+    result = run(tmp_path, "compare", "payments.csv", "--target", table.columns[0])
+    assert "is not binary" in message_of(result)
+
+
+@pytest.mark.parametrize("module", ["pandas", "matplotlib", "rich"])
+def test_a_missing_package_ends_with_what_to_install(module, tmp_path):
+    hidden = f"import sys; sys.modules[{module!r}] = None; "
+    result = run(tmp_path, "compare", "payments.csv", before=hidden)
+    assert "pip install 'focalboost[diagnostics]'" in message_of(result)
+
+
+def test_missing_hosts_end_with_what_to_install(tmp_path):
+    hidden = "import sys; sys.modules['lightgbm'] = sys.modules['xgboost'] = None; "
+    result = run(tmp_path, "compare", "payments.csv", before=hidden)
+    assert "pip install 'focalboost[lightgbm]'" in message_of(result)
