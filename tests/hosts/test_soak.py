@@ -50,7 +50,10 @@ def test_ten_thousand_rounds(host, hard):
 def test_weights_that_leave_no_curvature(hard):
     """LightGBM aborts on leaves in which it counts no rows; the error says why."""
     X, y, weight = hard
-    host, params = LightGBMDriver(), {"min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0}
+    host, params = (
+        LightGBMDriver(),
+        {"min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0},
+    )
     data = host.data(X, y, weight * 1e-3)
     with pytest.raises(ValueError, match="min_sum_hessian_in_leaf must be so large"):
         host.train(data, 1000, {"learning_rate": 0.3, **params}, loss=FocalLoss(5))
