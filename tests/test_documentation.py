@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import focalboost
+from focalboost import diagnostics
 
 README = Path(__file__).parents[1] / "README.md"
 MODULES = sorted(
@@ -50,14 +51,18 @@ def test_examples_in_docstrings(name, capfd):
     assert results.failed == 0, capfd.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name for name in focalboost.__all__ if name != "__version__"],
-)
-def test_public_docstrings_have_an_example_that_runs(name, capfd):
+def public_names():
+    """What a user calls: all of the package, and the functions of its diagnostics."""
+    yield from ((focalboost, n) for n in focalboost.__all__ if n != "__version__")
+    functions = (n for n in diagnostics.__all__ if n.islower())
+    yield from ((diagnostics, name) for name in functions)
+
+
+@pytest.mark.parametrize(("module", "name"), public_names())
+def test_public_docstrings_have_an_example_that_runs(module, name, capfd):
     skip_without(name)
-    public = getattr(focalboost, name)
-    examples = doctest.DocTestFinder(recurse=False).find(public, name, focalboost)
+    public = getattr(module, name)
+    examples = doctest.DocTestFinder(recurse=False).find(public, name, module)
     assert examples[0].examples
     skip_without(examples[0].docstring)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)

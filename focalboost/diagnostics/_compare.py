@@ -82,8 +82,8 @@ def compare_losses(
     progress : bool, default=True
         Whether to show a bar on standard error; needs rich.
     file : path, optional
-        Keeps every fit as soon as it is done. The same call goes on from there; more
-        methods may be added.
+        Keeps every fit as soon as it is done. The same call goes on from there, and
+        tries again what failed; more methods may be added.
 
     Returns
     -------

@@ -94,6 +94,19 @@ def fit(
     its host's parameters are those of every method. The host's own log loss is trained
     by the host's own classifier. Labels are 0 and 1. ``stop_on`` is "loss", the loss
     that is trained with the method's weights, or "average_precision".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.diagnostics import Method, fit
+    >>> X, y = make_classification(1000, weights=[0.95], random_state=0)
+    >>> method = Method("weights", weight=1.0)
+    >>> estimator = FocalXGBClassifier(n_jobs=1)
+    >>> rows, stop = (X[:700], y[:700], None), (X[700:], y[700:], None)
+    >>> fitted = fit(method, estimator, *rows, *stop, random_state=0)
+    >>> type(fitted.model).__name__, round(fitted.odds_factor, 1)
+    ('XGBClassifier', 15.7)
     """
     start = perf_counter()
     require_comparable(estimator, stop_on)

@@ -74,7 +74,8 @@ class Journal:
         return self._fits[key]
 
     def __contains__(self, key: tuple[str, int]) -> bool:
-        return key in self._fits
+        """Whether there is a fit; one that failed is tried again."""
+        return key in self._fits and self._fits[key].error is None
 
     def add(self, settings: str, fit: Fit) -> None:
         """Keep a fit of a method, which the settings describe."""

@@ -79,6 +79,13 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     """The host's defaults, and smaller, regularised trees; 300 rounds of 0.1 at most.
 
     LightGBM's defaults put no penalty on leaves, and its log loss may diverge there.
+
+    Examples
+    --------
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.diagnostics import default_grid
+    >>> [point["max_depth"] for point in default_grid(FocalXGBClassifier())]
+    [6, 4]
     """
     return tuple({**ROUNDS, **point} for point in _GRIDS[host_of(estimator)])
 
@@ -99,6 +106,17 @@ def tuned(
     A quarter of the rows, stratified, ends each training early and judges it, by
     average precision, ties by the log loss of the corrected probabilities; the best is
     not trained anew. All methods of one ``random_state`` see the same holdout.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.diagnostics import LOG_LOSS, tuned
+    >>> X, y = make_classification(1000, weights=[0.95], random_state=0)
+    >>> grid = [{"max_depth": 2}, {"max_depth": 4}]
+    >>> best = tuned(LOG_LOSS, FocalXGBClassifier(n_jobs=1), grid, X, y, None, 0)
+    >>> best.params in grid
+    True
     """
     start = perf_counter()
     grid = default_grid(estimator) if grid is None else grid

@@ -1,6 +1,7 @@
 """compare_losses: what it compares, what it keeps, and what it concludes."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,20 @@ def test_a_comparison_goes_on_from_its_file(small, tmp_path, monkeypatch):
     trained.clear()
     compared(X, y, file=path)
     assert trained == []
+
+
+def test_what_failed_is_tried_again(small, tmp_path, monkeypatch):
+    X, y = small
+    path = tmp_path / "fits.jsonl"
+    losses = [*LOSSES[:1], Method("SMOTE", resampling="smote")]
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "imblearn.over_sampling", None)
+        first = compared(X, y, losses=losses, file=path)
+    assert {fit.method for fit in first.failures} == {"SMOTE"}
+    again = compared(X, y, losses=losses, file=path)
+    assert again.failures == ()
+    assert np.isfinite(again.values("SMOTE")).all()
+    assert len(path.read_text("utf-8").splitlines()) == 1 + 2 * 3 + 3
 
 
 @pytest.mark.parametrize(
