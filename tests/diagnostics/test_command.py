@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 
+from focalboost import _command
 from focalboost._command import main
 
 
@@ -26,7 +27,8 @@ QUICK = ("--folds", "2", "--repeats", "1", "--rounds", "10")
 
 def run(folder, *arguments, before=""):
     """Run the command in a folder, after some Python code."""
-    code = "import sys; from focalboost._command import main; main(sys.argv[1:])"
+    code = "import sys; from focalboost import _command
+from focalboost._command import main; main(sys.argv[1:])"
     start = ("-c", before + code) if before else ("-m", "focalboost")
     return subprocess.run(
         [sys.executable, "-W", "error", *start, *map(str, arguments)],
@@ -99,11 +101,10 @@ BAD = {
     "report": (("compare", "p.csv", "--report", "no/r.html"), "create its folder"),
     "resume": (("compare", "p.csv", "--resume", "no/f"), "create its folder"),
     "few": (("compare", "p.csv", "--target", "rare"), "3 rows of the rarer class"),
-    "text": (("compare", "p.csv", "--target", "rare"), None),
 }
 
 
-@pytest.mark.parametrize("fault", [name for name in BAD if BAD[name][1]])
+@pytest.mark.parametrize("fault", BAD)
 def test_bad_arguments_end_with_one_line(fault, table, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     arguments, message = BAD[fault]
@@ -128,14 +129,31 @@ def test_bad_data_end_a_process_without_a_traceback(table, tmp_path):
     assert "is not binary" in message_of(result)
 
 
-@pytest.mark.parametrize("module", ["pandas", "matplotlib", "rich"])
-def test_a_missing_package_ends_with_what_to_install(module, tmp_path):
-    hidden = f"import sys; sys.modules[{module!r}] = None; "
-    result = run(tmp_path, "compare", "payments.csv", before=hidden)
-    assert "pip install 'focalboost[diagnostics]'" in message_of(result)
+@pytest.mark.parametrize(
+    ("missing", "extra"),
+    [
+        (["pandas"], "diagnostics"),
+        (["matplotlib"], "diagnostics"),
+        (["rich"], "diagnostics"),
+        (["lightgbm", "xgboost"], "lightgbm"),
+    ],
+)
+def test_missing_packages_end_with_what_to_install(missing, extra, monkeypatch, capsys):
+    found = _command.find_spec
+    monkeypatch.setattr(
+        _command, "find_spec", lambda name: None if name in missing else found(name)
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "payments.csv"])
+    result = subprocess.CompletedProcess((), ended.value.code, *capsys.readouterr())
+    assert f"pip install 'focalboost[{extra}]'" in message_of(result)
 
 
-def test_missing_hosts_end_with_what_to_install(tmp_path):
-    hidden = "import sys; sys.modules['lightgbm'] = sys.modules['xgboost'] = None; "
-    result = run(tmp_path, "compare", "payments.csv", before=hidden)
-    assert "pip install 'focalboost[lightgbm]'" in message_of(result)
+def test_a_host_that_is_asked_for_has_to_be_there(monkeypatch, capsys):
+    found = _command.find_spec
+    monkeypatch.setattr(
+        _command, "find_spec", lambda name: None if name == "xgboost" else found(name)
+    )
+    with pytest.raises(SystemExit):
+        main(["compare", "payments.csv", "--host", "xgboost"])
+    assert "pip install 'focalboost[xgboost]'" in capsys.readouterr().err

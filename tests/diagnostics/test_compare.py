@@ -65,6 +65,7 @@ def test_the_scores_are_those_of_the_methods_trained_alone(small, result):
         np.testing.assert_array_equal(kept, log_odds.astype(np.float32))
 
 
+@pytest.mark.slow  # of starting two processes
 def test_it_does_not_depend_on_how_many_fits_run_at_a_time(small, result):
     parallel = compared(*small, n_jobs=2)
     for name in result.names:
