@@ -13,7 +13,13 @@ from focalboost.xgboost._params import has_base_scores
 #: Files of tests that cannot be read, or that run scripts that cannot, without these.
 #: Where a single test needs a library, it is skipped, with the reason.
 _HOSTS = ("xgboost", "lightgbm")
+_COMPARES = ("pandas", "matplotlib", "rich", "imblearn")
 NEEDS = {
+    "diagnostics/test_command.py": (*_HOSTS, *_COMPARES, "pyarrow"),
+    "diagnostics/test_compare.py": (*_HOSTS, *_COMPARES),
+    "diagnostics/test_gradient_budget.py": _HOSTS,
+    "diagnostics/test_methods.py": (*_HOSTS, *_COMPARES),
+    "diagnostics/test_plots.py": (*_HOSTS, *_COMPARES),
     "distributed/test_dask_estimators.py": (*_HOSTS, "dask"),
     "distributed/test_dask_train.py": (*_HOSTS, "dask"),
     "distributed/test_dead_worker.py": (*_HOSTS, "dask"),

@@ -25,6 +25,7 @@ SIGNS = {
     "dask": "dask",
     "onnx": "onnxruntime",
     "pyspark": "pyspark",
+    "plot_|write_report": "matplotlib",
 }
 
 
