@@ -59,7 +59,7 @@ def public_names():
     yield from ((diagnostics, name) for name in functions)
 
 
-@pytest.mark.parametrize(("module", "name"), public_names())
+@pytest.mark.parametrize(("module", "name"), list(public_names()))
 def test_public_docstrings_have_an_example_that_runs(module, name, capfd):
     skip_without(name)
     public = getattr(module, name)

@@ -25,13 +25,10 @@ def table():
 QUICK = ("--folds", "2", "--repeats", "1", "--rounds", "10")
 
 
-def run(folder, *arguments, before=""):
-    """Run the command in a folder, after some Python code."""
-    code = "import sys; from focalboost import _command
-from focalboost._command import main; main(sys.argv[1:])"
-    start = ("-c", before + code) if before else ("-m", "focalboost")
+def run(folder, *arguments):
+    """Run the command in a folder."""
     return subprocess.run(
-        [sys.executable, "-W", "error", *start, *map(str, arguments)],
+        [sys.executable, "-W", "error", "-m", "focalboost", *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
