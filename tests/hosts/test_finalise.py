@@ -8,7 +8,13 @@ from scipy.special import expit
 import focalboost.lightgbm
 from focalboost import FocalLoss, focal_metric, focal_objective
 from focalboost.lightgbm import finalise
-from focalboost.lightgbm._text import finalised_text
+from focalboost.lightgbm._model import (
+    constant_model,
+    has_split,
+    is_without_features,
+    provenance_of,
+)
+from focalboost.lightgbm._text import finalised_text, is_finalised
 
 QUIET = {"num_threads": 1, "verbosity": -1}
 BASELINE = -2.5
@@ -145,11 +151,111 @@ def test_a_booster_in_training_is_refused(rare):
     params = {**QUIET, "objective": focal_objective()}
     data = lightgbm.Dataset(*rare)
     booster = lightgbm.train(params, data, 3, keep_training_booster=True)
-    with pytest.raises(
-        ValueError, match="booster must be one whose training has ended"
-    ):
+    message = (
+        r"^booster must be one whose training has ended; got <lightgbm.*Booster .*>\. "
+        r"Train with keep_training_booster=False, or call booster\.free_dataset\(\)\.$"
+    )
+    with pytest.raises(ValueError, match=message):
         finalise(booster, BASELINE)
     booster.update(fobj=focal_objective())
+
+
+def several_trees(rare):
+    """An unfinished booster of three classes."""
+    X, _ = rare
+    y = np.digitize(X[:, 0], [0.0, 1.0])
+    params = {**QUIET, "objective": focal_objective(n_classes=3), "num_class": 3}
+    return lightgbm.train(params, lightgbm.Dataset(X, y), 2)
+
+
+def test_a_baseline_of_another_size_is_refused(rare):
+    message = (
+        r"^baseline must be a number, or 3 of them, as the model has 3 for each row; "
+        r"got array\(\[1\., 1\.\]\)\. Pass the constant init_score of its training\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        finalise(several_trees(rare), np.ones(2))
+
+
+def test_a_model_of_other_classes_is_not_continued(rare):
+    booster = finalise(several_trees(rare))
+    message = (
+        r"^init_model must be a model with 1 raw prediction\(s\) for each row; got 3\. "
+        r"Continue a model of the same classes\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=booster)
+
+
+def test_an_unfinished_model_is_not_continued(rare):
+    message = (
+        r"^init_model must be a model that predicts probabilities; "
+        r"got 'a model trained with a callable objective'\. "
+        r"Call focalboost\.lightgbm\.finalise\(booster, baseline\) on it first\.$"
+    )
+    booster = trained(*rare)
+    with pytest.raises(ValueError, match=message):
+        focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=booster)
+
+
+def test_all_trees_are_finalised_whichever_is_the_best(rare):
+    booster = trained(*rare)
+    before = booster.predict(rare[0], raw_score=True, num_iteration=-1)
+    booster.best_iteration = 3
+    finalise(booster, BASELINE)
+    raw = booster.predict(rare[0], raw_score=True, num_iteration=-1)
+    np.testing.assert_allclose(raw, before + BASELINE, rtol=0, atol=1e-14)
+
+
+def test_the_loss_is_noted_if_it_is_known(rare):
+    assert provenance_of(finalise(trained(*rare)), "booster") is None
+    loss = FocalLoss((1, 3), 0.25)
+    booster = finalise(trained(*rare), loss=loss)
+    assert provenance_of(booster, "booster").loss == loss
+
+
+def test_without_a_baseline_the_raw_predictions_stay(rare):
+    booster = trained(*rare)
+    before = booster.predict(rare[0], raw_score=True)
+    raw = finalise(booster).predict(rare[0], raw_score=True)
+    np.testing.assert_array_equal(raw, before)
+
+
+@pytest.mark.parametrize("given", [{}, {"min_child_weight": 7}])
+def test_a_leaf_without_rows_is_put_down_to_its_parameter(given):
+    error = lightgbm.basic.LightGBMError(
+        "Check failed: best_split_info.right_count > 0"
+    )
+    value = given.get("min_child_weight", 0.001)
+    message = (
+        f"^min_sum_hessian_in_leaf must be so large that a leaf has rows; got {value}. "
+        "Use 1e-3 or more, and divide sample weights by their mean.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        is_without_features(error, given)
+
+
+def test_an_error_of_lightgbm_is_known_by_what_it_says():
+    known = lightgbm.basic.LightGBMError("Check failed: (num_features) > (0)")
+    assert is_without_features(known, {})
+    assert not is_without_features(lightgbm.basic.LightGBMError("out of memory"), {})
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+def test_a_constant_model_has_leaves_of_its_start(n_classes):
+    X, y = np.zeros((60, 1)), np.arange(60) % max(2, n_classes)
+    start = np.zeros((60, n_classes)).ravel(order="F")
+    params = {**QUIET, "early_stopping_round": 2}
+    params |= {"num_class": n_classes} if n_classes > 1 else {}
+    booster = constant_model(params, lightgbm.Dataset(X, y, init_score=start))
+    assert booster.num_trees() == booster.num_model_per_iteration() == n_classes
+    assert np.all(booster.predict(X) == 0)  # neither a start nor a link
+    assert not has_split(booster)
+    assert not is_finalised(booster.model_to_string())
+
+
+def test_a_tree_of_two_leaves_has_a_split(rare):
+    assert has_split(trained(*rare, {"num_leaves": 2}))
 
 
 def test_the_booster_in_memory_names_its_objective(rare):
