@@ -16,7 +16,6 @@ loss of a data set is the same equation with the class masses in place of eta.
 Charoenphakdee et al., On Focal Loss for Class-Posterior Probability Estimation, 2021.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -63,11 +62,12 @@ def _by_sign(raw: Array, gamma: tuple[float, float], xp: Any) -> tuple[Any, Any]
 def inverse_log_odds(log_odds_value: Any, gamma: tuple[float, float]) -> Any:
     """Return the raw prediction whose log-odds are given, by SciPy's root finder.
 
-    T grows at least as fast as raw up to a constant of log(1 + gamma), which makes
-    the bracket safe; the root is found to the last bits in float64, on the host.
+    T grows at least as fast as raw up to a constant of log(1 + gamma), below 7 for the
+    largest gamma, which makes the bracket safe; the root is found to the last bits in
+    float64, on the host.
     """
     target = np.asarray(log_odds_value, dtype=np.float64)
-    reach = np.abs(target) + 30 + math.log1p(max(gamma))
+    reach = np.abs(target) + 30
 
     def excess(raw: Array, goal: Array) -> Array:
         return log_odds(raw, gamma, numpy_namespace) - goal

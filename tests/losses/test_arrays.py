@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from checks import each_loss
 
-from focalboost import FocalLoss
+from focalboost import FocalLoss, SoftmaxFocalLoss
 from focalboost.losses import _blockwise
 
 pytestmark = pytest.mark.usefixtures("form")
@@ -53,6 +53,43 @@ def test_dtypes_of_results(given, returned):
     assert {value.dtype for value in values} == {np.dtype(returned)}
     expected = all_values(LOSS, y_true, raw.astype(returned), [1, 2, 3])
     assert_equal(values[:4], expected)
+
+
+@pytest.mark.parametrize("method", ["gradient_hessian", "gradient_curvature"])
+@pytest.mark.parametrize("loss", [LOSS, SoftmaxFocalLoss(4, (0, 1, 2, 3))], ids=str)
+@pytest.mark.parametrize("given", ["float32", "float64"])
+@pytest.mark.parametrize("wanted", [None, "float32", "float64"])
+def test_dtypes_that_are_asked_for(loss, method, given, wanted):
+    raw = RAW.reshape(16, 4) if loss is not LOSS else RAW
+    y_true = np.resize(HARD, len(raw))
+    values = getattr(loss, method)(y_true, raw.astype(given), dtype=wanted)
+    assert {value.dtype for value in values} == {np.dtype(wanted or given)}
+    expected = getattr(loss, method)(y_true, raw)
+    for value, exact in zip(values, expected, strict=True):
+        # The hessian crosses zero; 4 is more than its size.
+        np.testing.assert_allclose(value, exact, rtol=5e-6, atol=4e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "raw"),
+    [
+        ("gradient_hessian", "gradient", -20.0),
+        ("gradient_curvature", "gradient", -20.0),
+        ("gradient_hessian", "curvature", 0.2),
+        ("gradient_curvature", "curvature", 0.2),
+    ],
+)
+def test_what_float32_cannot_hold_is_named(method, name, raw):
+    """A hard row's gradient is above its curvature; at 0.2 it is the other way."""
+    loss = FocalLoss(5)
+    both = getattr(loss, method)([1], [raw])
+    sizes = dict(zip(("gradient", "curvature"), np.abs(np.ravel(both)), strict=True))
+    assert sizes[name] == max(sizes.values())
+    weight = 3.5e38 / sizes[name]
+    with pytest.raises(
+        ValueError, match=f"^{name} must be within the range of float32"
+    ):
+        getattr(loss, method)([1], [raw], [weight], dtype="float32")
 
 
 @pytest.mark.parametrize("container", [list, tuple])
@@ -177,6 +214,18 @@ def test_two_dimensions_are_as_good_as_one(monkeypatch, shape, block):
     np.testing.assert_array_equal(
         LOSS.posterior(RAW.reshape(shape)).ravel(), LOSS.posterior(RAW)
     )
+
+
+@pytest.mark.parametrize("block", [7, 1000])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_results_have_the_memory_order_of_the_raw_predictions(
+    monkeypatch, order, block
+):
+    monkeypatch.setattr(_blockwise, "BLOCK", block)
+    raw, y_true = np.asarray(RAW.reshape(16, 4), order=order), HARD.reshape(16, 4)
+    for value in all_values(LOSS, y_true, raw):
+        assert value.flags.f_contiguous == (order == "F")
+        assert value.flags.c_contiguous == (order == "C")
 
 
 def test_one_weight_per_row_is_spread_over_the_columns():

@@ -167,6 +167,33 @@ def test_every_column_has_its_own_baseline():
     assert loss.best_constant_loss(masses) == pytest.approx(expected, rel=1e-14)
 
 
+@each_loss
+def test_the_loss_of_a_constant_is_that_of_all_rows(loss):
+    """Two kinds of rows, each as heavy as its class."""
+    positive, negative = loss.loss([1, 0], [-0.7, -0.7])
+    expected = 3 * positive + 40 * negative
+    assert loss.constant_loss(-0.7, (3, 40)) == pytest.approx(expected, rel=1e-14)
+
+
+@each_loss
+def test_the_best_constant_is_the_baseline(loss):
+    best = loss.best_constant_loss((3, 40))
+    baseline = loss.baseline_of_masses(3, 40)
+    assert best == pytest.approx(loss.constant_loss(baseline, (3, 40)), rel=1e-14)
+    for step in (-0.1, 0.1):
+        assert best < loss.constant_loss(baseline + step, (3, 40))
+
+
+@each_loss
+def test_raw_prediction_0_stands_for_the_best_constant_of_one_class(loss):
+    positive, negative = loss.loss([1, 0], [0.0, 0.0])
+    assert loss.best_constant_loss((3, 0)) == pytest.approx(3 * positive, rel=1e-14)
+    assert loss.best_constant_loss((0, 7)) == pytest.approx(7 * negative, rel=1e-14)
+    masses = np.array([3.0, 0.0]), np.array([0.0, 7.0])
+    expected = 3 * positive + 7 * negative
+    assert loss.best_constant_loss(masses) == pytest.approx(expected, rel=1e-14)
+
+
 def test_a_column_of_one_class_has_no_baseline():
     y_true = np.array([[1, 1], [0, 1]])
     with pytest.raises(ValueError, match=r"two classes.*\(column 1\).*class 0': 0.0"):

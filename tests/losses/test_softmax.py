@@ -383,6 +383,97 @@ def test_the_baseline_checks_its_arrays(y_true, weight, message):
         SoftmaxFocalLoss(3).baseline(y_true, weight)
 
 
+@pytest.mark.parametrize("n_classes", [2, 5])
+@each
+def test_the_loss_of_a_constant_is_that_of_all_rows(n_classes, name):
+    loss = make_loss(n_classes, name, balanced=False)
+    row, masses = np.linspace(-1, 2, n_classes), np.linspace(0.5, 30, n_classes)
+    each_class = loss.loss(np.arange(n_classes), np.tile(row, (n_classes, 1)))
+    assert loss.constant_loss(row, masses) == pytest.approx(masses @ each_class)
+    best, baseline = loss.best_constant_loss(masses), loss.baseline_of_masses(masses)
+    assert best == pytest.approx(loss.constant_loss(baseline, masses), rel=1e-14)
+    for k in range(n_classes):
+        for step in (-0.1, 0.1):
+            moved = baseline + step * (np.arange(n_classes) == k)
+            assert best < loss.constant_loss(moved, masses)
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+@each
+def test_classes_without_weight_are_left_out_of_the_best_constant(name, balanced):
+    loss = make_loss(5, name, balanced)
+    masses, present = np.array([0.0, 3, 0, 0.5, 7]), [1, 3, 4]
+    alpha = None if balanced else [loss.alphas[k] for k in present]
+    fewer = SoftmaxFocalLoss(3, [loss.gammas[k] for k in present], alpha)
+    expected = fewer.best_constant_loss(masses[present])
+    assert loss.best_constant_loss(masses) == pytest.approx(expected, rel=1e-14)
+    pair = SoftmaxFocalLoss(2, loss.gammas[3:], alpha and loss.alphas[3:])
+    expected = pair.best_constant_loss(masses[3:])
+    masses[1] = 0
+    assert loss.best_constant_loss(masses) == pytest.approx(expected, rel=1e-14)
+
+
+@each
+def test_a_row_of_zeros_stands_for_the_best_constant_of_one_class(name):
+    loss = make_loss(3, name, balanced=False)
+    expected = 7 * loss.loss([1], np.zeros((1, 3)))[0]
+    assert loss.best_constant_loss([0, 7, 0]) == pytest.approx(expected, rel=1e-14)
+
+
+@each
+def test_log_posteriors_are_the_logarithms_of_posteriors(name):
+    loss = make_loss(5, name, balanced=False)
+    raw = rows(5)[1]
+    with np.errstate(all="raise"):
+        logarithm, posterior = loss.log_posterior(raw), loss.posterior(raw)
+    np.testing.assert_allclose(np.exp(logarithm), posterior, rtol=1e-11, atol=1e-300)
+    assert np.isfinite(logarithm).all()
+    assert (logarithm <= 0).all()
+
+
+@each
+def test_underflow_is_no_error_whatever_numpy_is_told(name):
+    loss = make_loss(5, name)
+    y_true, raw = rows(5)
+    with np.errstate(all="raise"):
+        for method in ("loss", "gradient", "hessian", "curvature", "full_hessian"):
+            assert np.isfinite(getattr(loss, method)(y_true, raw)).all()
+        for method in ("gradient_hessian", "gradient_curvature"):
+            assert np.isfinite(
+                getattr(loss, method)(y_true, raw, dtype="float32")
+            ).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("baseline", "y_true"),
+        ("class_masses", "y_true"),
+        ("posterior", "raw_prediction"),
+        ("log_posterior", "raw_prediction"),
+        ("inverse_posterior", "posterior"),
+    ],
+)
+def test_words_are_no_numbers(method, name):
+    with pytest.raises(ValueError, match=f"^{name} must be an array of real numbers"):
+        getattr(SoftmaxFocalLoss(3), method)([["fraud"] * 3])
+
+
+@pytest.mark.parametrize(
+    ("method", "table", "message"),
+    [
+        ("posterior", [[0.0, 1]], r"raw_prediction must be of shape \(n, 3\)"),
+        ("posterior", [[0.0, 1, np.nan]], "raw_prediction must be finite"),
+        ("log_posterior", [[0.0, 1]], r"raw_prediction must be of shape \(n, 3\)"),
+        ("inverse_posterior", [[0.5, 0.5]], r"posterior must be of shape \(n, 3\)"),
+        ("inverse_posterior", [[0.5, 0.5, 0]], "posterior must be .*; got 0.0"),
+    ],
+)
+def test_the_link_checks_its_arrays(method, table, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        getattr(SoftmaxFocalLoss(3), method)(table)
+
+
 def test_a_class_without_rows_has_no_baseline():
     with pytest.raises(ValueError, match="y_true must be labels of all 3 classes"):
         SoftmaxFocalLoss(3).baseline([0, 1, 1])

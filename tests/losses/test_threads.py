@@ -43,6 +43,41 @@ def test_threads_do_not_change_a_bit(loss, dtype, method, monkeypatch):
                 np.testing.assert_array_equal(first, second)
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """The threads that have been started."""
+    threads = []
+
+    class Noted(threading.Thread):
+        def start(self):
+            threads.append(self)
+            super().start()
+
+    monkeypatch.setattr(_threads, "Thread", Noted)
+    return threads
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_as_many_threads_work_as_are_asked_for(loss, method, started, monkeypatch):
+    """One of them is that of the caller."""
+    given = arrays(loss, "float32")
+    getattr(loss, method)(*given)
+    assert len(started) == 0
+    getattr(loss, method)(*given, n_threads=3)
+    assert len(started) == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    getattr(loss, method)(*given, n_threads=None)
+    assert len(started) == 2 + 4
+
+
+def test_no_more_threads_are_started_than_there_are_items(started):
+    _threads.for_each(started.count, range(3), 8)
+    assert len(started) == 2
+    _threads.for_each(started.count, range(1), 8)
+    assert len(started) == 2
+
+
 def test_blocks_run_on_threads_that_end():
     together = threading.Barrier(2)
     names = set()
@@ -93,6 +128,17 @@ def test_the_default_is_that_of_openmp(setting, count, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", setting)
     found = _threads.default_threads()
     assert found == count if count else found >= 1
+
+
+def test_the_default_is_the_processors_of_the_process_or_of_the_machine(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {1, 4, 5}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert _threads.default_threads() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert _threads.default_threads() == 8
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert _threads.default_threads() == 1
 
 
 def gradient_of(n_threads):
