@@ -31,7 +31,7 @@ class Verdict:
 
 def verdict(comparison: "Comparison") -> Verdict:
     """Recommend a constant, the reference, or what beats it beyond chance."""
-    failed = _failed(comparison)
+    remark = _failed(comparison)
     above_chance = comparison.p_values_above_chance()
     useful = [name for name, p in above_chance.items() if p < 1 - LEVEL]
     if not useful:
@@ -41,12 +41,15 @@ def verdict(comparison: "Comparison") -> Verdict:
             f"({comparison.mean(CONSTANT):.4f} on average) beyond chance. Look for "
             "features that tell the classes apart, or for more positives."
         )
-        return Verdict(None, text + failed)
+        return Verdict(None, text + remark)
     better = _better_than(comparison.reference, comparison)
     winners = [name for name in better if name in useful]
-    if not winners:
-        return _reference_verdict(comparison, failed)
-    return _winner_verdict(comparison, winners, failed)
+    if not winners and comparison.reference in useful:
+        return _reference_verdict(comparison, remark)
+    if comparison.reference not in useful:
+        remark = f" The ranking of {comparison.reference} is chance.{remark}"
+    winners = winners or [max(useful, key=comparison.mean)]
+    return _winner_verdict(comparison, winners, remark)
 
 
 def _better_than(other: str, comparison: "Comparison") -> list[str]:
@@ -59,7 +62,7 @@ def _better_than(other: str, comparison: "Comparison") -> list[str]:
     ]
 
 
-def _reference_verdict(comparison: "Comparison", failed: str) -> Verdict:
+def _reference_verdict(comparison: "Comparison", remark: str) -> Verdict:
     reference = comparison.reference
     others = [name for name in comparison.names if name != reference]
     text = f"Use {reference}: of {len(others)} others none is better beyond chance."
@@ -78,11 +81,11 @@ def _reference_verdict(comparison: "Comparison", failed: str) -> Verdict:
     ]
     if worse:
         text += f" Worse beyond chance: {', '.join(worse)}."
-    return Verdict(reference, text + failed)
+    return Verdict(reference, text + remark)
 
 
 def _winner_verdict(
-    comparison: "Comparison", winners: list[str], failed: str
+    comparison: "Comparison", winners: list[str], remark: str
 ) -> Verdict:
     """The simplest of the methods that are level with the best."""
     reference = comparison.reference
@@ -106,7 +109,7 @@ def _winner_verdict(
         text += " What helps here is the certified curvature, not the focusing."
     if methods[use].weight or methods[use].resampling:
         text += " Its probabilities are shifted: correct them before they are used."
-    return Verdict(use, text + failed)
+    return Verdict(use, text + remark)
 
 
 def _complexity(method: Method, is_not_best: bool) -> tuple[int, bool]:

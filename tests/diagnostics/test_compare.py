@@ -259,6 +259,13 @@ def test_the_verdict_warns_of_shifted_probabilities():
     assert "probabilities are shifted" in verdict.text
 
 
+def test_the_verdict_is_not_log_loss_where_its_ranking_is_chance():
+    """As on LightGBM where log loss diverges and folds differ too much to tell."""
+    verdict = made(log_loss=(0.06, 0), focal=(0.061, 1), other=(0.06, 1)).verdict
+    assert verdict.use == "focal"
+    assert "The ranking of log loss is chance." in verdict.text
+
+
 def test_the_verdict_is_no_model_where_no_ranking_is_above_chance():
     verdict = made(log_loss=(0.06, 0), focal=(0.2, 0)).verdict
     assert verdict.use is None
