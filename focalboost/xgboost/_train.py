@@ -94,10 +94,8 @@ evals_result, verbose_eval, callbacks
     file = checked_checkpoint(checkpoint, stops_early)
     target = _target(dtrain)
     start, savers = Resumed(None, 0, num_boost_round), []
-    if xgb_model is not None:
-        given = booster_of(xgb_model)
-        warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
-        start = start._replace(model=given)
+    given = None if xgb_model is None else booster_of(xgb_model)
+    start = start._replace(model=given)
     if file is not None:
         training = training_of(loss, settings, *target)
         start = resumed(file, training, start)
@@ -105,6 +103,8 @@ evals_result, verbose_eval, callbacks
     if start.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
     plan = make_plan(settings, loss, target, start.model, curvature, max_learning_rate)
+    if given is not None:
+        warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,

@@ -14,28 +14,39 @@ from scipy.special import expit, softmax
 from focalboost import SoftmaxFocalLoss
 
 PREDICT = """
-import sys
+import json, sys
 sys.modules["focalboost"] = None  # makes an import of it fail
 import numpy as np
-host, features, result, *models = sys.argv[1:]
-X = np.load(features)
-if host == "xgboost":
-    import xgboost
-    boosters = [xgboost.Booster(model_file=model) for model in models]
-    types = ["q", "q", "q", "q", "c"] if "categorical" in models[0] else None
-    data = xgboost.DMatrix(X, feature_types=types)
-    both = [(b.predict(data), b.predict(data, output_margin=True)) for b in boosters]
-else:
-    import lightgbm
-    boosters = [lightgbm.Booster(model_file=model) for model in models]
-    both = [(b.predict(X), b.predict(X, raw_score=True)) for b in boosters]
-np.save(result, np.array(both))
+for line in sys.stdin:
+    host, features, result, *models = json.loads(line)
+    X = np.load(features)
+    if host == "xgboost":
+        import xgboost
+        boosters = [xgboost.Booster(model_file=model) for model in models]
+        types = ["q", "q", "q", "q", "c"] if "categorical" in models[0] else None
+        data = xgboost.DMatrix(X, feature_types=types)
+        raws = [booster.predict(data, output_margin=True) for booster in boosters]
+        both = [(b.predict(data), raw) for b, raw in zip(boosters, raws)]
+    else:
+        import lightgbm
+        boosters = [lightgbm.Booster(model_file=model) for model in models]
+        both = [(b.predict(X), b.predict(X, raw_score=True)) for b in boosters]
+    np.save(result, np.array(both))
+    print("done", flush=True)
 """
 
 
+@pytest.fixture(scope="module")
+def server():
+    """A process without focalboost, for all tests of this file."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", PREDICT], **pipes) as process:
+        yield process
+
+
 @pytest.fixture
-def served(tmp_path):
-    """Save a model in each format, and use it in a process without focalboost."""
+def served(tmp_path, server):
+    """Save a model in each format, and use it in the process without focalboost."""
 
     def serve(host, booster, X, name="model"):
         models = [tmp_path / f"{name}.{suffix}" for suffix in host.formats]
@@ -43,10 +54,10 @@ def served(tmp_path):
             booster.save_model(str(model))
         features, result = tmp_path / "X.npy", tmp_path / "result.npy"
         np.save(features, X)
-        arguments = [host.name, features, result, *models]
-        subprocess.run(
-            [sys.executable, "-c", PREDICT, *map(str, arguments)], check=True
-        )
+        request = [host.name, *map(str, (features, result, *models))]
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        assert any(line == "done\n" for line in server.stdout)
         return np.load(result).astype(np.float64)
 
     return serve
