@@ -67,9 +67,7 @@ def inverse_posterior(
     every m_k for a mu, and around it the mu for which the v_k sum to 1.
     """
     powers = np.asarray(gamma, dtype=np.float64)
-    ends = [
-        log_weight(np.full_like(powers, m), powers, np) for m in (_LOWEST, _HIGHEST)
-    ]
+    ends = [log_weight(m, powers, np) for m in (_LOWEST, _HIGHEST)]
 
     def margin(mu: Any, target: Any) -> Any:
         goal = np.clip(target + mu[..., None], *ends)

@@ -398,6 +398,27 @@ def test_the_loss_of_a_constant_is_that_of_all_rows(n_classes, name):
             assert best < loss.constant_loss(moved, masses)
 
 
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize(
+    "method", ["loss", "gradient", "hessian", "curvature", "full_hessian"]
+)
+@each
+def test_weights_multiply_and_dtypes_are_kept(name, method):
+    loss = make_loss(5, name, balanced=False)
+    y_true, raw = (part[:18] for part in rows(5))
+    weight = np.linspace(0, 4, 18)
+    value = getattr(loss, method)(y_true, raw)
+    weighted = getattr(loss, method)(y_true, raw, weight)
+    assert value.dtype == weighted.dtype == np.float64
+    expected = (weight * value.T).T  # the rows are the first axis
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(weighted, expected, rtol=1e-12, atol=1e-14 * scale)
+    short = getattr(loss, method)(y_true, raw.astype(np.float32), weight)
+    assert short.dtype == np.float32
+    assert loss.posterior(raw.astype(np.float32)).dtype == np.float32
+    assert loss.log_posterior(raw.astype(np.float32)).dtype == np.float32
+
+
 @pytest.mark.parametrize("balanced", [True, False])
 @each
 def test_classes_without_weight_are_left_out_of_the_best_constant(name, balanced):
