@@ -198,6 +198,18 @@ def test_an_unfinished_model_is_not_continued(rare):
         focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=booster)
 
 
+def test_a_model_to_continue_may_be_a_file(rare, tmp_path):
+    path = tmp_path / "model.txt"
+    with pytest.raises(ValueError, match=r"^init_model must be the path of a file"):
+        focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=3)
+    path.write_text("no model")
+    with pytest.raises(ValueError, match=r"^init_model must be a whole LightGBM model"):
+        focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=path)
+    finalise(trained(*rare)).save_model(path)
+    data = lightgbm.Dataset(*rare)
+    assert focalboost.lightgbm.train(QUIET, data, 2, init_model=path).num_trees() == 12
+
+
 def test_all_trees_are_finalised_whichever_is_the_best(rare):
     booster = trained(*rare)
     before = booster.predict(rare[0], raw_score=True, num_iteration=-1)
