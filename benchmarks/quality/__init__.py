@@ -1,0 +1,1 @@
+"""The benchmark of quality: problems × methods → run → report."""
