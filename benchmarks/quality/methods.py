@@ -34,8 +34,9 @@ class Contender:
         Their names in tables.
     package : str
         The distribution that it needs.
-    keeps_probabilities : bool
-        Whether what it gives are meant to be probabilities of the data as they are.
+    starts_at_constant : bool
+        Whether it starts from the probability of the training rows as they are: a
+        larger loss than that is a training that went wrong.
     fit : callable
         Trains it.
     """
@@ -43,7 +44,7 @@ class Contender:
     host: str
     method: str
     package: str
-    keeps_probabilities: bool
+    starts_at_constant: bool
     fit: FitCall
 
     @property
@@ -109,9 +110,7 @@ def _own(host: str) -> list[Contender]:
 CONTENDERS = (
     *(contender for host in HOSTS for contender in _own(host)),
     *(
-        Contender(
-            host, name, package, "log loss" in name, partial(fit_peer, host, name)
-        )
+        Contender(host, name, package, False, partial(fit_peer, host, name))
         for (host, name), package in PEERS.items()
     ),
 )

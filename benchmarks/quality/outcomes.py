@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from quality.problems import BY_NAME
-from quality.scores import constant_log_loss
 
 KEY = ["problem", "seed", "host", "method"]
 HOSTS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
@@ -67,6 +66,11 @@ class Outcomes:
     def names(self, *kinds: str) -> list[str]:
         """The problems of these kinds."""
         return list(self.problems.index[self.problems["kind"].isin(kinds)])
+
+    @property
+    def judged(self) -> list[str]:
+        """The real sets, or all problems of a run without any."""
+        return self.names("real") or list(self.problems.index)
 
     def wide(self, host: str, metric: str, problems: list[str]) -> pd.DataFrame:
         """A metric by problem and seed, methods as columns."""
@@ -135,6 +139,3 @@ def _chosen(fits: pd.DataFrame, name: str, methods: tuple[str, ...]) -> pd.DataF
     )
     best = among.drop_duplicates(["problem", "seed", "host"]).drop(columns="order")
     return best.assign(method=name)
-
-
-__all__ = ["Outcomes", "constant_log_loss", "read"]

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -188,7 +188,7 @@ def measure(task: Task, settings: Settings) -> dict[str, Any]:
         parts = split(task.problem, task.seed, settings.caps)
         start = perf_counter()
         fit = contender.fit(parts.X, parts.y, parts.X_test, settings.rounds, task.seed)
-        found = judged(fit, parts.y, parts.y_test, contender.keeps_probabilities)
+        found = judged(fit, parts.y, parts.y_test, contender.starts_at_constant)
     except FloatingPointError as error:
         found = {"status": "diverged", "reason": _in_short(error)}
     # A contender that fails is a result.
@@ -208,6 +208,7 @@ def run(
     seeds: int,
     keys: Sequence[tuple[str, str]],
     jobs: int,
+    measure: Callable[[Task, Settings], dict[str, Any]] = measure,
 ) -> None:
     """Add the lines that are missing, as they come."""
     results.open(settings, jobs)
@@ -220,9 +221,8 @@ def run(
             if not BY_KEY[task.host, task.method].is_installed:
                 results.add_fit(task, {"status": "not installed"})
                 continue
-            futures[pool.schedule(measure, [task, settings], timeout=settings.limit)] = (
-                task
-            )
+            future = pool.schedule(measure, [task, settings], timeout=settings.limit)
+            futures[future] = task
         for n_done, future in enumerate(as_completed(futures), 1):
             task, measured = futures[future], _outcome(future, settings.limit)
             results.add_set(task.problem, task.seed, settings.caps)

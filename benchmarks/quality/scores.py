@@ -21,7 +21,7 @@ def constant_log_loss(y: Any) -> float:
 
 
 def judged(
-    fit: Fit, y: Any, y_test: Any, keeps_probabilities: bool
+    fit: Fit, y: Any, y_test: Any, starts_at_constant: bool
 ) -> dict[str, float | str]:
     """The columns of the table of fits that say how good it is, and its status."""
     if not fit.is_finite:
@@ -31,7 +31,7 @@ def judged(
     )
     # Probabilities in float64 may tie at 1 where the log odds do not.
     by_rank = fraud_scores(y_test, _ranks(fit.score))
-    status, reason = _status(fit, y, keeps_probabilities)
+    status, reason = _status(fit, y, starts_at_constant)
     return {
         "status": status,
         "reason": reason,
@@ -53,10 +53,10 @@ def _ranks(score: Any) -> Any:
     return places / max(1, len(values) - 1)
 
 
-def _status(fit: Fit, y: Any, keeps_probabilities: bool) -> tuple[str, str]:
+def _status(fit: Fit, y: Any, starts_at_constant: bool) -> tuple[str, str]:
     if np.ptp(fit.score) == 0:
         return "constant", "every row has the same score"
     times = fit.log_loss / constant_log_loss(y)
-    if keeps_probabilities and times > DIVERGED:
+    if starts_at_constant and times > DIVERGED:
         return "diverged", f"validation log loss {times:.3g} times the constant's"
     return "ok", ""
