@@ -179,7 +179,9 @@ def test_families_count_once():
 
 
 def test_intervals_over_seeds_know_that_splits_overlap():
-    index = pd.MultiIndex.from_product([["a", "c"], range(5)], names=["problem", "seed"])
+    index = pd.MultiIndex.from_product(
+        [["a", "c"], range(5)], names=["problem", "seed"]
+    )
     values = pd.Series([1.0, 2, 3, 4, 5] * 2, index)
     found = by_problem(values, PROBLEMS)
     assert found["a"].value == found["c"].value == 3
@@ -190,7 +192,9 @@ def test_intervals_over_seeds_know_that_splits_overlap():
 
 
 def test_a_comparison_counts_wins_and_signs():
-    index = pd.MultiIndex.from_product([list("abc"), range(3)], names=["problem", "seed"])
+    index = pd.MultiIndex.from_product(
+        [list("abc"), range(3)], names=["problem", "seed"]
+    )
     differences = [1.0, 1.1, 0.9, -1.0, -1.1, -0.9, 1.0, -2.0, 1.5]
     wide = pd.DataFrame({"m": differences, "r": 0.0}, index)
     found = compare(wide, "m", "r", PROBLEMS)
@@ -248,7 +252,9 @@ def test_a_second_run_adds_what_is_missing(smoke_run):
     assert set(fitted["status"]) == {"ok"}
     assert not second.drop_duplicates(KEY, keep="last").duplicated(KEY).any()
     again = second[(second["seed"] == 0) & (second["status"] != "not installed")]
-    pd.testing.assert_frame_equal(again.reset_index(drop=True), fitted.reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        again.reset_index(drop=True), fitted.reset_index(drop=True)
+    )
     assert (second["seed"] == 1).sum() == len(first)
 
 

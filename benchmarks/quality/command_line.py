@@ -55,9 +55,7 @@ def _run(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> 
         command_line.error(f"no such problem, method or host: {', '.join(unknown)}")
     keys = [key for key in BY_KEY if key[0] in hosts and key[1] in methods]
     settings = Settings(options.rounds, options.limit)
-    run(
-        Results(options.results), settings, problems, options.seeds, keys, options.jobs
-    )
+    run(Results(options.results), settings, problems, options.seeds, keys, options.jobs)
 
 
 def _report(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from quality.budget import CARD_FRAUD, FROM_ZERO, LOG_LOSS, ROUNDS, WEIGHTED
 from quality.markdown import number, table
 from quality.outcomes import HOSTS
@@ -51,7 +52,9 @@ def _rows(by: pd.DataFrame) -> list[list[str]]:
             continue
         for method in by.loc[host].index.get_level_values("method").unique():
             for n in ROUNDS:
-                negative, positive = (by.loc[host, method, n, label] for label in (0, 1))
+                negative, positive = (
+                    by.loc[host, method, n, label] for label in (0, 1)
+                )
                 shares = [
                     *(negative["gradient"], negative["easy"], negative["hard"]),
                     *(positive["gradient"], positive["hard"]),

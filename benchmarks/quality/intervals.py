@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from quality.splits import TEST_SHARE
 from scipy import stats
 
 from focalboost.diagnostics._paired import LEVEL, paired_difference
+from quality.splits import TEST_SHARE
 
 RESAMPLES = 4000
 
@@ -83,9 +83,7 @@ def compare(
     )
 
 
-def by_problem(
-    differences: pd.Series, problems: pd.DataFrame
-) -> dict[str, Interval]:
+def by_problem(differences: pd.Series, problems: pd.DataFrame) -> dict[str, Interval]:
     """The mean over seeds of each problem, with Nadeau and Bengio's interval."""
     found = {}
     for name, group in differences.groupby("problem"):

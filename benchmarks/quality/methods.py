@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from quality.fits import Fit
-from quality.peers import PEERS, fit_peer
-
 from focalboost import FocalLGBMClassifier, FocalXGBClassifier
 from focalboost.diagnostics import LOG_LOSS, METHODS, Method, default_grid, tuned
+from quality.fits import Fit
+from quality.peers import PEERS, fit_peer
 
 HOSTS = ("xgboost", "lightgbm")
 ESTIMATORS = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from quality.problems import BY_NAME
 
 KEY = ["problem", "seed", "host", "method"]
@@ -82,7 +83,9 @@ class Outcomes:
     def both(self, metric: str, problems: list[str]) -> pd.DataFrame:
         """The same, averaged over both hosts, for the methods that both have."""
         found = [self.wide(host, metric, problems) for host in ("xgboost", "lightgbm")]
-        return (found[0] + found[1])[found[0].columns.intersection(found[1].columns)] / 2
+        return (found[0] + found[1])[
+            found[0].columns.intersection(found[1].columns)
+        ] / 2
 
 
 def read(folder: Path) -> Outcomes:
@@ -131,7 +134,7 @@ def _with_the_constant(fits: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chosen(fits: pd.DataFrame, name: str, methods: tuple[str, ...]) -> pd.DataFrame:
-    """The fit that is best on the inner validation part, ties by order of the methods."""
+    """The fit that is best on the inner validation part; of equal ones the first."""
     among = fits[fits["method"].isin(methods)]
     order = among["method"].map(methods.index)
     among = among.assign(order=order).sort_values(

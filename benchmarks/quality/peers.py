@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import lightgbm
 import numpy as np
 import xgboost
-from quality.fits import Fit
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import train_test_split
@@ -23,6 +22,7 @@ from focalboost import FocalLGBMClassifier, FocalXGBClassifier, focal_metric
 from focalboost.diagnostics import default_grid
 from focalboost.diagnostics._fitting import PATIENCE
 from focalboost.diagnostics._tuning import ROUNDS, VALIDATION_SHARE
+from quality.fits import Fit
 
 #: The papers' default, and the one that every peer has.
 GAMMA = 2.0

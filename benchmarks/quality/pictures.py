@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
 from quality.outcomes import HOSTS, Outcomes
 from quality.sections import ranks
 
@@ -23,7 +24,9 @@ def draw_ranking(o: Outcomes, path: Path) -> None:
         best = found[names[-1]].value
         axes.plot([best, best + distance], [len(names)] * 2, color="C3", linewidth=2)
         axes.set_yticks(
-            [*range(len(names)), len(names)], [*names, "critical difference"], fontsize=8
+            [*range(len(names)), len(names)],
+            [*names, "critical difference"],
+            fontsize=8,
         )
         axes.set_title(HOSTS[host], fontsize=10)
         axes.set_xlabel("mean rank on real sets, 1 is best")

@@ -56,23 +56,23 @@ def _head(o: Outcomes) -> list[str]:
         "Made by `python benchmarks/quality report`; no number here is typed by hand.",
         "",
         f"{len(o.problems)} problems ({numbers}; the real ones of "
-        f"{real['family'].nunique()} sources), seeds {listed([str(s) for s in seeds])}, "
+        f"{real['family'].nunique()} sources), seeds {listed(list(map(str, seeds)))}, "
         f"methods: {methods}; {len(single)} fits, each a line of "
         "`results/quality/fits.csv`.",
         "Each method of each seed gets the same search: a quarter of the training rows,",
-        "stratified, ends each training early (30 rounds without a gain in the loss that",
-        "is trained) and picks one of two points (the host's default trees; smaller,",
-        f"regularised ones) by average precision; learning rate 0.1, at most "
-        f"{settings['rounds']} rounds. The test part is not looked at before. Rows are split "
-        "7 : 3 by class, or as the set says.",
+        "stratified, ends each training early (30 rounds without a gain in the loss",
+        "that is trained) and picks one of two points (the host's default trees;",
+        "smaller, regularised ones) by average precision; learning rate 0.1, at most "
+        f"{settings['rounds']} rounds. The test part is not looked at before. Rows are "
+        "split 7 : 3 by class, or as the set says.",
         f"Caps: {_cap(caps['train'])} of the training part and {_cap(caps['test'])} of "
         "the test part are kept, with the same imbalance; a fit may take "
         f"{settings['limit']:g} s.",
         "A fit that failed counts as the constant.",
         *([] if len(real) else ["No real set was run: the stream stands for them."]),
         "",
-        "Differences are of average precision unless said otherwise. Intervals over sets",
-        "are 95 % bootstrap intervals over families (sets of one source count once);",
+        "Differences are of average precision unless said otherwise. Intervals over",
+        "sets are 95 % bootstrap intervals over families (sets of one source count once);",
         "intervals of one set are Nadeau and Bengio's over its seeds. They are not",
         "adjusted for their number: of forty verdicts two are wrong by chance.",
         "",

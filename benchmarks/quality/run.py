@@ -6,7 +6,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 from pebble import ProcessExpired, ProcessPool
+
 from quality.methods import BY_KEY
 from quality.problems import BY_NAME
 from quality.scores import judged
@@ -53,7 +54,7 @@ class Settings:
 
     rounds: int = 300
     limit: float = 120.0
-    caps: Caps = Caps()
+    caps: Caps = field(default_factory=Caps)
 
 
 @dataclass(frozen=True)
@@ -214,23 +215,37 @@ def run(
     results.open(settings, jobs)
     problems, done = present(problems), results.done()
     missing = [task for task in tasks(problems, seeds, keys) if task not in done]
-    start = perf_counter()
     with ProcessPool(jobs, context=get_context("spawn")) as pool:
-        futures = {}
-        for task in missing:
-            if not BY_KEY[task.host, task.method].is_installed:
-                results.add_fit(task, {"status": "not installed"})
-                continue
+        try:
+            _work(results, settings, missing, pool, measure)
+        except BaseException:
+            pool.stop()  # the pool would otherwise go on to the end
+            raise
+
+
+def _work(
+    results: Results,
+    settings: Settings,
+    missing: Sequence[Task],
+    pool: ProcessPool,
+    measure: Callable[[Task, Settings], dict[str, Any]],
+) -> None:
+    futures = {}
+    for task in missing:
+        if BY_KEY[task.host, task.method].is_installed:
             future = pool.schedule(measure, [task, settings], timeout=settings.limit)
             futures[future] = task
-        for n_done, future in enumerate(as_completed(futures), 1):
-            task, measured = futures[future], _outcome(future, settings.limit)
-            results.add_set(task.problem, task.seed, settings.caps)
-            results.add_fit(task, measured)
-            results.add_seconds(perf_counter() - start)
-            start = perf_counter()
-            print(f"{n_done}/{len(futures)}", *asdict(task).values(), sep=" · ", end="")
-            print(f" · {measured['status']}", flush=True)
+        else:
+            results.add_fit(task, {"status": "not installed"})
+    start = perf_counter()
+    for n_done, future in enumerate(as_completed(futures), 1):
+        task, measured = futures[future], _outcome(future, settings.limit)
+        results.add_set(task.problem, task.seed, settings.caps)
+        results.add_fit(task, measured)
+        results.add_seconds(perf_counter() - start)
+        start = perf_counter()
+        line = [f"{n_done}/{len(futures)}", *asdict(task).values(), measured["status"]]
+        print(*line, sep=" · ", flush=True)
 
 
 def _outcome(future: Any, limit: float) -> dict[str, Any]:

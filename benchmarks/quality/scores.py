@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from quality.fits import Fit
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
-from fraud_scores import scores as fraud_scores  # noqa: E402
+from fraud_scores import scores as fraud_scores
 
 #: A log loss of so many times the constant's is a training that went wrong.
 DIVERGED = 2.0

@@ -1,6 +1,9 @@
 """The sections of the report: each gives lines of markdown from what was measured."""
 
+from itertools import pairwise
+
 import pandas as pd
+
 from quality.intervals import by_problem, compare, mean_ranks, over_families
 from quality.markdown import counts, interval, listed, number, sentence, table
 from quality.outcomes import (
@@ -26,7 +29,9 @@ BASELINES = (
 IMBALANCES = (0, 30, 100, 300, float("inf"))
 
 
-def where(o: Outcomes, host: str, problems: list[str], metric: str = AP) -> pd.DataFrame:
+def where(
+    o: Outcomes, host: str, problems: list[str], metric: str = AP
+) -> pd.DataFrame:
     """A metric on one host, or on both, averaged."""
     if host == "both":
         return o.both(metric, problems)
@@ -125,14 +130,17 @@ def _ranking_of(o: Outcomes, host: str, real: list[str]) -> list[str]:
                 "" if method == LOG_LOSS else interval(one.difference),
                 "" if method == LOG_LOSS else counts(one),
                 number(over_families(recall[method], families).value),
-                *(
-                    number(relative[metric][method].median(), 2)
-                    for metric in relative
-                ),
+                *(number(relative[metric][method].median(), 2) for metric in relative),
             ]
         )
     header = ["", "mean rank", "average precision", "minus log loss"]
-    header += ["w / t / l", "recall at 0.1 %", "log loss", "Brier", "corrected log loss"]
+    header += [
+        "w / t / l",
+        "recall at 0.1 %",
+        "log loss",
+        "Brier",
+        "corrected log loss",
+    ]
     return [
         f"**{HOSTS[host]}** (Friedman p = {p:.1g}; two mean ranks differ by Nemenyi's test"
         f" where they are {distance:.1f} apart; the last three columns are medians):",
@@ -159,14 +167,20 @@ def imbalance(o: Outcomes) -> list[str]:
     ]
     rows = []
     ratio = o.problems["imbalance"]
-    for low, high in zip(IMBALANCES[:-1], IMBALANCES[1:], strict=True):
+    for low, high in pairwise(IMBALANCES):
         names = [name for name in o.names("real") if low <= ratio[name] < high]
         if names:
-            title = f"real, 1:{low:g} to 1:{high:g}" if high < 1e9 else f"real, beyond 1:{low:g}"
+            title = (
+                f"real, 1:{low:g} to 1:{high:g}"
+                if high < 1e9
+                else f"real, beyond 1:{low:g}"
+            )
             rows.append(_differences(o, title, names, pairs))
-    for name in o.names("simulated"):
-        if not o.problems["noise"][name]:
-            rows.append(_differences(o, name, [name], pairs))
+    rows += [
+        _differences(o, name, [name], pairs)
+        for name in o.names("simulated")
+        if not o.problems["noise"][name]
+    ]
     header = ["", "problems", *(f"{method} − {other}" for method, other in pairs)]
     return [*lines, *table(header, rows)]
 
@@ -227,7 +241,9 @@ def _kept(both: pd.DataFrame, names: list[str]) -> list[str]:
         if kind:
             kept = means.loc[name] / means.loc[clean]
             parts = [f"{m} {kept[m]:.0%}" for m in (LOG_LOSS, "weights: ratio", PLAIN)]
-            lines.append(f"* {name}: of the clean stream's average precision keep {listed(parts)}.")
+            lines.append(
+                f"* {name}: of the clean stream's average precision keep {listed(parts)}."
+            )
     return [*lines, ""]
 
 
@@ -278,15 +294,18 @@ def starting_point(o: Outcomes) -> list[str]:
             one = compare(precision, method, best[host], o.problems).difference
             away = "best" if method == best[host] else interval(one)
             rows.append(
-                [title, method, number(means[method].value), away]
-                + [number(loss[method].median())]
+                [
+                    *(title, method, number(means[method].value), away),
+                    number(loss[method].median()),
+                ]
             )
     both = where(o, "both", real)
     level = [
         method
         for method in (CERTIFIED, *FOCAL, *ASYMMETRIC)
         if method != best["both"]
-        and compare(both, method, best["both"], o.problems).difference.verdict == "level"
+        and compare(both, method, best["both"], o.problems).difference.verdict
+        == "level"
     ]
     alpha = compare(both, "focal, γ = 2, α = 0.25", PLAIN, o.problems)
     return [
@@ -337,7 +356,9 @@ def preferring(o: Outcomes) -> list[str]:
             one = compare(wide, reference, PLAIN, o.problems)
             lines.append(f"* {title}: {sentence(reference, PLAIN, one)}")
     loss = o.both("relative_log_loss", real).groupby("problem").mean()
-    worse = {m: int((loss[m] > 1).sum()) for m in (LOG_LOSS, PLAIN, *WEIGHTS, *RESAMPLED)}
+    worse = {
+        m: int((loss[m] > 1).sum()) for m in (LOG_LOSS, PLAIN, *WEIGHTS, *RESAMPLED)
+    }
     parts = [f"{method} {count}" for method, count in worse.items()]
     return [
         *lines,
@@ -360,11 +381,19 @@ def peers(o: Outcomes) -> list[str]:
             ours = where(o, host if host != "catboost" else "both", real)[PLAIN]
             wide_both = pd.DataFrame({name: wide[name], PLAIN: ours})
             one = compare(wide_both, name, PLAIN, o.problems)
-            lost = o.fits.query("host == @host and method == @name and problem in @real")
+            lost = o.fits.query(
+                "host == @host and method == @name and problem in @real"
+            )
             bad = lost["status"].ne("ok").sum()
             rows.append(
-                [title, name, interval(one.difference), counts(one)]
-                + [number(loss[name].median(), 2), f"{bad}", f"{lost['lost'].sum()}"]
+                [
+                    *(title, name, interval(one.difference), counts(one)),
+                    *(
+                        number(loss[name].median(), 2),
+                        f"{bad}",
+                        f"{lost['lost'].sum()}",
+                    ),
+                ]
             )
     return [
         "## Peers",

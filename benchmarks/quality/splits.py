@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
+
 from quality.problems import BY_NAME
 from quality.tables import Table
-from sklearn.model_selection import train_test_split
 
 TEST_SHARE = 0.3
 
