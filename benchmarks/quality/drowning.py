@@ -95,30 +95,26 @@ def _paragraph(by: pd.DataFrame) -> list[str]:
     }
     focal_start = range_of(FOCAL, 0, 0, "gradient")
     weighted_start = range_of(WEIGHTED, 0, 0, "gradient")
-    holds = _drowns(by)
+    holds = "Partly: even when" if _drowns(by) else "No, once"
     return [
-        f"{'Yes' if holds else 'No'}: not once training starts where the loss is"
-        if not holds
-        else "Partly: even when training starts where the loss is",
-        f"smallest. From raw predictions of 0, the {rows_of(0, 0)} negatives carry "
-        f"{from_zero} % of log loss's |gradient| beside {rows_of(0, 1)} positives; that "
-        "is the drowning picture, and it is the start's doing. From the best constant "
-        f"they carry {from_start} %, with the weights of the ratio {weighted_start} % and "
-        f"with focal loss of γ = 2 {focal_start} %, as at any constant where the gradient "
-        "sums to zero. After 10 and 100 rounds the negatives' share is "
-        f"{later[LOG_LOSS][0]} and {later[LOG_LOSS][1]} % with log loss, "
-        f"{later[WEIGHTED][0]} and {later[WEIGHTED][1]} % with weights, and "
-        f"{later[FOCAL][0]} and {later[FOCAL][1]} % with focal loss; from 0 it is "
-        f"{later[FROM_ZERO][0]} and {later[FROM_ZERO][1]} %. What γ changes is which "
-        "negatives these are: after 100 rounds easy ones carry "
-        f"{range_of(LOG_LOSS, 100, 0, 'easy')} % of all gradient with log loss and "
-        f"{range_of(FOCAL, 100, 0, 'easy')} % with focal loss (at the start "
-        f"{range_of(LOG_LOSS, 0, 0, 'easy')} and {range_of(FOCAL, 0, 0, 'easy')} %), and "
-        f"the effective number of negatives falls from {effective(LOG_LOSS, 0)} to "
-        f"{effective(LOG_LOSS, 100)} with log loss by itself, to "
-        f"{effective(FOCAL, 100)} with focal loss and to {effective(WEIGHTED, 100)} with "
-        "weights. Boosted trees under log loss turn to the hard negatives without help; "
-        "γ makes them do so sooner.",
+        f"{holds} training starts where the loss is smallest. From raw predictions of 0",
+        f"the {rows_of(0, 0)} negatives carry {from_zero} % of log loss's |gradient|, "
+        f"beside {rows_of(0, 1)} positives: that is the drowning picture, and it is the "
+        f"start's doing. From the best constant they carry {from_start} %, with the",
+        f"weights of the ratio {weighted_start} % and with focal loss of γ = 2 "
+        f"{focal_start} %, as at any constant where the gradient sums to zero.",
+        f"After 10 and 100 rounds their share is {later[LOG_LOSS][0]} and "
+        f"{later[LOG_LOSS][1]} % with log loss, {later[WEIGHTED][0]} and "
+        f"{later[WEIGHTED][1]} % with weights, {later[FOCAL][0]} and {later[FOCAL][1]} %",
+        f"with focal loss; from 0 it is {later[FROM_ZERO][0]} and "
+        f"{later[FROM_ZERO][1]} %. What γ changes is which negatives these are: after",
+        f"100 rounds easy ones carry {range_of(LOG_LOSS, 100, 0, 'easy')} % of all "
+        f"gradient with log loss and {range_of(FOCAL, 100, 0, 'easy')} % with focal",
+        f"loss (at the start {range_of(LOG_LOSS, 0, 0, 'easy')} and "
+        f"{range_of(FOCAL, 0, 0, 'easy')} %), and the effective number of negatives",
+        f"falls from {effective(LOG_LOSS, 0)} to {effective(LOG_LOSS, 100)} with log "
+        f"loss by itself, to {effective(FOCAL, 100)} with focal loss and to",
+        f"{effective(WEIGHTED, 100)} with weights.",
     ]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from quality import appendix, sections
+from quality.agreement import agreement
 from quality.drowning import drowning
 from quality.markdown import listed
 from quality.outcomes import HOSTS, Outcomes, read
@@ -11,6 +12,7 @@ from quality.pictures import draw_ranking
 COMMANDS = (
     "python benchmarks/quality run --jobs 2",
     "python benchmarks/quality budget",
+    "python benchmarks/quality agreement",
     "python benchmarks/quality report",
 )
 
@@ -32,6 +34,7 @@ def write_report(folder: Path, output: Path) -> None:
         sections.preferring(o),
         sections.peers(o),
         drowning(folder),
+        agreement(o, folder),
         appendix.failures(o),
         appendix.everything(o),
         appendix.sets(o),

@@ -62,8 +62,8 @@ def against(o: Outcomes) -> list[str]:
     lines = [
         "## Against what, and on which host",
         "",
-        "Differences in average precision on real sets, with 95 % intervals; below them",
-        "won / tied / lost problems (and signs of the means). A problem is won or lost",
+        "Differences in average precision on real sets, with 95 % intervals, and won /",
+        "tied / lost problems (and signs of the means). A problem is won or lost",
         "where its own interval over seeds leaves 0 out.",
         "",
     ]
@@ -88,9 +88,9 @@ def ranking(o: Outcomes) -> list[str]:
     lines = [
         "## Ranking",
         "",
-        "Real sets; ranks of the mean average precision (1 is best), and differences to",
-        "the tuned log loss of the same host. Log loss and Brier score are divided by the",
-        "constant's, as the method gives its probabilities and, in the last column,",
+        "Real sets; ranks of the mean average precision (1 is best), and differences",
+        "to the tuned log loss of the same host. Log loss and Brier score are divided by",
+        "the constant's, as the method gives its probabilities and, in the last column,",
         "without what weights and resampling do to the odds.",
         "",
         "![Mean ranks](results/quality/ranking.svg)",
@@ -142,8 +142,8 @@ def _ranking_of(o: Outcomes, host: str, real: list[str]) -> list[str]:
         "corrected log loss",
     ]
     return [
-        f"**{HOSTS[host]}** (Friedman p = {p:.1g}; two mean ranks differ by Nemenyi's test"
-        f" where they are {distance:.1f} apart; the last three columns are medians):",
+        f"**{HOSTS[host]}** (Friedman p = {p:.1g}; two mean ranks differ by Nemenyi's "
+        f"test where they are {distance:.1f} apart; the last three columns are medians):",
         "",
         *table(header, rows),
     ]
@@ -216,10 +216,10 @@ def noise(o: Outcomes) -> list[str]:
     return [
         "## By label noise",
         "",
-        "The stream with wrong labels in the training part and true ones in the test part:",
-        "half of the positives labelled negative (missed), or one negative labelled",
-        "positive for two positives (false). Mean average precision of both hosts; ▲ and",
-        "▼ mark an interval above or below log loss.",
+        "The stream with wrong labels in the training part and true ones in the test",
+        "part: half of the positives labelled negative (missed), or one negative",
+        "labelled positive for two positives (false). Mean average precision of both",
+        "hosts; ▲ and ▼ mark an interval above or below log loss.",
         "",
         *table(["", *names], rows),
         *_kept(both, names),
@@ -242,7 +242,7 @@ def _kept(both: pd.DataFrame, names: list[str]) -> list[str]:
             kept = means.loc[name] / means.loc[clean]
             parts = [f"{m} {kept[m]:.0%}" for m in (LOG_LOSS, "weights: ratio", PLAIN)]
             lines.append(
-                f"* {name}: of the clean stream's average precision keep {listed(parts)}."
+                f"* {name}: share of the clean average precision: {listed(parts)}."
             )
     return [*lines, ""]
 
@@ -362,7 +362,7 @@ def preferring(o: Outcomes) -> list[str]:
     parts = [f"{method} {count}" for method, count in worse.items()]
     return [
         *lines,
-        f"* Probabilities that are worse than the constant's, of {len(real)} real sets: "
+        f"* Probabilities worse than the constant's, of {len(real)} real sets: "
         f"{listed(parts)}.",
         "",
     ]
@@ -398,8 +398,8 @@ def peers(o: Outcomes) -> list[str]:
     return [
         "## Peers",
         "",
-        "Average precision of other packages' focal losses minus that of `focal, γ = 2` of",
-        "this package on the same host (for CatBoost: the mean of both hosts), real sets.",
+        "Average precision of other packages' focal losses minus that of `focal, γ = 2`",
+        "of this package on the same host (for CatBoost: the mean of both), real sets.",
         "They get the same grid, holdout, early stopping and our metric to stop on.",
         "The median log loss is relative to the constant's: their scores are taken for",
         "probabilities as they do. Lost rankings have less than a tenth of the best",
