@@ -114,7 +114,6 @@ PREPARED_PROBLEMS = (
     _prepared("htru2_pulsar"),
     _prepared("kdd_smtp"),
     _prepared("kddcup99:r2l_dedup"),
-    _prepared("kddcup99:u2r_dedup"),
     _prepared("kddcup99:r2l_iid"),
     _prepared("kddcup99:u2r_iid"),
     _prepared("krvsk18", "one"),
@@ -175,7 +174,8 @@ LEFT_OUT = {
     "kddcup99:dedup": "its rarest class is that of kddcup99:u2r_dedup",
     "kddcup99:iid": "its rarest class is that of kddcup99:u2r_iid",
     "kddcup99:r2l": "most of its rows are copies: see kddcup99:r2l_dedup",
-    "kddcup99:u2r": "most of its rows are copies: see kddcup99:u2r_dedup",
+    "kddcup99:u2r": "most of its rows are copies: see kddcup99:u2r_iid",
+    "kddcup99:u2r_dedup": "its time; kddcup99:u2r_iid is its training part",
 }
 #: Classes rarer than the one that is to be found in a set of several classes.
 RARER_CLASSES = {

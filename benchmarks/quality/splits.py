@@ -34,8 +34,8 @@ class Cap:
 class Caps:
     """The caps of both parts."""
 
-    train: Cap = Cap(20_000, 100, 300_000)
-    test: Cap = Cap(50_000, 100, 300_000)
+    train: Cap = Cap(10_000, 60, 200_000)
+    test: Cap = Cap(30_000, 100, 200_000)
 
 
 @dataclass(frozen=True, eq=False)
