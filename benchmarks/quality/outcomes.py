@@ -9,25 +9,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from quality.intervals import Comparison, Interval, compare, over_families
 from quality.problems import BY_NAME
 
 KEY = ["problem", "seed", "host", "method"]
+AP = "average_precision"
 HOSTS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 #: Average precision below that share of the best method's is a ranking that is lost.
 LOST = 0.1
 
+LOG_LOSS, CERTIFIED = "log loss", "log loss, certified"
+DEFAULTS, REGULARISED = "log loss, host's defaults", "log loss, regularised"
+ROOT_RATIO, RATIO, FIVE = "weights: √ratio", "weights: ratio", "weights: 5 × ratio"
+RESAMPLED = ("SMOTE", "undersampling")
 FOCAL = ("focal, γ = 0.5", "focal, γ = 1", "focal, γ = 2", "focal, γ = 5")
+#: The papers' default, and what stands for focal loss where nothing is chosen.
+PLAIN = FOCAL[2]
+WITH_ALPHA = "focal, γ = 2, α = 0.25"
 ASYMMETRIC = (
     *("focal, γ = (0, 1)", "focal, γ = (0, 2)", "focal, γ = (0, 4)"),
     "focal, γ = (1, 4)",
 )
-LOG_LOSSES = ("log loss", "log loss, certified")
-WEIGHTS = ("weights: √ratio", "weights: ratio", "weights: 5 × ratio")
-RESAMPLED = ("SMOTE", "undersampling")
+GAMMA_CHOSEN, WEIGHT_CHOSEN = "focal, γ chosen", "log loss, weight chosen"
 #: Chosen anew in every fit by the inner validation part, from four methods each.
 CHOSEN = {
-    "focal, γ chosen": FOCAL,
-    "log loss, weight chosen": (*LOG_LOSSES, *WEIGHTS[:2]),
+    GAMMA_CHOSEN: FOCAL,
+    WEIGHT_CHOSEN: (LOG_LOSS, CERTIFIED, ROOT_RATIO, RATIO),
 }
 
 
@@ -74,18 +81,34 @@ class Outcomes:
         return self.names("real") or list(self.problems.index)
 
     def wide(self, host: str, metric: str, problems: list[str]) -> pd.DataFrame:
-        """A metric by problem and seed, methods as columns."""
+        """A metric by problem and seed, methods as columns.
+
+        ``host`` may be "both", the mean of both hosts for the methods that both have.
+        """
+        if host == "both":
+            found = [
+                self.wide(one, metric, problems) for one in ("xgboost", "lightgbm")
+            ]
+            shared = found[0].columns.intersection(found[1].columns)
+            return (found[0][shared] + found[1][shared]) / 2
         chosen = self.fits["host"].eq(host) & self.fits["problem"].isin(problems)
         return self.fits[chosen].pivot(
             index=["problem", "seed"], columns="method", values=metric
         )
 
-    def both(self, metric: str, problems: list[str]) -> pd.DataFrame:
-        """The same, averaged over both hosts, for the methods that both have."""
-        found = [self.wide(host, metric, problems) for host in ("xgboost", "lightgbm")]
-        return (found[0] + found[1])[
-            found[0].columns.intersection(found[1].columns)
-        ] / 2
+    def mean(
+        self, host: str, method: str, problems: list[str], metric: str = AP
+    ) -> Interval:
+        """The mean of a metric over families."""
+        by_problem = self.wide(host, metric, problems)[method].groupby("problem").mean()
+        return over_families(by_problem, self.problems["family"])
+
+    def compare(
+        self, host: str, method: str, reference: str, problems: list[str]
+    ) -> Comparison:
+        """Average precision of a method against that of another."""
+        wide = self.wide(host, AP, problems)
+        return compare(wide, method, reference, self.problems)
 
 
 def read(folder: Path) -> Outcomes:

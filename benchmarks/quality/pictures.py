@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from quality.outcomes import HOSTS, Outcomes
-from quality.sections import ranks
+from quality.ranking import ranks
 
 
 def draw_ranking(o: Outcomes, path: Path) -> None:

@@ -2,37 +2,38 @@
 
 from pathlib import Path
 
-from quality import appendix, sections
+from quality import appendix, conditions, ranking, verdicts
 from quality.agreement import agreement
 from quality.drowning import drowning
-from quality.markdown import listed
+from quality.markdown import listed, paragraph
 from quality.outcomes import HOSTS, Outcomes, read
 from quality.pictures import draw_ranking
+from quality.readme import write_section
 
 COMMANDS = (
     "python benchmarks/quality run --jobs 2",
     "python benchmarks/quality budget",
     "python benchmarks/quality agreement",
-    "python benchmarks/quality report",
+    "python benchmarks/quality report --readme README.md",
 )
 
 
-def write_report(folder: Path, output: Path) -> None:
-    """Write the report of a run's folder, and its picture into the folder."""
+def write_report(folder: Path, output: Path, readme: Path | None = None) -> None:
+    """Write the report of a run's folder, its picture, and the README's section."""
     o = read(folder)
     draw_ranking(o, folder / "ranking.svg")
     parts = [
         _head(o),
-        sections.summary(o),
-        sections.against(o),
-        sections.certain(o),
-        sections.ranking(o),
-        sections.imbalance(o),
-        sections.noise(o),
-        sections.asymmetric(o),
-        sections.starting_point(o),
-        sections.preferring(o),
-        sections.peers(o),
+        verdicts.summary(o),
+        verdicts.against(o),
+        verdicts.set_by_set(o),
+        ranking.ranking(o),
+        conditions.imbalance(o),
+        conditions.noise(o),
+        conditions.asymmetric(o),
+        conditions.starting_point(o),
+        verdicts.preferring(o),
+        ranking.peers(o),
         drowning(folder),
         agreement(o, folder),
         appendix.failures(o),
@@ -40,6 +41,8 @@ def write_report(folder: Path, output: Path) -> None:
         appendix.sets(o),
     ]
     lines = [line for part in parts for line in part]
+    if readme is not None:
+        write_section(o, readme)
     output.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
@@ -49,39 +52,46 @@ def _head(o: Outcomes) -> list[str]:
     single = o.fits[~o.fits["method"].str.endswith(" chosen")]
     of_host = single.groupby("host")["method"].nunique()
     settings, caps = o.made_by["settings"], o.made_by["settings"]["caps"]
-    seeds = sorted(o.fits["seed"].unique())
+    seeds = list(map(str, sorted(o.fits["seed"].unique())))
     numbers = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
     methods = listed([f"{n} on {HOSTS[host]}" for host, n in of_host.items()])
     versions = listed([f"{name} {v}" for name, v in o.made_by["versions"].items()])
     return [
         "# Does focal loss find what weights miss?",
         "",
-        "Made by `python benchmarks/quality report`; no number here is typed by hand.",
-        "",
-        f"{len(o.problems)} problems ({numbers}; the real ones of "
-        f"{real['family'].nunique()} sources), seeds {listed(list(map(str, seeds)))}, "
-        f"methods: {methods}; {len(single)} fits, each a line of "
-        "`results/quality/fits.csv`.",
-        "Each method of each seed gets the same search: a quarter of the training rows,",
-        "stratified, ends each training early (30 rounds without a gain in the loss",
-        "that is trained) and picks one of two points (the host's default trees;",
-        "smaller, regularised ones) by average precision; learning rate 0.1, at most "
-        f"{settings['rounds']} rounds. The test part is not looked at before. Rows are "
-        "split 7 : 3 by class, or as the set says.",
-        f"Caps: {_cap(caps['train'])} of the training part and {_cap(caps['test'])} of "
-        "the test part are kept, with the same imbalance; a fit may take "
-        f"{settings['limit']:g} s.",
-        "A fit that failed counts as the constant.",
-        *([] if len(real) else ["No real set was run: the stream stands for them."]),
-        "",
-        "Differences are of average precision unless said otherwise. Intervals over",
-        "sets are 95 % bootstrap intervals over families (sets of one source count once);",
-        "intervals of one set are Nadeau and Bengio's over its seeds. They are not",
-        "adjusted for their number: of forty verdicts two are wrong by chance.",
-        "",
-        f"{versions}; {o.made_by['machine']}, {o.made_by['jobs']} fits at a time, one "
-        f"thread each; wall time {o.made_by['wall_seconds'] / 60:.0f} minutes.",
-        "",
+        *paragraph(
+            "Made by `python benchmarks/quality report`, all numbers and verdicts."
+        ),
+        *paragraph(
+            f"{len(o.problems)} problems ({numbers}; the real ones of "
+            f"{real['family'].nunique()} sources), seeds {listed(seeds)}; methods: "
+            f"{methods}; {len(single)} fits, each a line of `results/quality/fits.csv`."
+            + ("" if len(real) else " No real set was run: others stand for them.")
+        ),
+        *paragraph(
+            "Each method of each seed gets the same search: a quarter of the training "
+            "rows, stratified, ends each training early (30 rounds without a gain in "
+            "the loss that is trained) and picks one of two points (the host's default "
+            "trees; smaller, regularised ones) by average precision; learning rate "
+            f"0.1, at most {settings['rounds']} rounds. What is called chosen picks "
+            "among four methods on the same validation rows. The test part is not "
+            "looked at before. Rows are split 7 : 3 by class, or as the set or the "
+            f"time says. Of the training part {_cap(caps['train'])} are kept, of the "
+            f"test part {_cap(caps['test'])} with the same imbalance; a fit may take "
+            f"{settings['limit']:g} s. A fit that failed counts as the constant."
+        ),
+        *paragraph(
+            "Differences are of average precision unless said otherwise. Intervals "
+            "over sets are 95 % bootstrap intervals over families (sets of one source "
+            "count once); intervals of one set are Nadeau and Bengio's over its seeds. "
+            "They are not adjusted for their number: of forty verdicts two are wrong "
+            "by chance."
+        ),
+        *paragraph(
+            f"{versions}; {o.made_by['machine']}, {o.made_by['jobs']} fits at a time, "
+            "one thread each, beside other programs; wall time "
+            f"{o.made_by['wall_seconds'] / 60:.0f} minutes. To repeat it:"
+        ),
         "```",
         *COMMANDS,
         "```",
@@ -91,6 +101,6 @@ def _head(o: Outcomes) -> list[str]:
 
 def _cap(cap: dict[str, int]) -> str:
     return (
-        f"{cap['rows']} rows, or as many as hold {cap['positives']} positives "
-        f"(at most {cap['most']})"
+        f"{cap['rows']} rows, or as many as hold {cap['positives']} positives but at "
+        f"most {cap['most']},"
     )

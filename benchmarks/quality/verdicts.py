@@ -1,0 +1,208 @@
+"""Focal loss against what else there is: in short, by host, and set by set."""
+
+from quality.intervals import by_problem
+from quality.markdown import (
+    WORDS,
+    bullets,
+    counts,
+    interval,
+    listed,
+    number,
+    paragraph,
+    sentence,
+    table,
+)
+from quality.outcomes import (
+    AP,
+    CERTIFIED,
+    DEFAULTS,
+    FIVE,
+    GAMMA_CHOSEN,
+    LOG_LOSS,
+    PLAIN,
+    RATIO,
+    REGULARISED,
+    RESAMPLED,
+    ROOT_RATIO,
+    WEIGHT_CHOSEN,
+    Outcomes,
+)
+
+HOSTS = {"both": "both hosts", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
+BASELINES = (
+    *(LOG_LOSS, DEFAULTS, REGULARISED, CERTIFIED, ROOT_RATIO, RATIO, FIVE),
+    *(*RESAMPLED, WEIGHT_CHOSEN),
+)
+#: Where focal loss is set beside another, set by set.
+PAIRS = (
+    (PLAIN, LOG_LOSS),
+    (GAMMA_CHOSEN, WEIGHT_CHOSEN),
+    (PLAIN, ROOT_RATIO),
+    (PLAIN, RATIO),
+    (PLAIN, "SMOTE"),
+)
+
+
+def summary(o: Outcomes) -> list[str]:
+    """The answer in a few lines."""
+    real = o.judged
+    texts = []
+    for title, method, references in (
+        (
+            "Focal loss with γ = 2",
+            PLAIN,
+            (LOG_LOSS, CERTIFIED, ROOT_RATIO, RATIO, "SMOTE"),
+        ),
+        (
+            "Focal loss with γ chosen on validation",
+            GAMMA_CHOSEN,
+            (LOG_LOSS, WEIGHT_CHOSEN),
+        ),
+    ):
+        for reference in references:
+            one = o.compare("both", method, reference, real)
+            texts.append(sentence(title, reference, one))
+    return ["## In short", "", *bullets([*texts, *probabilities(o), *safety(o)])]
+
+
+def probabilities(o: Outcomes) -> list[str]:
+    """What the probabilities are worth, in sentences."""
+    real = o.judged
+    loss = o.wide("both", "relative_log_loss", real).groupby("problem").mean()
+    median = {
+        m: number(loss[m].median(), 2) for m in (LOG_LOSS, PLAIN, ROOT_RATIO, RATIO)
+    }
+    worse = {
+        method: int((loss[method] > 1).sum())
+        for method in (LOG_LOSS, PLAIN, ROOT_RATIO, RATIO, FIVE, *RESAMPLED)
+    }
+    return [
+        "Log loss of the probabilities over that of the constant, median: "
+        f"{listed([f'{method} {value}' for method, value in median.items()])}.",
+        f"Probabilities worse than the constant's, of {len(real)} sets: "
+        f"{listed([f'{method} {count}' for method, count in worse.items()])}.",
+    ]
+
+
+def safety(o: Outcomes) -> list[str]:
+    """Where rankings are lost, in a sentence."""
+    own = o.fits[o.fits["problem"].isin(o.judged)]
+    lost = own.groupby(["host", "method"])["lost"].sum()
+    parts = [
+        f"{title}: "
+        + listed(
+            [
+                f"{m} {lost[host, m]}"
+                for m in (DEFAULTS, LOG_LOSS, CERTIFIED, PLAIN, RATIO)
+            ]
+        )
+        for host, title in list(HOSTS.items())[1:]
+    ]
+    n_fits = len(o.wide("both", AP, o.judged))
+    return [
+        "Rankings that are lost (less than a tenth of the best method's average "
+        f"precision), of {n_fits} fits: {'; '.join(parts)}.",
+    ]
+
+
+def against(o: Outcomes) -> list[str]:
+    """Focal loss against each baseline, by host."""
+    lines = [
+        "## Against what, and on which host",
+        "",
+        *paragraph(
+            "Differences in average precision on real sets, and won / tied / lost sets "
+            "(in brackets the signs of the means). A set is won or lost where its own "
+            "interval over seeds leaves 0 out."
+        ),
+    ]
+    for method in (PLAIN, GAMMA_CHOSEN):
+        rows = []
+        for reference in BASELINES:
+            cells = [f"minus {reference}"]
+            for host in HOSTS:
+                one = o.compare(host, method, reference, o.judged)
+                cells += [interval(one.difference), counts(one)]
+            rows.append(cells)
+        header = [f"**{method}**"]
+        for title in HOSTS.values():
+            header += [title, "w / t / l"]
+        lines += table(header, rows)
+    return lines
+
+
+def set_by_set(o: Outcomes) -> list[str]:
+    """The problems on which focal loss certainly wins or loses."""
+    both = o.wide("both", AP, list(o.problems.index))
+    texts = []
+    for method, reference in PAIRS:
+        found = by_problem(both[method] - both[reference], o.problems)
+        sides = []
+        for verdict, word in (("above", "wins on"), ("below", "loses on")):
+            names = [
+                f"{name} ({number(one.value, 3, '+')})"
+                for name, one in found.items()
+                if one.verdict == verdict
+            ]
+            sides.append(f"{word} {listed(names)}")
+        texts.append(f"{method} against {reference}: {'; '.join(sides)}.")
+    intro = (
+        "Sets whose interval over seeds leaves 0 out, both hosts averaged, simulated "
+        f"and synthetic ones included ({len(o.problems)} in all; one in twenty would "
+        "be expected by chance)."
+    )
+    return [
+        "## Where focal loss wins and loses",
+        "",
+        *paragraph(intro),
+        *bullets(texts),
+    ]
+
+
+def preferring(o: Outcomes) -> list[str]:
+    """When to take log loss, and when weights."""
+    texts = []
+    for host, title in HOSTS.items():
+        words = [
+            f"{WORDS[one.difference.verdict]} {PLAIN} with {reference} "
+            f"({interval(one.difference)})"
+            for reference in (LOG_LOSS, ROOT_RATIO, RATIO)
+            for one in [o.compare(host, reference, PLAIN, o.judged)]
+        ]
+        texts.append(f"{title}: {'; '.join(words)}.")
+    return [
+        "## When to prefer log loss or weights",
+        "",
+        *bullets([*texts, *_advice(o)]),
+    ]
+
+
+def _advice(o: Outcomes) -> list[str]:
+    """What follows, by what the intervals say."""
+    plain = o.compare("both", PLAIN, LOG_LOSS, o.judged).difference
+    largest = max(abs(plain.low), abs(plain.high))
+    log_loss = (
+        f"Log loss, tuned and regularised, is {WORDS[_mirrored(plain.verdict)]} focal "
+        f"loss of γ = 2 in ranking, and no difference of more than {largest:.3f} is "
+        "compatible with these sets"
+    )
+    root = o.compare("both", ROOT_RATIO, LOG_LOSS, o.judged)
+    ratio = o.compare("both", RATIO, LOG_LOSS, o.judged)
+    wins = by_problem(_difference(o, RATIO, LOG_LOSS), o.problems)
+    names = [name for name, one in wins.items() if one.verdict == "above"]
+    return [
+        f"{log_loss}: take it where a model without this package has to do, with "
+        "penalties on the leaves.",
+        sentence("Weighting by the root of the ratio", "log loss", root),
+        sentence("Weighting by the ratio", "log loss", ratio)
+        + f" It certainly wins on {listed(names)}.",
+    ]
+
+
+def _mirrored(verdict: str) -> str:
+    return {"above": "below", "below": "above"}.get(verdict, verdict)
+
+
+def _difference(o: Outcomes, method: str, reference: str):
+    wide = o.wide("both", AP, list(o.problems.index))
+    return wide[method] - wide[reference]
