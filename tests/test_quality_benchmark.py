@@ -1,6 +1,7 @@
 """The benchmark of quality: its problems, its intervals, and a run from end to end."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -269,6 +270,18 @@ def test_the_report_names_every_method(smoke_run, tmp_path):
         assert f"| {method} |" in text
     assert "nan" not in text.replace("finance", "")
     assert (folder / "ranking.svg").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_stored_report_is_the_one_of_the_stored_results(tmp_path):
+    stored, written = BENCHMARKS / "results" / "quality", tmp_path / "RESULTS.md"
+    folder, readme = tmp_path / "quality", tmp_path / "README.md"
+    shutil.copytree(stored, folder)
+    shutil.copy(BENCHMARKS.parent / "README.md", readme)
+    smoke(folder, "report", "--output", written, "--readme", readme)
+    for new, old in ((written, BENCHMARKS), (readme, BENCHMARKS.parent)):
+        assert new.read_text("utf-8") == (old / new.name).read_text("utf-8")
+    assert len(pd.read_csv(stored / "fits.csv")["problem"].unique()) >= 25
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from quality.markdown import bullets, listed, number, paragraph, table
-from quality.outcomes import HOSTS, Outcomes
+from quality.methods import BY_KEY
+from quality.outcomes import CHOSEN, HOSTS, Outcomes
 from quality.problems import (
     FEWEST_POSITIVES,
     LEFT_OUT,
@@ -83,7 +84,9 @@ def everything(o: Outcomes) -> list[str]:
 
 
 def _large(o: Outcomes, fits: pd.DataFrame) -> list[str]:
-    methods = list(fits["method"].unique())
+    host = fits["host"].iloc[0]
+    methods = [method for of, method in BY_KEY if of == host]
+    methods += [name for name in CHOSEN if name in set(fits["method"])]
     grouped = fits.groupby(["problem", "method"])
     means = grouped["average_precision"].mean()
     spread = grouped["average_precision"].std(ddof=1)

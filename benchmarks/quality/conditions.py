@@ -31,6 +31,7 @@ from quality.outcomes import (
     WITH_ALPHA,
     Outcomes,
 )
+from quality.problems import BY_NAME
 from quality.verdicts import HOSTS
 
 #: Bounds of the bins, negatives for each positive.
@@ -82,7 +83,8 @@ def _differences(o: Outcomes, title: str, names: list[str]) -> list[str]:
 
 def noise(o: Outcomes) -> list[str]:
     """Average precision on true labels, after training on wrong ones."""
-    names = [name for name in o.names("simulated") if _has_noise(o, name)]
+    present = o.names("simulated")
+    names = [name for name in BY_NAME if name in present and _has_noise(o, name)]
     if not names:
         return []
     wide = o.wide("both", AP, names)
@@ -152,7 +154,8 @@ def asymmetric(o: Outcomes) -> list[str]:
                 cells.append(f"{interval(one.difference)}; {counts(one)}")
         rows.append(cells)
     texts = [
-        sentence(method, LOG_LOSS, o.compare("both", method, LOG_LOSS, o.judged))
+        sentence(method, reference, o.compare("both", method, reference, o.judged))
+        for reference in (LOG_LOSS, CERTIFIED)
         for method in ASYMMETRIC
     ]
     return ["## Asymmetric focusing", "", *table(header, rows), *bullets(texts)]

@@ -1,6 +1,7 @@
 """Tables and words of the report."""
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from textwrap import wrap
 
 from quality.intervals import Comparison, Interval
@@ -41,9 +42,9 @@ def number(value: float, digits: int = 3, sign: str = "") -> str:
 
 
 def interval(one: Interval, digits: int = 3, sign: str = "+") -> str:
-    """As value [low, high]."""
+    """As value [low, high], or the value alone, where a single one gave it."""
     value, low, high = (number(v, digits, sign) for v in (one.value, one.low, one.high))
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{low}, {high}]" if isfinite(one.high - one.low) else value
 
 
 def counts(one: Comparison) -> str:

@@ -79,18 +79,23 @@ def _row(o: Outcomes, method: str) -> list[str]:
 def _reading(o: Outcomes) -> list[str]:
     """In words, for both hosts averaged."""
 
-    def said(method: str, reference: str) -> str:
-        one = o.compare("both", method, reference, o.judged)
-        word = WORDS[one.difference.verdict]
-        return f"{word} {reference} ({interval(one.difference)})"
+    def said(method: str, reference: str, host: str = "both") -> str:
+        one = o.compare(host, method, reference, o.judged).difference
+        return f"{WORDS[one.verdict]} {reference} ({interval(one)})"
 
     chosen = o.compare("both", GAMMA_CHOSEN, WEIGHT_CHOSEN, o.judged)
+    word = WORDS[chosen.difference.verdict]
     return [
         f"Both hosts averaged, focal loss with γ = 2 is {said(PLAIN, RATIO)}, "
         f"{said(PLAIN, 'SMOTE')}, {said(PLAIN, ROOT_RATIO)}, {said(PLAIN, LOG_LOSS)} "
         f"and {said(PLAIN, CERTIFIED)}.",
-        "With γ chosen from four on validation it is "
-        f"{WORDS[chosen.difference.verdict]} log loss with its weights chosen from "
-        f"four: {interval(chosen.difference)}, sets won / tied / lost {counts(chosen)}.",
-        f"Asymmetric focal loss, γ = (0, 2), is {said(ASYMMETRIC[1], LOG_LOSS)}.",
+        f"With γ chosen from four on validation it is {word} log loss with its weights "
+        f"chosen from four: {interval(chosen.difference)}, sets won / tied / lost "
+        f"{counts(chosen)}.",
+        f"Asymmetric focal loss, γ = (0, 2), is {said(ASYMMETRIC[1], LOG_LOSS)} and "
+        f"{said(ASYMMETRIC[1], CERTIFIED)}.",
+        "What the curvature does without γ: on LightGBM log loss with the certified "
+        f"one is {said(CERTIFIED, LOG_LOSS, 'lightgbm')} and "
+        f"{said(CERTIFIED, DEFAULTS, 'lightgbm')}; on XGBoost "
+        f"{said(CERTIFIED, LOG_LOSS, 'xgboost')}.",
     ]

@@ -163,13 +163,12 @@ def preferring(o: Outcomes) -> list[str]:
     """When to take log loss, and when weights."""
     texts = []
     for host, title in HOSTS.items():
-        words = [
-            f"{WORDS[one.difference.verdict]} {PLAIN} with {reference} "
-            f"({interval(one.difference)})"
-            for reference in (LOG_LOSS, ROOT_RATIO, RATIO)
-            for one in [o.compare(host, reference, PLAIN, o.judged)]
-        ]
-        texts.append(f"{title}: {'; '.join(words)}.")
+        words = []
+        for reference in (LOG_LOSS, ROOT_RATIO, RATIO):
+            one = o.compare(host, reference, PLAIN, o.judged).difference
+            word = WORDS[one.verdict]
+            words.append(f"{reference} is {word} {PLAIN} ({interval(one)})")
+        texts.append(f"On {title} {'; '.join(words)}.")
     return [
         "## When to prefer log loss or weights",
         "",
@@ -180,29 +179,23 @@ def preferring(o: Outcomes) -> list[str]:
 def _advice(o: Outcomes) -> list[str]:
     """What follows, by what the intervals say."""
     plain = o.compare("both", PLAIN, LOG_LOSS, o.judged).difference
-    largest = max(abs(plain.low), abs(plain.high))
-    log_loss = (
-        f"Log loss, tuned and regularised, is {WORDS[_mirrored(plain.verdict)]} focal "
-        f"loss of γ = 2 in ranking, and no difference of more than {largest:.3f} is "
-        "compatible with these sets"
-    )
-    root = o.compare("both", ROOT_RATIO, LOG_LOSS, o.judged)
-    ratio = o.compare("both", RATIO, LOG_LOSS, o.judged)
-    wins = by_problem(_difference(o, RATIO, LOG_LOSS), o.problems)
-    names = [name for name, one in wins.items() if one.verdict == "above"]
-    return [
-        f"{log_loss}: take it where a model without this package has to do, with "
-        "penalties on the leaves.",
-        sentence("Weighting by the root of the ratio", "log loss", root),
-        sentence("Weighting by the ratio", "log loss", ratio)
-        + f" It certainly wins on {listed(names)}.",
-    ]
-
-
-def _mirrored(verdict: str) -> str:
-    return {"above": "below", "below": "above"}.get(verdict, verdict)
-
-
-def _difference(o: Outcomes, method: str, reference: str):
+    advice = {
+        "above": "it ranks worse than focal loss, certainly though not by much",
+        "level": "it ranks as well as focal loss, as far as these sets can tell",
+        "below": "it ranks better than focal loss",
+    }[plain.verdict]
     wide = o.wide("both", AP, list(o.problems.index))
-    return wide[method] - wide[reference]
+    texts = [
+        f"Log loss, tuned over regularised trees: {advice}; mean differences outside "
+        f"{number(plain.low, 3, '+')} to {number(plain.high, 3, '+')} are not "
+        "compatible with these sets."
+    ]
+    for method, title in ((ROOT_RATIO, "the root of the ratio"), (RATIO, "the ratio")):
+        one = o.compare("both", method, LOG_LOSS, o.judged)
+        found = by_problem(wide[method] - wide[LOG_LOSS], o.problems)
+        names = [name for name, seen in found.items() if seen.verdict == "above"]
+        texts.append(
+            f"{sentence(f'Weighting by {title}', LOG_LOSS, one)} Where its own "
+            f"interval is above log loss's: {listed(names)}."
+        )
+    return texts
