@@ -292,7 +292,7 @@ def test_other_settings_need_another_folder(smoke_run):
 
 @pytest.mark.slow
 def test_failures_are_lines(tmp_path):
-    results, settings = Results(tmp_path), Settings(rounds=2, limit=5)
+    results, settings = Results(tmp_path), Settings(rounds=2, limit=10)
     names = ("SMOTE", "undersampling", "log loss")
     keys = [("lightgbm", name) for name in names]
     run(results, settings, [STREAM], 1, keys, 1, measure=fails)
@@ -303,7 +303,7 @@ def test_failures_are_lines(tmp_path):
         "log loss": "ok",
     }
     assert table.loc["SMOTE", "reason"] == "exit code 3"
-    assert table.loc["undersampling", "reason"] == "not done after 5 s"
+    assert table.loc["undersampling", "reason"] == "not done after 10 s"
     # They count as the constant.
     read = outcomes._with_the_constant(table.reset_index(), pd.read_csv(results.sets))
     read = read.set_index("method")
