@@ -19,7 +19,8 @@ from quality.intervals import Interval, by_problem, compare, mean_ranks, over_fa
 from quality.markdown import interval, sentence
 from quality.peers import PEERS, fit_peer, holdout
 from quality.problems import BY_NAME, FEWEST_POSITIVES, LEFT_OUT, PREPARED_PROBLEMS
-from quality.run import KEY, Results, Settings, Task, measure, run, tasks
+from quality.results import KEY, Results, Settings, Task
+from quality.run import measure, run, tasks
 from quality.scores import constant_log_loss, judged
 from quality.splits import Cap, Caps, split
 

@@ -36,14 +36,15 @@ def failures(o: Outcomes) -> list[str]:
             *(str(wide.loc[host, method][status]) for status in statuses),
             str(lost.loc[host, method]),
         ]
-        for host, method in wide.index
+        for host, method in BY_KEY
+        if (host, method) in wide.index
     ]
     reasons = single[~single["status"].isin(["ok", "constant"])]
     kinds = reasons.groupby(["host", "method", "status"], sort=False)
-    lines = [
-        f"* {HOSTS[host]}, {method}: {status} on "
+    texts = [
+        f"{HOSTS[host]}, {method}: {status} on "
         f"{listed(list(dict.fromkeys(group['problem'])))}; the first: "
-        f"{group['reason'].iloc[0]}"
+        f"{group['reason'].iloc[0]}."
         for (host, method, status), group in kinds
     ]
     return [
@@ -56,8 +57,7 @@ def failures(o: Outcomes) -> list[str]:
             "than a tenth of the best method's average precision on the same rows."
         ),
         *table(["", "", *statuses, "lost"], rows),
-        *lines,
-        "",
+        *bullets(texts),
     ]
 
 

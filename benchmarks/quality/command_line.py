@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     from quality.methods import BY_KEY
     from quality.problems import BY_NAME, PROBLEMS, SMOKE_PROBLEMS
-    from quality.run import Results, Settings, run
+    from quality.results import Results, Settings
+    from quality.run import run
 
     chosen = SMOKE_PROBLEMS if options.smoke else PROBLEMS
     problems = options.problems or [problem.name for problem in chosen]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from quality.intervals import by_problem
 from quality.markdown import (
+    WORDS,
     bullets,
     counts,
     interval,
@@ -35,7 +36,7 @@ from quality.problems import BY_NAME
 from quality.verdicts import HOSTS
 
 #: Bounds of the bins, negatives for each positive.
-IMBALANCES = (0, 30, 100, 300, float("inf"))
+IMBALANCES = (1, 30, 100, 300, float("inf"))
 PAIRS = (
     (PLAIN, LOG_LOSS),
     (ASYMMETRIC[1], LOG_LOSS),
@@ -47,18 +48,46 @@ PAIRS = (
 TRIED = (CERTIFIED, *FOCAL, *ASYMMETRIC, WITH_ALPHA)
 
 
+def in_short(o: Outcomes) -> list[str]:
+    """By imbalance, by label noise, and the pairs, in sentences."""
+    parts = []
+    for title, names in _bins(o).items():
+        one = o.compare("both", PLAIN, LOG_LOSS, names).difference
+        parts.append(f"{title} {WORDS[one.verdict]} it ({interval(one)})")
+    texts = [f"{PLAIN} against log loss, by imbalance: {'; '.join(parts)}."]
+    noisy = [name for name in o.names("simulated") if o.problems["noise"][name]]
+    wide = o.wide("both", AP, noisy)
+    for reference in (LOG_LOSS, RATIO):
+        if noisy:
+            found = by_problem(wide[PLAIN] - wide[reference], o.problems)
+            parts = [f"{n} {WORDS[one.verdict]} it" for n, one in found.items()]
+            texts.append(f"{PLAIN} against {reference}, wrong labels: {listed(parts)}.")
+    for reference in (LOG_LOSS, CERTIFIED, PLAIN):
+        verdicts: dict[str, list[str]] = {word: [] for word in WORDS.values()}
+        for method in ASYMMETRIC:
+            one = o.compare("both", method, reference, o.judged).difference
+            verdicts[WORDS[one.verdict]].append(method)
+        parts = [f"{word} it: {listed(names)}" for word, names in verdicts.items()]
+        texts.append(f"Asymmetric pairs against {reference}: {'; '.join(parts)}.")
+    return texts
+
+
+def _bins(o: Outcomes) -> dict[str, list[str]]:
+    """The real sets by imbalance."""
+    ratio, found = o.problems["imbalance"], {}
+    for low, high in pairwise(IMBALANCES):
+        title = f"beyond 1:{low:g}" if high > 1e9 else f"1:{low:g} to 1:{high:g}"
+        names = [name for name in o.names("real") if low <= ratio[name] < high]
+        if names:
+            found[title] = names
+    return found
+
+
 def imbalance(o: Outcomes) -> list[str]:
     """Differences by imbalance, on real sets and on the stream."""
-    ratio, rows = o.problems["imbalance"], []
-    for low, high in pairwise(IMBALANCES):
-        names = [name for name in o.names("real") if low <= ratio[name] < high]
-        title = (
-            f"real, beyond 1:{low:g}"
-            if high > 1e9
-            else f"real, 1:{low:g} to 1:{high:g}"
-        )
-        if names:
-            rows.append(_differences(o, title, names))
+    rows = [
+        _differences(o, f"real, {title}", names) for title, names in _bins(o).items()
+    ]
     rows += [
         _differences(o, name, [name])
         for name in o.names("simulated")

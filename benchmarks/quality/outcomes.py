@@ -11,8 +11,8 @@ import pandas as pd
 
 from quality.intervals import Comparison, Interval, compare, over_families
 from quality.problems import BY_NAME
+from quality.results import KEY
 
-KEY = ["problem", "seed", "host", "method"]
 AP = "average_precision"
 HOSTS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 #: Average precision below that share of the best method's is a ranking that is lost.

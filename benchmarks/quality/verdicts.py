@@ -57,8 +57,8 @@ ANSWERS = {
 }
 
 
-def summary(o: Outcomes) -> list[str]:
-    """The answer in a few lines."""
+def summary(o: Outcomes, more: list[str]) -> list[str]:
+    """The answer in a few lines, and what else there is to say."""
     ratio, log_loss = (
         o.compare("both", PLAIN, reference, o.judged).difference
         for reference in (RATIO, LOG_LOSS)
@@ -74,7 +74,7 @@ def summary(o: Outcomes) -> list[str]:
         for reference in references:
             one = o.compare("both", method, reference, o.judged)
             texts.append(sentence(title, reference, one))
-    texts += [*probabilities(o), *safety(o)]
+    texts += [*probabilities(o), *safety(o), *more]
     return ["## In short", "", *paragraph(lead), *bullets(texts)]
 
 
