@@ -268,7 +268,7 @@ def test_the_report_names_every_method(smoke_run, tmp_path):
     smoke(folder, "report", "--output", output)
     text = output.read_text("utf-8")
     for method in set(table["method"]):
-        assert f"| {method} |" in text
+        assert method in text
     assert "nan" not in text.replace("finance", "")
     assert (folder / "ranking.svg").stat().st_size > 1000
 

@@ -19,7 +19,6 @@ MARKS = {
     "error": "e",
     "crashed": "x",
     "timed out": "t",
-    "not installed": "–",
 }
 
 
@@ -57,8 +56,19 @@ def failures(o: Outcomes) -> list[str]:
             "than a tenth of the best method's average precision on the same rows."
         ),
         *table(["", "", *statuses, "lost"], rows),
-        *bullets(texts),
+        *bullets([*texts, *_not_run(o)]),
     ]
+
+
+def _not_run(o: Outcomes) -> list[str]:
+    """The methods whose package was missing."""
+    run = set(zip(o.fits["host"], o.fits["method"], strict=True))
+    names = [
+        f"{HOSTS[host]}, {method}"
+        for host, method in BY_KEY
+        if (host, method) not in run
+    ]
+    return [f"Not installed: {listed(names)}."] if names else []
 
 
 def everything(o: Outcomes) -> list[str]:
@@ -85,8 +95,9 @@ def everything(o: Outcomes) -> list[str]:
 
 def _large(o: Outcomes, fits: pd.DataFrame) -> list[str]:
     host = fits["host"].iloc[0]
-    methods = [method for of, method in BY_KEY if of == host]
-    methods += [name for name in CHOSEN if name in set(fits["method"])]
+    present = set(fits["method"])
+    methods = [method for of, method in BY_KEY if of == host and method in present]
+    methods += [name for name in CHOSEN if name in present]
     grouped = fits.groupby(["problem", "method"])
     means = grouped["average_precision"].mean()
     spread = grouped["average_precision"].std(ddof=1)

@@ -116,7 +116,7 @@ def read(folder: Path) -> Outcomes:
     fits = pd.read_csv(folder / "fits.csv").drop_duplicates(KEY, keep="last")
     sets = pd.read_csv(folder / "sets.csv").drop_duplicates(KEY[:2], keep="last")
     fits, sets = (_of_whole_seeds(table, fits) for table in (fits, sets))
-    fits = _with_the_constant(fits, sets)
+    fits = _with_the_constant(fits[fits["status"] != "not installed"], sets)
     fits = pd.concat([fits, *(_chosen(fits, *choice) for choice in CHOSEN.items())])
     return Outcomes(fits, sets, json.loads((folder / "run.json").read_text()))
 
