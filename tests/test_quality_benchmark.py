@@ -13,7 +13,9 @@ import pytest
 pytest.importorskip("pebble")
 from failing_fits import fails
 from quality import methods, outcomes, tables
+from quality.budget import write_budget
 from quality.command_line import main
+from quality.drowning import drowning
 from quality.fits import Fit
 from quality.intervals import Interval, by_problem, compare, mean_ranks, over_families
 from quality.markdown import interval, sentence
@@ -271,6 +273,20 @@ def test_the_report_names_every_method(smoke_run, tmp_path):
         assert method in text
     assert "nan" not in text.replace("finance", "")
     assert (folder / "ranking.svg").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_gradient_budget_starts_at_one_half(tmp_path):
+    write_budget(tmp_path, STREAM)
+    table = pd.read_csv(tmp_path / "budget.csv")
+    start = table[(table["rounds"] == 0) & (table["class"] == 0)]
+    from_zero = start["method"] == "log loss from 0"
+    np.testing.assert_allclose(start.loc[~from_zero, "gradient"], 0.5, atol=1e-4)
+    whole = BY_NAME[STREAM].table(0)
+    share = 1 - whole.y_true[~whole.is_test].mean()
+    np.testing.assert_allclose(start.loc[from_zero, "gradient"], share, atol=1e-4)
+    assert set(table["rounds"]) == {0, 10, 100}
+    assert any("|  | rounds |" in line for line in drowning(tmp_path))
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """Mean ranks on each host with what the probabilities are worth, and the peers."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from quality.intervals import Interval, compare, mean_ranks, over_families
-from quality.markdown import counts, interval, number, paragraph, table
+from quality.markdown import WORDS, counts, interval, number, paragraph, table
 from quality.outcomes import AP, CHOSEN, HOSTS, LOG_LOSS, PLAIN, Outcomes
 
 #: Divided by the constant's, in the last columns of the ranking.
@@ -61,16 +63,21 @@ def _ranking_of(o: Outcomes, host: str) -> list[str]:
     return [*paragraph(title), *table(header, rows)]
 
 
+def in_short(o: Outcomes) -> list[str]:
+    """The peers in a sentence."""
+    parts = []
+    for host, name, pair in _pairs(o):
+        one = compare(pair, name, PLAIN, o.problems).difference
+        loss = number(_loss(o, host, name), 2)
+        title = name if name.startswith(HOSTS[host]) else f"{name}, on {HOSTS[host]}"
+        word = WORDS[one.verdict]
+        parts.append(f"{title}: {word} it ({interval(one)}), log loss {loss}")
+    title = f"Others, with their relative log loss, against {PLAIN} of this package"
+    return [f"{title}: {'; '.join(parts)}."] if parts else []
+
+
 def peers(o: Outcomes) -> list[str]:
     """Other packages' focal losses at γ = 2, and CatBoost."""
-    rows = []
-    for host in HOSTS:
-        wide = o.wide(host, AP, o.judged)
-        # CatBoost is set beside the mean of both hosts, on the same splits.
-        ours = o.wide(host if host in OWN_HOSTS else "both", AP, o.judged)[PLAIN]
-        for name in (name for name in wide if _is_peer(name)):
-            pair = pd.DataFrame({name: wide[name], PLAIN: ours})
-            rows.append(_peer(o, host, name, pair))
     intro = (
         f"Average precision of other packages' focal losses minus that of {PLAIN} of "
         "this package on the same host (for CatBoost: the mean of both), real sets. "
@@ -80,17 +87,32 @@ def peers(o: Outcomes) -> list[str]:
         "lost: less than a tenth of the best method's average precision."
     )
     header = ["", "", "minus ours", "w / t / l", "log loss", "not ok", "lost"]
+    rows = [_peer(o, *one) for one in _pairs(o)]
     return ["## Peers", "", *paragraph(intro), *table(header, rows)]
+
+
+def _pairs(o: Outcomes) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The host and the name of each peer, and its values beside ours."""
+    for host in HOSTS:
+        wide = o.wide(host, AP, o.judged)
+        # CatBoost is set beside the mean of both hosts, on the same splits.
+        ours = o.wide(host if host in OWN_HOSTS else "both", AP, o.judged)[PLAIN]
+        for name in (name for name in wide if _is_peer(name)):
+            yield host, name, pd.DataFrame({name: wide[name], PLAIN: ours})
+
+
+def _loss(o: Outcomes, host: str, name: str) -> float:
+    wide = o.wide(host, "relative_log_loss", o.judged)
+    return float(wide[name].groupby("problem").mean().median())
 
 
 def _peer(o: Outcomes, host: str, name: str, pair: pd.DataFrame) -> list[str]:
     one = compare(pair, name, PLAIN, o.problems)
-    loss = o.wide(host, "relative_log_loss", o.judged)[name].groupby("problem").mean()
     fits = o.fits[o.fits["host"].eq(host) & o.fits["method"].eq(name)]
     fits = fits[fits["problem"].isin(o.judged)]
     return [
         *(HOSTS[host], name, interval(one.difference), counts(one)),
-        *(number(loss.median(), 2), str(fits["status"].ne("ok").sum())),
+        *(number(_loss(o, host, name), 2), str(fits["status"].ne("ok").sum())),
         str(fits["lost"].sum()),
     ]
 

@@ -19,7 +19,7 @@ from quality.outcomes import (
     WEIGHT_CHOSEN,
     Outcomes,
 )
-from quality.ranking import OWN_HOSTS
+from quality.ranking import OWN_HOSTS, in_short
 
 START, END = "<!-- quality -->", "<!-- /quality -->"
 SHOWN = (
@@ -98,4 +98,5 @@ def _reading(o: Outcomes) -> list[str]:
         f"one is {said(CERTIFIED, LOG_LOSS, 'lightgbm')} and "
         f"{said(CERTIFIED, DEFAULTS, 'lightgbm')}; on XGBoost "
         f"{said(CERTIFIED, LOG_LOSS, 'xgboost')}.",
+        *in_short(o),
     ]

@@ -24,7 +24,7 @@ def write_report(folder: Path, output: Path, readme: Path | None = None) -> None
     draw_ranking(o, folder / "ranking.svg")
     parts = [
         _head(o),
-        verdicts.summary(o, conditions.in_short(o)),
+        verdicts.summary(o, [*ranking.in_short(o), *conditions.in_short(o)]),
         verdicts.against(o),
         verdicts.set_by_set(o),
         ranking.ranking(o),

@@ -51,7 +51,7 @@ PAIRS = (
 
 #: The answer to the report's title, by what the comparison with weights says.
 ANSWERS = {
-    "above": "Yes, against weights of the ratio and resampling",
+    "above": "Yes, against weights of the ratio",
     "level": "Not beyond the noise",
     "below": "No",
 }
