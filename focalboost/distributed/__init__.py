@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(text)
     import_extra("distributed", "pip install 'focalboost[dask]'")
     if name == "FocalDaskXGBClassifier":
-        import_host("xgboost")
+        _require_xgboost_3(import_host("xgboost").__version__)
         from focalboost.distributed._xgboost_classifier import FocalDaskXGBClassifier
 
         return FocalDaskXGBClassifier
@@ -33,3 +33,13 @@ def __getattr__(name: str) -> Any:
     from focalboost.distributed._lightgbm_classifier import FocalDaskLGBMClassifier
 
     return FocalDaskLGBMClassifier
+
+
+def _require_xgboost_3(version: str) -> None:
+    """Before it, the bases of XGBoost's two classifiers have no common order."""
+    if int(version.partition(".")[0]) < 3:
+        raise ImportError(
+            f"FocalDaskXGBClassifier needs XGBoost 3.0 or newer, and {version} is "
+            "installed: use focalboost.distributed.xgboost.train, or upgrade",
+            name="xgboost",
+        )
