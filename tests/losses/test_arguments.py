@@ -196,13 +196,21 @@ def test_weights_of_the_baseline_have_the_shape_of_the_labels(method):
         getattr(FocalLoss(), method)([1, 0], [1])
 
 
+#: What NumPy has no number for, in arrays of words and in arrays of any objects.
+NO_NUMBERS = [
+    np.array(["fraud"]),
+    np.array(["fraud"], dtype=object),
+    np.array([{}], dtype=object),
+    np.array([1j]),
+]
+
+
+@pytest.mark.parametrize("wrong", NO_NUMBERS, ids=repr)
 @pytest.mark.parametrize("name", ["y_true", "raw_prediction", "sample_weight"])
-def test_words_are_no_numbers(name):
+def test_words_are_no_numbers(name, wrong):
     arguments = {"y_true": [1], "raw_prediction": [0.5], "sample_weight": [2]}
-    arguments[name] = ["fraud"]
-    with pytest.raises(
-        ValueError, match=f"{name} must be an array of real numbers; got"
-    ):
+    arguments[name] = wrong
+    with raises(name, "an array of real numbers", repr(wrong)):
         FocalLoss().loss(**arguments)
 
 

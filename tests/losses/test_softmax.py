@@ -363,10 +363,13 @@ def test_arguments_are_checked(arguments, message):
         (([0, 1, 2], np.zeros((2, 3))), r"y_true must be of shape \(2,\); got \(3,\)"),
         (([0, 1], np.full((2, 3), np.inf)), "raw_prediction must be finite"),
         (([0, 1], np.zeros((2, 3)), [1, -1]), "sample_weight must be finite and >= 0"),
+        ((["a"], np.zeros((1, 3))), "y_true must be an array of real numbers"),
+        (([0], [["a"] * 3]), "raw_prediction must be an array of real numbers"),
+        (([0], np.zeros((1, 3)), ["a"]), "sample_weight must be an array of real"),
     ],
 )
 def test_arrays_are_checked(arrays, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         SoftmaxFocalLoss(3).gradient(*arrays)
 
 
