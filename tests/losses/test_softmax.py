@@ -393,6 +393,9 @@ def test_the_loss_of_a_constant_is_that_of_all_rows(n_classes, name):
     row, masses = np.linspace(-1, 2, n_classes), np.linspace(0.5, 30, n_classes)
     each_class = loss.loss(np.arange(n_classes), np.tile(row, (n_classes, 1)))
     assert loss.constant_loss(row, masses) == pytest.approx(masses @ each_class)
+    short = row.astype(np.float32)
+    in_double = loss.constant_loss(short.astype(np.float64), masses)
+    assert loss.constant_loss(short, masses) == pytest.approx(in_double, rel=1e-14)
     best, baseline = loss.best_constant_loss(masses), loss.baseline_of_masses(masses)
     assert best == pytest.approx(loss.constant_loss(baseline, masses), rel=1e-14)
     for k in range(n_classes):
