@@ -263,3 +263,12 @@ def test_a_gamma_too_large_for_a_baseline_is_refused(gamma):
     """At 1e16, 1 + gamma is gamma, and T has no root left."""
     with pytest.raises(ValueError, match="gamma must be a number from 0 to 1000"):
         FocalLoss(gamma)
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 1, 1]), np.array([[0], [1], [1]])])
+def test_the_baseline_is_a_number_or_one_for_each_column(labels):
+    baseline = FocalLoss(2).baseline(labels)
+    if labels.ndim == 1:
+        assert type(baseline) is float  # not NumPy's, whose repr names its type
+    else:
+        assert (baseline.dtype, baseline.shape) == (np.float64, (1,))
