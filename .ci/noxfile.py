@@ -65,7 +65,8 @@ def oldest(session):
     # Old releases use what new ones of their own dependencies have deprecated.
     quiet = [f"-Wignore::{kind}Warning" for kind in ("Deprecation", "Future")]
     packages = (f"{wheel()}[test]", "xgboost-cpu", "-c", str(constraints))
-    checked(session, *packages, options=(*QUICK, *quiet))
+    # imbalanced-learn on scikit-learn 1.6 needs it beside array-api-compat.
+    checked(session, *packages, options=(*QUICK, *quiet), SCIPY_ARRAY_API="1")
 
 
 @nox.session(python=NEW)
@@ -97,12 +98,13 @@ def wheel():
     return str(next(WORK.glob("*.whl")))
 
 
-def checked(session, *packages, options=QUICK):
+def checked(session, *packages, options=QUICK, **env):
     """Run the tests with these packages."""
     session.install(*packages)
     session.chdir(copied(session, package=False))
     with reported(session, "python", *options):
-        session.run("pytest", *options, env={"PYTEST_ADDOPTS": addopts(session)})
+        env |= {"PYTEST_ADDOPTS": addopts(session)}
+        session.run("pytest", *options, env=env)
 
 
 def copied(session, *, package=True):

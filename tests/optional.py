@@ -20,11 +20,18 @@ __all__ = [
     "lightgbm",
     "optional",
     "pandas",
+    "version",
     "xgboost",
 ]
 
 HAS_XGBOOST = find_spec("xgboost") is not None
 HAS_LIGHTGBM = find_spec("lightgbm") is not None
+
+
+def version(name):
+    """The version of an installed module, to compare."""
+    parts = importlib.import_module(name).__version__.split(".")[:2]
+    return tuple(int(part) for part in parts)
 
 
 class Missing:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from optional import version
 
 import focalboost
 from focalboost import diagnostics
@@ -34,6 +35,8 @@ def skip_without(example):
     for sign, library in SIGNS.items():
         if re.search(sign, example, re.I) and not find_spec(library):
             pytest.skip(f"{library} is not installed")
+    if "DaskXGBClassifier" in example and version("xgboost") < (3,):
+        pytest.skip("FocalDaskXGBClassifier needs XGBoost 3.0")
 
 
 def lines_of_examples(name):

@@ -5,6 +5,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import xgboost
+from optional import version
 from oracles import closed_forms, rho
 
 from focalboost import FocalLoss, SoftmaxFocalLoss
@@ -144,7 +145,9 @@ def test_the_budgets_of_rounds_are_those_of_their_raw_predictions(host, rare):
 def test_the_hosts_own_log_loss_is_known_with_its_start_and_hessian(rare, weighted):
     X, y = rare
     weight = np.where(y == 1, 30.0, 1.0) if weighted else None
-    for cls in (xgboost.XGBClassifier, lightgbm.LGBMClassifier):
+    # XGBoost before 3.1 starts one Newton step away from 0, and not from the mean.
+    from_mean = version("xgboost") >= (3, 1)
+    for cls in [xgboost.XGBClassifier] * from_mean + [lightgbm.LGBMClassifier]:
         model = cls(n_estimators=3, n_jobs=1, verbosity=-(cls.__name__[0] == "L"))
         model.fit(X, y, sample_weight=weight)
         start, end = gradient_budget_by_round(model, X, y, (0, 3), weight)

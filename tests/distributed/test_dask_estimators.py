@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from clusters import as_frame, spread
-from optional import FocalLGBMClassifier, FocalXGBClassifier, xgboost
+from optional import FocalLGBMClassifier, FocalXGBClassifier, version
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from focalboost.distributed import FocalDaskLGBMClassifier
 
-if int(xgboost.__version__.partition(".")[0]) < 3:
+if version("xgboost") < (3,):
     with pytest.raises(ImportError, match=r"needs XGBoost 3\.0 or newer, and 2\.1"):
         from focalboost.distributed import FocalDaskXGBClassifier
     pytest.skip("FocalDaskXGBClassifier needs XGBoost 3.0", allow_module_level=True)

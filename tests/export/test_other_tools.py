@@ -94,7 +94,10 @@ class TestSHAP:
         model = problem.fitted(name)
         background, X = problem.X[:50], problem.X[50:250]
         explainer = shap.TreeExplainer(
-            model, background, model_output="probability", feature_perturbation="auto"
+            model,
+            background,
+            model_output="probability",
+            feature_perturbation="interventional",
         )
         values = np.asarray(explainer.shap_values(X))
         score = expit(raw_of(model, X))

@@ -20,7 +20,9 @@ SOFTMAX_LOSSES = [
     SoftmaxFocalLoss(4, (0, 1, 2.3, 5), (1, 2, 3, 4)),
     SoftmaxFocalLoss(20, 1.37),
 ]
-EVERY_LOSS = [*LOSSES, *SOFTMAX_LOSSES]
+#: On both sides of the last product of q and its square root.
+HALVES = [FocalLoss(gamma) for gamma in (3.5, 4, 4.5)]
+EVERY_LOSS = [*LOSSES, *HALVES, *SOFTMAX_LOSSES]
 each_raw_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 N_ROWS = 1003  # a remainder in every tile
