@@ -101,11 +101,12 @@ def test_a_model_of_several_classes(host, faults, served):
 
 
 def test_a_model_of_several_labels(rare, served):
+    X, y = rare
+    host = XGBoostDriver()
+    data = host.data(X, np.column_stack([y, X[:, 1] > 1]))
     if not has_base_scores():
         pytest.skip("XGBoost before 3.1 has one base_score")
-    X, y = rare
-    host, labels = XGBoostDriver(), np.column_stack([y, X[:, 1] > 1])
-    assert_served(host, host.train(host.data(X, labels)), X, served)
+    assert_served(host, host.train(data), X, served)
 
 
 def test_a_model_continued_from_a_file(host, rare, served, tmp_path):
