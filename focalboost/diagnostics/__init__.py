@@ -1,11 +1,7 @@
 """Looks at losses and models: what they weigh, and which of them to use."""
 
-from focalboost.diagnostics._alerts import (
-    AlertOverlap,
-    Alerts,
-    alert_overlap,
-    alerts,
-)
+from focalboost.diagnostics._alert_overlap import AlertOverlap, alert_overlap
+from focalboost.diagnostics._alerts import Alerts, alerts
 from focalboost.diagnostics._budget import (
     GradientBudget,
     gradient_budget,

@@ -55,9 +55,8 @@ def paired_difference(
     spread = float(differences.std(ddof=1)) * np.sqrt(1 / n_folds + test_per_train)
     if spread == 0:
         return Difference(mean, mean, mean, float(mean == 0), n_folds)
-    student = stats.t(n_folds - 1)
-    half = float(student.ppf((1 + LEVEL) / 2)) * spread
-    p_value = 2 * float(student.sf(abs(mean) / spread))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n_folds - 1)) * spread
+    p_value = 2 * float(stats.t.sf(abs(mean) / spread, n_folds - 1))
     return Difference(mean, mean - half, mean + half, p_value, n_folds)
 
 

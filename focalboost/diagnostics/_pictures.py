@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import expit
 
 from focalboost._imports import import_extra
-from focalboost.diagnostics._alerts import Alerts, alert_overlap, alerts
+from focalboost.diagnostics._alert_overlap import alert_overlap
+from focalboost.diagnostics._alerts import Alerts, alerts
 from focalboost.diagnostics._budget import GradientBudget, gradient_budget_by_round
 from focalboost.diagnostics._comparison import Comparison
 from focalboost.diagnostics._fitting import fit

@@ -1,7 +1,7 @@
 """Pictures of the results, with matplotlib: axes in or none, axes out."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_alerts", "plot_comparison", "plot_gradient_budget", "plot_reliability"]
+
+T = TypeVar("T")
 
 #: Axis labels by attribute.
 _WORDS = {
@@ -101,7 +103,7 @@ def plot_reliability(
     >>> ax.get_xscale(), ax.get_yscale()
     ('log', 'log')
     """
-    named = {"": results} if isinstance(results, Reliability) else dict(results)
+    named = _by_name(results)
     axes = _axes(ax)
     lowest = _lowest_decade(named)
     for name, result in named.items():
@@ -120,9 +122,7 @@ def plot_reliability(
     axes.plot([lowest, 1], [lowest, 1], "k:", linewidth=1)
     axes.set(xscale="log", yscale="log", xlim=(lowest, 1.2), ylim=(lowest, 1.2))
     axes.set(xlabel="predicted probability", ylabel="share of positives")
-    if any(named):
-        axes.legend(fontsize="x-small")
-    return axes
+    return _with_legend(axes, named)
 
 
 def plot_alerts(
@@ -158,7 +158,7 @@ def plot_alerts(
     """
     one_of("y", y, ("recall", "precision", "cost"))
     one_of("x", x, ("n_alerts", "false_positive_rate"))
-    named = {"": results} if isinstance(results, Alerts) else dict(results)
+    named = _by_name(results)
     axes = _axes(ax)
     for name, result in named.items():
         if getattr(result, y) is None:
@@ -172,9 +172,7 @@ def plot_alerts(
             places, low, high, step="post", color=line.get_color(), alpha=0.12
         )
     axes.set(xscale="log", xlabel=_WORDS[x], ylabel=_WORDS[y])
-    if any(named):
-        axes.legend(fontsize="x-small")
-    return axes
+    return _with_legend(axes, named)
 
 
 def plot_comparison(
@@ -225,6 +223,18 @@ def plot_comparison(
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel(f"{_WORDS[metric]}, difference to {reference}")
+    return axes
+
+
+def _by_name(results: T | Mapping[str, T]) -> dict[str, T]:
+    """The results of a mapping, or a single one without a name."""
+    return dict(results) if isinstance(results, Mapping) else {"": results}
+
+
+def _with_legend(axes: "Axes", named: Mapping[str, Any]) -> "Axes":
+    """The axes with a legend, if there are names."""
+    if any(named):
+        axes.legend(fontsize="x-small")
     return axes
 
 

@@ -9,7 +9,6 @@ from focalboost._validation import reject, require_shape
 
 __all__ = [
     "Array",
-    "aligned",
     "as_floating",
     "by_column",
     "gathered",
@@ -22,22 +21,6 @@ Array = Any
 
 #: NumPy with the standard's names, some of which (astype) NumPy got with 2.1.
 numpy_namespace = array_namespace(np.empty(0))
-
-
-def aligned(
-    y_true: Any,
-    raw_prediction: Any,
-    sample_weight: Any = None,
-    *,
-    per_row: bool = False,
-) -> tuple[Any, Array, Array, Array | None]:
-    """Return what ``gathered`` does, all in the dtype of the raw predictions."""
-    arrays = y_true, raw_prediction, sample_weight
-    xp, y, raw, weight = gathered(*arrays, per_row=per_row)
-    y = like("y_true", y, raw, xp)
-    if weight is not None:
-        weight = like("sample_weight", weight, raw, xp)
-    return xp, y, raw, weight
 
 
 def gathered(

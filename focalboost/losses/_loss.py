@@ -19,7 +19,13 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.losses import _compiled, _evaluate
-from focalboost.losses._arrays import Array, aligned, as_floating, numpy_namespace
+from focalboost.losses._arrays import (
+    Array,
+    as_floating,
+    gathered,
+    like,
+    numpy_namespace,
+)
 from focalboost.losses._binary import curvature_floor, sides
 from focalboost.losses._compiled import Compiled
 from focalboost.losses._driver import ON_ONE_THREAD, Options
@@ -208,10 +214,11 @@ class FocalLoss:
         """
         xp, labels = as_floating("y_true", y_true)
         labels = xp.astype(labels, xp.float64)
-        xp, y, _, weight = aligned(labels, labels, sample_weight)
+        xp, y, _, weight = gathered(labels, labels, sample_weight)
         require_labels(xp, y)
         parts = (y, 1 - y)
         if weight is not None:
+            weight = like("sample_weight", weight, y, xp)
             require_weights(xp, weight)
             parts = (weight * y, weight * (1 - y))
         positive, negative = (_total(part, xp) for part in parts)
