@@ -1,8 +1,8 @@
 """The formulas of gradient and curvature in C, where installation found a compiler.
 
 NumPy needs some thirty passes over the data for what a compiler fuses into one, and its
-threads wait for each other between the passes: for a million rows the formulas take 4
-to 10 times as long as ``_kernel``, which takes 3 to 7 times as long as one ``np.exp``.
+threads wait for each other between the passes: for a million rows the formulas take 3
+to 7 times as long as ``_kernel``, which takes 3 to 7 times as long as one ``np.exp``.
 They remain the definition. The kernel does the common case (NumPy arrays, hard labels,
 finite numbers, float32 results) and declines everything else; the formulas then treat
 soft labels, and word the errors.
