@@ -93,9 +93,8 @@ evals_result, verbose_eval, callbacks
     stops_early = _stops_early(early_stopping_rounds, callbacks)
     file = checked_checkpoint(checkpoint, stops_early)
     target = _target(dtrain)
-    start, savers = Resumed(None, 0, num_boost_round), []
     given = None if xgb_model is None else booster_of(xgb_model)
-    start = start._replace(model=given)
+    start, savers = Resumed(given, 0, num_boost_round), []
     if file is not None:
         training = training_of(loss, settings, *target)
         start = resumed(file, training, start)
