@@ -23,6 +23,7 @@ NEEDS = {
     "distributed/test_dask_estimators.py": (*_HOSTS, "dask"),
     "distributed/test_dask_train.py": (*_HOSTS, "dask"),
     "distributed/test_dead_worker.py": (*_HOSTS, "dask"),
+    "distributed/test_sums.py": ("lightgbm", "dask"),
     "estimators/test_estimator_checks.py": _HOSTS,
     "test_benchmarks.py": (*_HOSTS, "pandas"),
     "test_examples.py": (*_HOSTS, "pandas"),

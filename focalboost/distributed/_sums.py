@@ -7,7 +7,8 @@ of rank 0 adds them up, over a connection to each of the others.
 
 import hmac
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = ["LocalSums", "SumOverWorkers"]
 
 SECONDS_PER_MINUTE = 60
 DEFAULT_TIME_OUT = 120  # minutes, LightGBM's own
+SECONDS_OF_AN_INTRODUCTION = 10  # a worker says who it is as soon as it connects
 
 
 class LocalSums:
@@ -104,38 +106,67 @@ class _Peers:
     def __init__(self, place: _Place, job: str) -> None:
         self.rank = place.rank
         self.connections: list[socket.socket] = []
-        if len(place.hosts) == 1:
-            return
-        token = job.encode()
-        if place.rank == 0:
-            self._accept(place, job, token)
-        else:
-            address = tuple(_variable(job).get(timeout=place.time_out))
-            connection = socket.create_connection(address, place.time_out)
-            connection.sendall(token)
-            self.connections = [connection]
+        with self._naming_a_loss():
+            if place.rank > 0:
+                self.connections = [_connected(place, job)]
+            elif len(place.hosts) > 1:
+                self._accept(place, job)
 
-    def _accept(self, place: _Place, job: str, token: bytes) -> None:
-        """Wait for all others; who does not know the job is not one of them."""
+    @contextmanager
+    def _naming_a_loss(self) -> Iterator[None]:
+        """Say of a connection that is closed, reset or silent what that means."""
+        try:
+            yield
+        except OSError as error:
+            for connection in self.connections:
+                connection.close()  # so that the others need not wait
+            raise ConnectionError(
+                "Another worker of this training has ended or is not heard of any "
+                f"more ({error}). There is no model; train again."
+            ) from error
+
+    def _accept(self, place: _Place, job: str) -> None:
+        """Wait for all others."""
         with socket.create_server((place.hosts[0], 0)) as server:
             server.settimeout(place.time_out)
             _variable(job).set(server.getsockname()[:2])
             while len(self.connections) < len(place.hosts) - 1:
                 connection = server.accept()[0]
-                connection.settimeout(place.time_out)
-                if hmac.compare_digest(_received(connection, len(token)), token):
+                if _knows(job, connection):
+                    connection.settimeout(place.time_out)
                     self.connections.append(connection)
+                else:
+                    connection.close()
 
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sum of the arrays of all workers, the same to the last bit on each."""
-        if self.rank == 0:
+        with self._naming_a_loss():
+            if self.rank == 0:
+                for connection in self.connections:
+                    values = values + _array_of(connection, values)
             for connection in self.connections:
-                values = values + _array_of(connection, values)
-        for connection in self.connections:
-            connection.sendall(values.tobytes())
-        if self.rank > 0:
-            values = _array_of(self.connections[0], values)
+                connection.sendall(values.tobytes())
+            if self.rank > 0:
+                values = _array_of(self.connections[0], values)
         return values
+
+
+def _connected(place: _Place, job: str) -> socket.socket:
+    """A connection to the worker of rank 0, which is shown the job's name."""
+    address = tuple(_variable(job).get(timeout=place.time_out))
+    connection = socket.create_connection(address, place.time_out)
+    connection.sendall(job.encode())
+    return connection
+
+
+def _knows(job: str, connection: socket.socket) -> bool:
+    """Whether the other end is of this training: any other does not know the job."""
+    token = job.encode()
+    connection.settimeout(SECONDS_OF_AN_INTRODUCTION)
+    try:
+        return hmac.compare_digest(_received(connection, len(token)), token)
+    except OSError:
+        return False
 
 
 def _array_of(
@@ -150,7 +181,7 @@ def _received(connection: socket.socket, n_bytes: int) -> bytes:
     while len(data) < n_bytes:
         piece = connection.recv(n_bytes - len(data))
         if not piece:
-            raise ConnectionError("Another worker of this training has ended.")
+            raise ConnectionError("the connection was closed")
         data += piece
     return bytes(data)
 

@@ -1,0 +1,104 @@
+"""The sums over LightGBM's workers when others come, go, or say nothing."""
+
+import socket
+import struct
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import distributed
+import numpy as np
+import pytest
+
+from focalboost.distributed import _sums
+from focalboost.distributed._sums import _Peers, _Place
+
+pytestmark = pytest.mark.slow
+
+RESET = struct.pack("ii", 1, 0)  # closing then resets the connection
+LOST = "Another worker of this training has ended or is not heard of any more"
+
+
+def peers(rank, job, time_out=30.0):
+    return _Peers(_Place(rank, ["127.0.0.1", "127.0.0.1"], time_out), job)
+
+
+@contextmanager
+def pair(client, time_out=30.0, before=lambda address: None):
+    """The peers of ranks 0 and 1; `before` the second joins, others may come."""
+    job = str(uuid.uuid4())
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(peers, 0, job, time_out)
+        before(tuple(distributed.Variable(job, client=client).get(timeout=30)))
+        second = peers(1, job, time_out)
+        both = first.result(30), second
+    yield both
+    for one in both:
+        one.connections[0].close()
+
+
+def sums(both, *values):
+    """What the two make of a value each, at the same time."""
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(both[0].sum, values[0])
+        return both[1].sum(values[1]), first.result(30)
+
+
+def test_both_get_the_same_sum(client):
+    values = [np.array([[0.1, 1e300]]), np.array([[0.2, -1e300]])]
+    with pair(client) as both:
+        first, second = sums(both, *values)
+    assert first.tobytes() == second.tobytes()
+    np.testing.assert_array_equal(first, values[0] + values[1])
+
+
+def closed(connection):
+    connection.close()
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    connection.close()
+
+
+def silent(connection):
+    pass
+
+
+@pytest.mark.parametrize("lose", [closed, reset, silent])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_lost_worker_is_named(client, rank, lose):
+    with pair(client, time_out=0.5) as both:
+        lose(both[1 - rank].connections[0])
+        with pytest.raises(ConnectionError, match=LOST):
+            both[rank].sum(np.ones(3))
+
+
+def test_the_first_worker_does_not_come(client):
+    with pytest.raises(ConnectionError, match=LOST):
+        peers(0, str(uuid.uuid4()), time_out=0.2)
+
+
+def test_the_first_worker_is_gone(client):
+    job = str(uuid.uuid4())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    distributed.Variable(job, client=client).set(address)
+    with pytest.raises(ConnectionError, match=LOST):
+        peers(1, job)
+
+
+@pytest.mark.parametrize("leave", [closed, reset, silent])
+@pytest.mark.parametrize("said", [b"", b"?" * 100], ids=["nothing", "a wrong name"])
+def test_strangers_do_not_disturb(client, monkeypatch, leave, said):
+    monkeypatch.setattr(_sums, "SECONDS_OF_AN_INTRODUCTION", 0.3)
+    strangers = []
+
+    def stranger(address):
+        strangers.append(socket.create_connection(address))
+        strangers[0].sendall(said)
+        leave(strangers[0])
+
+    with pair(client, before=stranger) as both:
+        strangers[0].close()
+        np.testing.assert_array_equal(sums(both, np.ones(2), np.ones(2)), 2)
