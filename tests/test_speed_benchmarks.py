@@ -35,3 +35,6 @@ def test_training(tmp_path):
     ]
     assert (same < 1e-5).all()
     assert len(same) == 2
+    share = table["objective_milliseconds"] * table["rounds"] / 1e3 / table["seconds"]
+    assert (share[table["method"] == "focalboost"] > 0).all()
+    assert (share < 1).all()
