@@ -77,10 +77,12 @@ def alone(session, host):
 
 
 @nox.session(python=OLD)
-def spark(session):
-    """XGBoost on a local Spark."""
-    tests = "tests/distributed/test_spark.py"
-    checked(session, f"{wheel()}[spark]", *TOOLS, "xgboost-cpu", options=(tests,))
+def platforms(session):
+    """XGBoost on a local Spark, and MLflow."""
+    tests = ("tests/distributed/test_spark.py", "tests/estimators/test_mlflow.py")
+    hosts = ("xgboost-cpu", "lightgbm")
+    packages = (f"{wheel()}[spark]", *TOOLS, *hosts, "mlflow-skinny", "skops")
+    checked(session, *packages, options=tests)
 
 
 @nox.session(python=NEW)

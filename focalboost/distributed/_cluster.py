@@ -16,6 +16,7 @@ __all__ = [
     "client_of",
     "collection_like",
     "delayed",
+    "distributed",
     "parts_of",
     "require_alike",
     "rows_of_masses",
@@ -26,8 +27,12 @@ _ADVICE = "pip install 'focalboost[dask]'"
 
 def client_of(client: Any) -> Any:
     """The client, or for None the one that Dask uses by default."""
-    distributed: Any = import_extra("distributed", _ADVICE)
-    return distributed.default_client() if client is None else client
+    return distributed().default_client() if client is None else client
+
+
+def distributed() -> Any:
+    """Dask's module of clusters."""
+    return import_extra("distributed", _ADVICE)
 
 
 def delayed(function: Callable[..., Any]) -> Any:

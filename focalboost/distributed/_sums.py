@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._imports import import_extra
+from focalboost.distributed._cluster import distributed
 from focalboost.objectives import FocalMetric
 
 __all__ = ["LocalSums", "SumOverWorkers"]
@@ -61,7 +61,7 @@ class _Place(NamedTuple):
 
 
 def _own_host() -> str:
-    address: str = _distributed().get_worker().address
+    address: str = distributed().get_worker().address
     return address.rpartition("//")[2].rpartition(":")[0]
 
 
@@ -188,8 +188,4 @@ def _received(connection: socket.socket, n_bytes: int) -> bytes:
 
 def _variable(job: str) -> Any:
     """A variable of the cluster, of this job."""
-    return _distributed().Variable(job, client=_distributed().get_client())
-
-
-def _distributed() -> Any:
-    return import_extra("distributed", "pip install 'focalboost[dask]'")
+    return distributed().Variable(job, client=distributed().get_client())

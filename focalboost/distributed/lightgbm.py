@@ -12,6 +12,7 @@ from focalboost._validation import reject
 from focalboost.distributed._cluster import client_of, rows_of_masses
 from focalboost.distributed._sums import LocalSums, SumOverWorkers
 from focalboost.distributed._table import Table
+from focalboost.distributed._watch import ends_with_its_workers
 from focalboost.lightgbm._model import (
     continuable,
     finalise_with_note,
@@ -146,7 +147,7 @@ def fitted_host(
     X, y, sample_weight = table.collections()
     rounds = options.pop("n_estimators")
     host = DaskLGBMRegressor(client=client, n_estimators=rounds, **plan.params)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ends_with_its_workers(client):
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
         host.fit(
