@@ -80,8 +80,10 @@ def array_of(
     """An array of delayed partitions; rows have the shape ``rest``.
 
     A length may be NaN, for unknown. Empty partitions stay, which Dask's concatenate
-    would drop.
+    would drop. Keys of partitions that have been persisted are not known as keys in a
+    new graph, hence the step between.
     """
+    parts = [delayed(_itself)(part) for part in parts]
     array: Any = import_extra("dask.array", _ADVICE)
     graphs: Any = import_extra("dask.highlevelgraph", _ADVICE)
     name = f"rows-{uuid.uuid4()}"
@@ -91,6 +93,10 @@ def array_of(
     chunks = (tuple(sizes), *((size,) for size in rest))
     meta = np.empty((0,) * (1 + len(rest))) if meta is None else meta
     return array.Array(graph, name, chunks, meta=meta)
+
+
+def _itself(part: Any) -> Any:
+    return part
 
 
 def collection_like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> Any:

@@ -127,9 +127,10 @@ class _Peers:
 
     def _accept(self, place: _Place, job: str) -> None:
         """Wait for all others."""
+        meeting = _variable(job)
         with socket.create_server((place.hosts[0], 0)) as server:
             server.settimeout(place.time_out)
-            _variable(job).set(server.getsockname()[:2])
+            meeting.set(server.getsockname()[:2])
             while len(self.connections) < len(place.hosts) - 1:
                 connection = server.accept()[0]
                 if _knows(job, connection):
@@ -137,6 +138,11 @@ class _Peers:
                     self.connections.append(connection)
                 else:
                     connection.close()
+        meeting.delete()
+
+    def __del__(self) -> None:
+        for connection in self.connections:
+            connection.close()
 
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sum of the arrays of all workers, the same to the last bit on each."""

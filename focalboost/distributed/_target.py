@@ -1,14 +1,19 @@
 """The labels of a training that is spread over a cluster, and the classes' weights."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from focalboost._validation import reject, require_length, require_weights
+from focalboost._validation import (
+    reject,
+    require_length,
+    require_positive_total,
+    require_weights,
+)
 from focalboost.distributed._cluster import (
     array_of,
     collection_like,
@@ -16,20 +21,22 @@ from focalboost.distributed._cluster import (
     parts_of,
     require_alike,
 )
-from focalboost.estimators._target import Target, effective_weights_of_counts
+from focalboost.estimators._rows import rows_at
+from focalboost.estimators._target import Target, class_weights
 
 __all__ = ["Rows", "SpreadTarget", "Summary", "summaries_of"]
 
 
 class Summary(NamedTuple):
-    """The labels that occur in some rows, and how often."""
+    """The labels that occur in some rows, and in how many of positive weight."""
 
     classes: NDArray[Any]
     counts: NDArray[np.int64]
+    n_rows: int
 
     @property
-    def n_rows(self) -> int:
-        """The number of rows."""
+    def n_counting(self) -> int:
+        """The number of rows of positive weight."""
         return int(self.counts.sum())
 
 
@@ -49,11 +56,15 @@ def _summary(labels: Any, weights: Any = None) -> Summary:
         reject("y", "a label in every row", "nan", "Drop the rows without a label.")
     if len(flat) > 0:
         check_classification_targets(flat)
+    counts_row = np.ones(len(flat), bool)
     if weights is not None:
         weight = np.ravel(np.asarray(weights, dtype=np.float64))
         require_length("sample_weight", weight, len(flat))
         require_weights(np, weight)
-    return Summary(*np.unique(flat, return_counts=True))
+        counts_row = weight > 0
+    classes, codes = np.unique(flat, return_inverse=True)
+    counts = np.bincount(np.ravel(codes)[counts_row], minlength=len(classes))
+    return Summary(classes, counts, len(flat))
 
 
 def classes_and_counts(parts: Sequence[Summary]) -> Summary:
@@ -64,7 +75,8 @@ def classes_and_counts(parts: Sequence[Summary]) -> Summary:
     every_class = np.concatenate([part.classes for part in known])
     classes, codes = np.unique(every_class, return_inverse=True)
     counts = np.concatenate([part.counts for part in known])
-    return Summary(classes, np.bincount(np.ravel(codes), counts).astype(np.int64))
+    totals = np.bincount(np.ravel(codes), counts).astype(np.int64)
+    return Summary(classes, totals, sum(part.n_rows for part in known))
 
 
 class Rows(NamedTuple):
@@ -80,9 +92,10 @@ class SpreadTarget:
     """The classes of all rows, of which each partition may lack some."""
 
     def __init__(self, parts: Sequence[Summary], class_weight: Any) -> None:
-        classes, counts = classes_and_counts(parts)
+        classes, counts, _ = classes_and_counts(parts)
+        require_positive_total(float(counts.sum()))
         self.target = Target(classes, None, None)
-        self.target.class_weight = _class_weights(class_weight, classes, counts)
+        self.target.class_weight = class_weights(class_weight, classes, counts)
 
     @property
     def classes(self) -> NDArray[Any]:
@@ -97,24 +110,31 @@ class SpreadTarget:
         margin: Any,
         parts: Sequence[Summary],
     ) -> Rows:
-        """The rows of a data set without empty partitions, which hosts stumble over."""
-        self.target.encode(classes_and_counts(parts)[0])  # all of them are known
+        """The rows of a data set that count, in partitions that are not empty.
+
+        Hosts stumble over empty partitions, and let rows of weight 0 count in leaves.
+        """
+        total = classes_and_counts(parts)
+        self.target.encode(total.classes)  # all of them are known
+        require_positive_total(float(total.n_counting))
         given = {"y": y, "sample_weight": sample_weight, "base_margin": margin}
         for name, collection in given.items():
             if collection is not None:
                 require_alike(name, collection, X)
-        sizes = [part.n_rows for part in parts]
-        keep = [i for i, size in enumerate(sizes) if size > 0]
-        kept = [sizes[i] for i in keep]
-        labels, weights = _kept(y, keep), _kept(sample_weight, keep)
+        keep = [i for i, part in enumerate(parts) if part.n_counting > 0]
+        sizes = [parts[i].n_counting for i in keep]
+        by_weight = sample_weight if total.n_counting < total.n_rows else None
+        kept = partial(_kept, keep=keep, sample_weight=by_weight)
+        labels, weights = kept(y), kept(sample_weight)
         encode, weigh = delayed(self._encoded), delayed(self._weighed)
         is_weighed = sample_weight is not None or self.target.class_weight is not None
         pairs = zip(labels, weights, strict=True)
+        is_whole = by_weight is None and len(keep) == len(parts)
         return Rows(
-            X if len(keep) == len(sizes) else _like(X, keep, kept),
-            array_of([encode(part) for part in labels], kept),
-            array_of([weigh(*pair) for pair in pairs], kept) if is_weighed else None,
-            None if margin is None else _like(margin, keep, kept),
+            X if is_whole else collection_like(X, kept(X), sizes),
+            array_of([encode(part) for part in labels], sizes),
+            array_of([weigh(*pair) for pair in pairs], sizes) if is_weighed else None,
+            None if margin is None else collection_like(margin, kept(margin), sizes),
         )
 
     def _encoded(self, labels: Any) -> NDArray[np.float64]:
@@ -126,24 +146,17 @@ class SpreadTarget:
         return np.asarray(self.target.weigh(codes, weight), dtype=np.float64)
 
 
-def _kept(collection: Any, keep: list[int]) -> list[Any]:
-    """The partitions that are kept; None for each of nothing."""
-    parts = None if collection is None else parts_of(collection)
-    return [None if parts is None else parts[i] for i in keep]
+def _kept(collection: Any, keep: list[int], sample_weight: Any) -> list[Any]:
+    """Partitions that are kept, of given weights the rows above 0; None for nothing."""
+    if collection is None:
+        return [None] * len(keep)
+    parts = parts_of(collection)
+    if sample_weight is None:
+        return [parts[i] for i in keep]
+    weights, counting = parts_of(sample_weight), delayed(_counting)
+    return [counting(parts[i], weights[i]) for i in keep]
 
 
-def _like(collection: Any, keep: list[int], sizes: list[int]) -> Any:
-    return collection_like(collection, _kept(collection, keep), sizes)
-
-
-def _class_weights(
-    class_weight: Any, classes: NDArray[Any], counts: NDArray[Any]
-) -> Any:
-    """The weight of each class, by its rows in all partitions; None for none."""
-    if class_weight is None:
-        return None
-    if isinstance(class_weight, str) and class_weight == "effective":
-        return effective_weights_of_counts(counts)
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        return counts.sum() / (len(classes) * counts)  # as compute_class_weight
-    return compute_class_weight(class_weight, classes=classes, y=classes)
+def _counting(rows: Any, weights: Any) -> Any:
+    """The rows of positive weight."""
+    return rows_at(rows, np.flatnonzero(np.ravel(np.asarray(weights))))

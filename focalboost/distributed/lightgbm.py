@@ -146,7 +146,10 @@ def fitted_host(
     options |= _evaluated(plan, evaluation, baseline if is_new else None)
     X, y, sample_weight = table.collections()
     rounds = options.pop("n_estimators")
-    host = DaskLGBMRegressor(client=client, n_estimators=rounds, **plan.params)
+    # A default of its constructor would count more than another name of the parameter.
+    params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
+    params |= {**plan.params, "client": client, "n_estimators": rounds}
+    host = DaskLGBMRegressor(**params)
     with warnings.catch_warnings(), ends_with_its_workers(client):
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")

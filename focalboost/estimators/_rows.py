@@ -26,7 +26,7 @@ from focalboost._validation import (
 )
 from focalboost.estimators._target import Indicators, Target
 
-__all__ = ["TrainingRows", "features"]
+__all__ = ["TrainingRows", "features", "rows_at"]
 
 
 def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) -> Any:
@@ -83,7 +83,7 @@ class TrainingRows:
         self._counting: NDArray[np.intp] | None = None
         if weight is not None and not weight.all():
             self._counting = np.flatnonzero(weight)
-            self.X = _rows_at(self.X, self._counting)
+            self.X = rows_at(self.X, self._counting)
             self.y, weight = self.y[self._counting], weight[self._counting]
         self.weight = self.target.weigh(self.y, weight)
         if self.weight is not None:
@@ -124,7 +124,7 @@ class TrainingRows:
         return self.target.weigh(encoded, sample_weight)
 
 
-def _rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
+def rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
     """Some rows of an array or a table; scikit-learn 1.6 knows no Arrow tables."""
     is_arrow = type(X).__module__.startswith("pyarrow")
     return X.take(positions) if is_arrow else _safe_indexing(X, positions)

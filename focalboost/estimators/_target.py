@@ -14,8 +14,8 @@ from focalboost._validation import reject, require_length
 __all__ = [
     "Indicators",
     "Target",
+    "class_weights",
     "effective_weights",
-    "effective_weights_of_counts",
     "target_of",
 ]
 
@@ -48,8 +48,9 @@ class Target:
             )
         self._source = y
         self.encoded = self._codes(labels)
-        counting = labels if sample_weight is None else labels[sample_weight > 0]
-        self.class_weight = class_weights(class_weight, self.classes, counting)
+        counting = slice(None) if sample_weight is None else sample_weight > 0
+        counts = np.bincount(self.encoded[counting], minlength=len(self.classes))
+        self.class_weight = class_weights(class_weight, self.classes, counts)
 
     def encode(self, y: Any) -> NDArray[np.intp]:
         """Labels as 0 to K - 1; an unknown one is an error."""
@@ -157,15 +158,16 @@ def target_of(
 
 
 def class_weights(
-    class_weight: Any, classes: NDArray[Any], labels: Any
+    class_weight: Any, classes: NDArray[Any], counts: NDArray[Any]
 ) -> NDArray[np.float64] | None:
-    """The weight of each class; None where there are none."""
+    """The weight of each class, by its rows of positive weight; None for none."""
     if class_weight is None:
         return None
-    if isinstance(class_weight, str) and class_weight == "effective":
-        return effective_weights(classes, labels)
+    by_count = {"effective": effective_weights, "balanced": _balanced_weights}
+    if isinstance(class_weight, str) and class_weight in by_count:
+        return by_count[class_weight](counts)
     given = np.asarray(
-        compute_class_weight(class_weight, classes=classes, y=labels), np.float64
+        compute_class_weight(class_weight, classes=classes, y=classes), np.float64
     )
     if not np.all((given >= 0) & np.isfinite(given)):
         reject(
@@ -177,14 +179,14 @@ def class_weights(
     return given
 
 
-def effective_weights(classes: NDArray[Any], labels: Any) -> NDArray[np.float64]:
-    """The weights of the classes by the effective number of their rows."""
-    return effective_weights_of_counts(
-        np.array([np.sum(labels == label) for label in classes])
-    )
+def _balanced_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """scikit-learn's "balanced": a class without rows of positive weight gets 0."""
+    shares = len(counts) * counts / counts.sum()
+    weights = np.divide(1, shares, where=counts > 0, out=np.zeros(len(counts)))
+    return np.asarray(weights)
 
 
-def effective_weights_of_counts(counts: NDArray[Any]) -> NDArray[np.float64]:
+def effective_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Weights by the effective number of rows, such that the mean row weighs 1.
 
     Of n rows of a class (1 - beta**n) / (1 - beta) are effective. Cui et al.,

@@ -8,10 +8,12 @@ from scipy import special
 
 @pytest.fixture(scope="session")
 def client():
+    import dask
     import distributed
 
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
+        dask.config.set({"distributed.scheduler.work-stealing": False}),
         distributed.LocalCluster(**options) as cluster,
         distributed.Client(cluster) as client,
     ):

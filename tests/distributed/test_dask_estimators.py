@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clusters import as_frame, spread
+from clusters import WITHOUT_POSITIVES, as_frame, spread
 from optional import FocalLGBMClassifier, FocalXGBClassifier, version
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -253,19 +253,38 @@ def test_an_array_in_memory_is_refused(host, client, table):
 
 
 def test_an_asynchronous_client(client, table):
+    import dask.array
     import distributed
 
     X, y, _ = table
+    features, labels = (dask.array.from_array(array, 1500) for array in (X, y))
 
     async def on_cluster():
         address = client.scheduler.address
         async with distributed.Client(address, asynchronous=True) as own:
             model = FocalDaskXGBClassifier(**XGBOOST.params)
             model.client = own
-            model = await model.fit(spread(X), spread(y))
-            probability = await model.predict_proba(spread(X))
+            model = await model.fit(features, labels)
+            probability = await model.predict_proba(features)
             return await own.compute(probability)
 
     found = asyncio.run(on_cluster())
     expected = FocalXGBClassifier(**XGBOOST.params, n_jobs=1).fit(X, y)
     np.testing.assert_allclose(found, expected.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", "effective"])
+def test_rows_of_weight_0_are_left_out(host, client, table, class_weight):
+    X, y, weight = table
+    weight = np.where(np.arange(len(y)) % 3 == 0, 0, weight)
+    weight[WITHOUT_POSITIVES] = 0  # a partition of which nothing is left
+    model, expected = fitted(host, (X, y, weight), y, class_weight=class_weight)
+    assert_alike(host, model, expected, X)
+
+
+def test_no_row_counts(host, client, table):
+    X, y, _ = table
+    with pytest.raises(ValueError, match="sample_weight"):
+        host.on_cluster(**host.params).fit(
+            spread(X), spread(y), sample_weight=spread(np.zeros(len(y)))
+        )

@@ -84,7 +84,7 @@ class XGBoost:
     def rounds(self, booster):
         return booster.num_boosted_rounds()
 
-    continued = "xgb_model"
+    continued, task = "xgb_model", "fn-"
 
 
 class LightGBM:
@@ -126,7 +126,7 @@ class LightGBM:
     def rounds(self, booster):
         return booster.current_iteration()
 
-    continued = "init_model"
+    continued, task = "init_model", "_train_part-"
 
 
 def named(given):
@@ -160,6 +160,36 @@ def test_the_model_is_that_of_one_process(host, client, table, classes, loss):
     np.testing.assert_allclose(
         *(history["relative_focal_loss"] for history in histories), atol=1e-6
     )
+
+
+def test_both_workers_train(host, client, table):
+    import distributed
+
+    with distributed.get_task_stream(client) as stream:
+        host.on_cluster(client, *map(spread, table))
+    tasks = [(task["key"], task["worker"]) for task in stream.data]
+    training = {worker for key, worker in tasks if host.task in str(key)}
+    assert len(training) == 2
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"eta": 0.29},
+        {"num_leaf": 3},
+        {"l2_regularization": 50},
+        {"sub_row": 0.5, "bagging_freq": 1, "data_random_seed": 3},
+        {"min_split_loss": 5},
+        {"random_seed": 7, "sub_feature": 0.4},
+    ],
+    ids=str,
+)
+def test_lightgbm_s_other_names_count(client, table, params):
+    X, y, _ = table
+    found = LightGBM().on_cluster(client, spread(X), spread(y), params=params)
+    expected = LightGBM().alone(X, y, params=params)
+    raws = [LightGBM().raw(result["booster"], X) for result in (found, expected)]
+    np.testing.assert_allclose(*raws, atol=1e-6)
 
 
 def test_data_frames(host, client, table):

@@ -4,7 +4,7 @@ import socket
 import struct
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import distributed
 import numpy as np
@@ -24,17 +24,17 @@ def peers(rank, job, time_out=30.0):
 
 
 @contextmanager
-def pair(client, time_out=30.0, before=lambda address: None):
+def pair(client, before=lambda address: None):
     """The peers of ranks 0 and 1; `before` the second joins, others may come."""
     job = str(uuid.uuid4())
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(peers, 0, job, time_out)
+    with ExitStack() as closing, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(peers, 0, job)
         before(tuple(distributed.Variable(job, client=client).get(timeout=30)))
-        second = peers(1, job, time_out)
-        both = first.result(30), second
-    yield both
-    for one in both:
-        one.connections[0].close()
+        both = [peers(1, job)]
+        both.insert(0, first.result(30))
+        for one in both:
+            closing.enter_context(one.connections[0])
+        yield both
 
 
 def sums(both, *values):
@@ -68,7 +68,8 @@ def silent(connection):
 @pytest.mark.parametrize("lose", [closed, reset, silent])
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_lost_worker_is_named(client, rank, lose):
-    with pair(client, time_out=0.5) as both:
+    with pair(client) as both:
+        both[rank].connections[0].settimeout(0.5)
         lose(both[1 - rank].connections[0])
         with pytest.raises(ConnectionError, match=LOST):
             both[rank].sum(np.ones(3))
@@ -81,17 +82,27 @@ def test_the_first_worker_does_not_come(client):
 
 def test_the_first_worker_is_gone(client):
     job = str(uuid.uuid4())
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()
-    distributed.Variable(job, client=client).set(address)
-    with pytest.raises(ConnectionError, match=LOST):
-        peers(1, job)
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))  # nobody else's, and nobody listens
+        distributed.Variable(job, client=client).set(place.getsockname())
+        with pytest.raises(ConnectionError, match=LOST):
+            peers(1, job)
+
+
+def test_nothing_is_left_on_the_scheduler(client):
+    def names(dask_scheduler):
+        return list(dask_scheduler.extensions["variables"].variables)
+
+    before = client.run_on_scheduler(names)
+    with pair(client) as both:
+        assert len(both) == 2
+    assert set(client.run_on_scheduler(names)) <= set(before)
 
 
 @pytest.mark.parametrize("leave", [closed, reset, silent])
 @pytest.mark.parametrize("said", [b"", b"?" * 100], ids=["nothing", "a wrong name"])
 def test_strangers_do_not_disturb(client, monkeypatch, leave, said):
-    monkeypatch.setattr(_sums, "SECONDS_OF_AN_INTRODUCTION", 0.3)
+    monkeypatch.setattr(_sums, "SECONDS_OF_AN_INTRODUCTION", 3)
     strangers = []
 
     def stranger(address):
