@@ -21,6 +21,7 @@ __all__ = [
     "METRIC",
     "MIN_CURVATURE",
     "NUM_CLASS",
+    "ROUNDS",
     "Plan",
     "make_plan",
 ]
@@ -29,6 +30,10 @@ __all__ = [
 OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
 NUM_CLASS = ("num_class", "num_classes")
 METRIC = ("metric", "metrics", "metric_types")
+ROUNDS = (  # in LightGBM's order: of several the first counts
+    *("num_iterations", "n_iter", "nrounds", "max_iter", "num_tree", "num_round"),
+    *("num_trees", "num_rounds", "n_estimators", "num_iteration", "num_boost_round"),
+)
 LEARNING_RATE = ("learning_rate", "shrinkage_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.1
 EARLY_STOPPING = (

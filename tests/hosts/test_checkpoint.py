@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host_drivers import XGBoostDriver
+from host_drivers import LightGBMDriver, XGBoostDriver
+from optional import lightgbm
 
 from focalboost import Checkpoint, FocalLoss, SoftmaxFocalLoss
 from focalboost._files import write_in_one_step
+from focalboost.lightgbm import _params
 
 ROUNDS = 20
 
@@ -124,6 +126,23 @@ def test_more_rounds(host, rare, faults, path, loss):
         booster = trained(host, table, rounds, checkpoint=path, **options)
         assert "checkpoint" not in text_of(booster)
     assert_same(host, booster, trained(host, table, **options), table[0])
+
+
+def test_rounds_in_lightgbm_s_params_are_those_of_all_calls(rare, tmp_path):
+    host = LightGBMDriver()
+    for rounds in (3, 3, 5):
+        params = {"num_iterations": rounds}
+        booster = trained(host, rare, checkpoint=tmp_path / "model", params=params)
+        assert booster.num_trees() == rounds
+    assert_same(host, booster, trained(host, rare, 5), rare[0])
+
+
+def test_the_names_of_rounds_are_lightgbm_s(rare):
+    host = LightGBMDriver()
+    names = lightgbm.basic._ConfigAliases.get_sorted("num_iterations")
+    assert tuple(names) == _params.ROUNDS
+    for name in names:
+        assert trained(host, rare, params={name: 2}).num_trees() == 2
 
 
 def text_of(booster):
