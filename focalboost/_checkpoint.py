@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from focalboost._json import as_python
 from focalboost._provenance import Provenance, note_of
 from focalboost._validation import reject, whole_number
 from focalboost.losses import Loss
@@ -46,9 +47,9 @@ class Checkpoint:
     ------
     ValueError
         If ``every`` is not a whole number >= 1; in ``train``, if the file is of another
-        training (loss, parameters, labels or weights), is damaged, or has more rounds
-        than are asked for, and if training may stop early, of which a file does not
-        know enough.
+        training (loss, curvature, parameters, labels or weights), is damaged, or has
+        more rounds than are asked for, and if training may stop early, of which a file
+        does not know enough.
 
     Examples
     --------
@@ -114,9 +115,14 @@ _INCIDENTAL = (
 
 
 def training_of(
-    loss: Loss, params: Mapping[str, Any], y_true: Any, sample_weight: Any
+    loss: Loss,
+    params: Mapping[str, Any],
+    curvature: str,
+    max_learning_rate: float | None,
+    target: tuple[Any, Any],
 ) -> dict[str, Any]:
-    """What tells a training from others, as JSON has it."""
+    """What tells a training from others, as JSON has it (target: labels, weights)."""
+    y_true, sample_weight = target
     masses = np.asarray(loss.class_masses(y_true, sample_weight)).tolist()
     settings = {k: v for k, v in sorted(params.items()) if k not in _INCIDENTAL}
     known = {
@@ -124,9 +130,17 @@ def training_of(
         "rows": len(y_true),
         "class masses": masses,
         "params": settings,
+        "curvature": curvature,
+        "max_learning_rate": max_learning_rate,
     }
-    as_json: dict[str, Any] = json.loads(json.dumps(known, default=repr))
+    as_json: dict[str, Any] = json.loads(json.dumps(known, default=_in_json))
     return as_json
+
+
+def _in_json(value: Any) -> Any:
+    """What stands for a value that JSON has no form for."""
+    plain = as_python(value)
+    return repr(value) if plain is None else plain
 
 
 def read_progress(note: str | None, path: Any) -> Progress:

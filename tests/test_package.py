@@ -22,6 +22,7 @@ _FOR_HOSTS = {
 ALLOWED = {
     "_files": set(),
     "_imports": set(),
+    "_json": set(),
     "_trial": set(),
     "_tracking": set(),
     "_validation": set(),
@@ -29,7 +30,7 @@ ALLOWED = {
     "objectives": {"_imports", "_validation", "losses"},
     "_host": {"_imports", "_validation", "losses"},
     "_provenance": {"_validation", "losses"},
-    "_checkpoint": {"_validation", "losses", "_provenance"},
+    "_checkpoint": {"_json", "_validation", "losses", "_provenance"},
     "xgboost": _FOR_HOSTS,
     "lightgbm": _FOR_HOSTS,
     "estimators": {*_FOR_HOSTS, "xgboost", "lightgbm"} - {"_checkpoint"},
@@ -39,7 +40,8 @@ ALLOWED = {
     },
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
     "diagnostics": {
-        *("_files", "_imports", "_validation", "losses", "_host", "estimators"),
+        *("_files", "_imports", "_json", "_validation", "losses", "_host"),
+        "estimators",
     },
     "_command": {"diagnostics", "estimators"},
     "__main__": {"_command"},

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost._json import as_python
 from focalboost._validation import reject
 from focalboost.diagnostics._scores import Scores
 
@@ -121,10 +122,11 @@ def _plain(fit: Fit) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    """A NumPy number of a user's grid as one of Python; else json's own error."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"the grid holds {value!r}: use numbers and text")
+    """A NumPy number of a user's grid as one of Python."""
+    plain = as_python(value)
+    if plain is None:
+        raise TypeError(f"the grid holds {value!r}: use numbers and text")
+    return plain
 
 
 def _fit(entry: dict[str, Any]) -> Fit:

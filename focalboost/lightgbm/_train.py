@@ -128,7 +128,8 @@ def train(
         start = start._replace(model=given)
     training: dict[str, Any] = {}
     if file is not None:
-        training = training_of(loss, params, *target_of(train_set, plan.params))
+        target = target_of(train_set, plan.params)
+        training = training_of(loss, params, curvature, max_learning_rate, target)
         start = resumed(file, training, start)
     model = start.model
     if start.done > 0 and start.left == 0 and model is not None:

@@ -96,7 +96,7 @@ evals_result, verbose_eval, callbacks
     given = None if xgb_model is None else booster_of(xgb_model)
     start, savers = Resumed(given, 0, num_boost_round), []
     if file is not None:
-        training = training_of(loss, settings, *target)
+        training = training_of(loss, settings, curvature, max_learning_rate, target)
         start = resumed(file, training, start)
         savers = [saver(file, training, start, loss)]
     if start.done > 0:

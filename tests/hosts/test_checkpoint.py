@@ -12,6 +12,7 @@ from host_drivers import LightGBMDriver, XGBoostDriver
 from optional import lightgbm
 
 from focalboost import Checkpoint, FocalLoss, SoftmaxFocalLoss
+from focalboost._checkpoint import training_of
 from focalboost._files import write_in_one_step
 from focalboost.lightgbm import _params
 
@@ -176,6 +177,8 @@ def test_another_training_is_refused(host, rare, path):
     for options, table, what in (
         ({"loss": FocalLoss(1)}, rare, "loss"),
         ({"params": {"max_depth": 2}}, rare, "params"),
+        ({"curvature": "exact"}, rare, "curvature"),
+        ({"max_learning_rate": 1.5}, rare, "max_learning_rate"),
         ({}, (X, 1 - y), "class masses"),
         ({}, (X[:-1], y[:-1]), "rows and class masses"),
     ):
@@ -191,6 +194,40 @@ def test_threads_and_words_may_change(host, rare, path):
     names = {"xgboost": "nthread", "lightgbm": "num_threads"}
     params = {names[host.name]: 2, "verbosity": 0 if host.name == "xgboost" else -1}
     trained(host, rare, 5, checkpoint=path, params=params)
+
+
+def test_a_file_that_does_not_know_its_curvature_is_refused(host, rare, path):
+    """Its rounds may be those of either curvature."""
+    with pytest.MonkeyPatch.context() as patch:
+        module = sys.modules[f"focalboost.{host.name}._train"]
+        patch.setattr(module, "training_of", without_curvature)
+        trained(host, rare, 3, checkpoint=path)
+    with pytest.raises(ValueError, match=r"got {'curvature': None}\. Its curvature"):
+        trained(host, rare, checkpoint=path)
+
+
+def without_curvature(*arguments):
+    known = training_of(*arguments)
+    return {
+        k: v for k, v in known.items() if k not in ("curvature", "max_learning_rate")
+    }
+
+
+def test_numbers_of_numpy_are_those_of_python(host, rare, path):
+    plain = {"max_depth": 3, "learning_rate": 0.25}
+    numpy = {"max_depth": np.int64(3), "learning_rate": np.float32(0.25)}
+    trained(host, rare, 3, checkpoint=path, params=numpy)
+    booster = trained(host, rare, 5, checkpoint=path, params=plain)
+    assert_same(host, booster, trained(host, rare, 5, params=plain), rare[0])
+
+
+def test_what_json_has_no_form_for_is_told_apart():
+    known = [
+        training_of(FocalLoss(), {"a": value}, "exact", None, ([0, 1], None))["params"]
+        for value in (np.arange(2000), np.longdouble(1), np.longdouble(2), {1}, {2})
+    ]
+    assert known[0] == {"a": list(range(2000))}
+    assert len({str(params) for params in known}) == 5
 
 
 def test_base_score_of_one_s_own(rare, tmp_path):
