@@ -23,7 +23,7 @@ from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 __all__ = [
     "FocalClassifierMixin",
     "PosteriorMetric",
-    "changes",
+    "learned_by",
     "loss_of",
     "refuse_other_labels",
     "require_rounds",
@@ -173,10 +173,11 @@ def without_own(params: dict[str, Any]) -> dict[str, Any]:
     return {name: params[name] for name in params if name not in OWN_PARAMS}
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that fitting has set."""
-    return {
-        name: value
-        for name, value in after.items()
-        if name not in before or before[name] is not value
-    }
+def learned_by(model: Any, *internal: str) -> dict[str, Any]:
+    """What a host's fitted model knows beside its parameters, to the last attribute.
+
+    Those that fitting has left as they were are among them: in an estimator that has
+    been fitted before they take the place of what was learned then.
+    """
+    own = {*model.get_params(), *internal}
+    return {name: value for name, value in vars(model).items() if name not in own}

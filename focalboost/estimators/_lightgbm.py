@@ -64,7 +64,7 @@ n_jobs, importance_type, **kwargs
     feature_name_ : list of str
         Their names, those that LightGBM makes up included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, if X had names.
+        Their names, if X had names; before LightGBM 4.7 the same as feature_name_.
     feature_importances_ : ndarray of shape (n_features_in_,)
         The number of splits, or what ``importance_type`` says.
     booster_ : lightgbm.Booster

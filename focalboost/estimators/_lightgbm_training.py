@@ -7,7 +7,7 @@ from lightgbm.basic import LightGBMError
 
 from focalboost._provenance import warn_of_another_loss
 from focalboost._tracking import without_autologging
-from focalboost.estimators._base import changes, refuse_other_labels
+from focalboost.estimators._base import learned_by, refuse_other_labels
 from focalboost.estimators._lightgbm_evaluation import Evaluation
 from focalboost.estimators._rows import TrainingRows
 from focalboost.lightgbm._model import (
@@ -56,7 +56,7 @@ def started(
 def trained(
     params: dict[str, Any], data: dict[str, Any], **arguments: Any
 ) -> tuple[LGBMClassifier, dict[str, Any]]:
-    """LightGBM's own classifier, fitted, and the attributes that fitting has set.
+    """LightGBM's own classifier, fitted, and what it has learned.
 
     Where no feature can be split it is a constant, as with an objective of its own.
     """
@@ -77,9 +77,7 @@ def _fitted(
     params: dict[str, Any], data: dict[str, Any], **arguments: Any
 ) -> tuple[LGBMClassifier, dict[str, Any]]:
     model = LGBMClassifier(**params)
-    before = dict(model.__dict__)
     with without_autologging("lightgbm"):
         model.fit(**data, **arguments)
-    learned = changes(before, model.__dict__)
-    del learned["_le"]  # of the codes; and pickles of it tie models to scikit-learn
-    return model, learned
+    # _le is of the codes; and pickles of it tie models to scikit-learn.
+    return model, learned_by(model, "_other_params", "_le")

@@ -9,7 +9,7 @@ from focalboost._host import warn_of_no_split
 from focalboost._provenance import Provenance, warn_of_another_loss
 from focalboost._tracking import without_autologging
 from focalboost.estimators._base import (
-    changes,
+    learned_by,
     loss_of,
     refuse_other_labels,
     require_rounds,
@@ -162,7 +162,6 @@ class FocalXGBClassifier(FittedXGBClassifier):
             known = provenance_of(xgb_model, "xgb_model")
             refuse_other_labels(known, classes, "xgb_model")
             warn_of_another_loss(known, loss, "xgb_model")
-        before = dict(model.__dict__)
         pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)
         with without_autologging("xgboost"):
             model.fit(
@@ -180,7 +179,7 @@ class FocalXGBClassifier(FittedXGBClassifier):
         warn_of_fallback(self.device, model.get_booster())
         warn_of_no_split(has_split(model.get_booster()))
         self.__dict__.pop("evals_result_", None)
-        self.__dict__.update(changes(before, model.__dict__))
+        self.__dict__.update(learned_by(model, "kwargs"))
         self.focal_loss_, self._classes = loss, classes
         set_provenance(self.get_booster(), Provenance(loss, classes))
         return self
