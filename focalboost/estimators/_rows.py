@@ -121,7 +121,16 @@ class TrainingRows:
         """Weights of an evaluation set times the class weights; None for neither."""
         if encoded is self.y and sample_weight is self._given[-1]:
             return self.weight
+        if encoded is self.y and sample_weight is not None:
+            sample_weight = self._counted(sample_weight)
         return self.target.weigh(encoded, sample_weight)
+
+    def _counted(self, sample_weight: Any) -> Any:
+        """Weights of all rows that were given, without those that do not count."""
+        require_length("sample_weight", sample_weight, len(self.target.encoded))
+        if self._counting is None:
+            return sample_weight
+        return np.asarray(sample_weight)[self._counting]
 
 
 def rows_at(X: Any, positions: NDArray[np.intp]) -> Any:

@@ -104,6 +104,26 @@ def test_the_training_set_is_evaluated_as_it_is_trained_on(host, mixed):
     )
 
 
+def test_weights_of_the_training_set_are_given_again(host, mixed):
+    """As another object, with those of the rows that do not count."""
+    X, y = mixed
+    weight = np.arange(len(y)) % 4.0
+    name, params = "eval_sample_weight", {"eval_set": [(X, y)]}
+    if host.name == "xgboost":
+        name, params["verbose"] = "sample_weight_eval_set", False
+    params[name] = [weight.tolist()]
+    model = host.estimator(n_estimators=3, class_weight={0: 1, 1: 5})
+    model.fit(X, y, sample_weight=weight, **params)
+    raw = model.predict(X, **host.margin_option())
+    (recorded,) = model.evals_result_.values()
+    assert recorded["relative_focal_loss"][-1] == pytest.approx(
+        focal_metric()(y, raw, weight * (1 + 4 * y)), abs=2e-6
+    )
+    params[name] = [weight[:9]]
+    with pytest.raises(ValueError, match=r"sample_weight must be of shape \(3000,\)"):
+        model.fit(X, y, sample_weight=weight, **params)
+
+
 def test_a_class_of_weight_0_is_named(host, mixed):
     with pytest.raises(ValueError, match="both with positive, finite weight"):
         host.estimator().fit(*mixed, sample_weight=mixed[1])
