@@ -23,7 +23,14 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.losses import _compiled, _softmax
-from focalboost.losses._arrays import Array, as_floating, by_column, numpy_namespace
+from focalboost.losses._arrays import (
+    Array,
+    as_floating,
+    by_column,
+    gathered,
+    like,
+    numpy_namespace,
+)
 from focalboost.losses._binary import curvature_floor, value
 from focalboost.losses._compiled import Compiled
 from focalboost.losses._driver import ON_ONE_THREAD, Options, evaluate
@@ -217,16 +224,14 @@ class SoftmaxFocalLoss:
     ) -> NDArray[np.float64]:
         """Return the total weight of every class, (K,)."""
         xp, labels = as_floating("y_true", y_true)
+        require_shape("y_true", labels, (math.prod(labels.shape),))
         require_classes(xp, labels, self.n_classes)
-        codes = np.asarray(labels).astype(np.int64)
-        require_shape("y_true", codes, (codes.size,))
-        weight = None
-        if sample_weight is not None:
-            weight = np.asarray(as_floating("sample_weight", sample_weight)[1])
-            require_shape("sample_weight", weight, codes.shape)
-            require_weights(numpy_namespace, weight)
-        counts = np.bincount(codes, weight, minlength=self.n_classes)
-        return counts.astype(np.float64)
+        labels = xp.astype(labels, xp.float64)
+        xp, y, _, weight = gathered(labels, labels, sample_weight)
+        if weight is not None:
+            weight = like("sample_weight", weight, y, xp)
+            require_weights(xp, weight)
+        return _totals(y, weight, self.n_classes, xp)
 
     def baseline_of_masses(self, masses: Any) -> NDArray[np.float64]:
         """Return the baseline of data of which only the class masses are known."""
@@ -324,3 +329,18 @@ class SoftmaxFocalLoss:
 
         arrays = (y_true, raw_prediction, sample_weight)
         return evaluate(of_rows, arrays, options._replace(per_row=True), compiled)
+
+
+def _totals(
+    y_true: Array, weight: Array | None, n_classes: int, xp: Any
+) -> NDArray[np.float64]:
+    """The number of rows of every class, or their weight, from any device to the host.
+
+    NumPy has a function that looks at every row once.
+    """
+    if xp is numpy_namespace:
+        counts = np.bincount(y_true.astype(np.intp), weight, minlength=n_classes)
+        return counts.astype(np.float64)
+    each = xp.ones_like(y_true) if weight is None else weight
+    own = (xp.astype(y_true == code, each.dtype) for code in range(n_classes))
+    return np.array([float(xp.sum(each * rows)) for rows in own])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from checks import LOSSES, each_loss
 
-from focalboost import FocalLoss
+from focalboost import FocalLoss, SoftmaxFocalLoss
 
 pytestmark = pytest.mark.usefixtures("formulas_alone")
 
@@ -82,6 +82,19 @@ def test_the_baseline_is_that_of_numpy(loss, y_true, device):
     assert baseline == pytest.approx(loss.baseline(y_true, WEIGHT), rel=1e-14)
     masses = loss.class_masses(strict(y_true, device))
     assert masses == pytest.approx(loss.class_masses(y_true), rel=1e-14)
+
+
+@each_device
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_the_masses_of_several_classes_come_to_the_host(weight, device):
+    loss, labels = SoftmaxFocalLoss(3, (0, 2, 1)), np.arange(RAW.size) % 3
+    given = None if weight is None else strict(weight, device)
+    for y_true in (strict(labels, device), xp.asarray(labels, device=device)):
+        masses = loss.class_masses(y_true, given)
+        assert masses == pytest.approx(loss.class_masses(labels, weight), rel=1e-14)
+    expected = loss.baseline(labels, weight)
+    assert loss.baseline(y_true, given) == pytest.approx(expected, rel=1e-13)
+    assert loss.class_masses(y_true, weight) == pytest.approx(masses, rel=1e-14)
 
 
 @each_device
