@@ -22,6 +22,7 @@ from focalboost.losses._arrays import Array
 __all__ = [
     "Branch",
     "Sides",
+    "any_power",
     "certified_curvature",
     "curvature_floor",
     "power",
@@ -73,16 +74,23 @@ def power(q: Array, gamma: float, xp: Any) -> Array | float:
     """Return q**gamma, by products and roots where that is possible.
 
     Through pow the relative error of q is amplified gamma times at most; through
-    exp(-gamma * softplus(m)) it would be gamma * |m| times. A gamma rounded to float32
-    would cost as much, so pow takes float64.
+    exp(-gamma * softplus(m)) it would be gamma * |m| times.
     """
     if gamma == 0:
         return 1.0
     whole = int(gamma)
     if gamma - whole not in (0.0, 0.5) or whole > 3:
-        return xp.astype(xp.astype(q, xp.float64) ** gamma, q.dtype)
+        return any_power(q, gamma, xp)
     factors = [q] * whole + [xp.sqrt(q)] * (gamma != whole)
     return math.prod(factors[1:], start=factors[0])
+
+
+def any_power(q: Array, gamma: Array | float, xp: Any) -> Array:
+    """Return q**gamma through pow in float64, gamma being a number or float64 numbers.
+
+    A gamma rounded to float32 would cost gamma * |log q| times its relative error.
+    """
+    return xp.astype(xp.astype(q, xp.float64) ** gamma, q.dtype)
 
 
 def value(branch: Branch) -> Array:

@@ -41,6 +41,7 @@ from focalboost.losses._arrays import Array
 from focalboost.losses._binary import (
     Branch,
     Sides,
+    any_power,
     power,
     second_derivative,
     steepness,
@@ -119,10 +120,11 @@ def _branch(
     if len(set(gamma)) == 1:
         own_gamma, modulation = gamma[0], power(parts.q, gamma[0], xp)
     else:
-        own_gamma = _of_truth(gamma, truth, parts.q, xp)
-        modulation = parts.q**own_gamma
+        exact = _of_truth(gamma, xp.astype(truth, xp.float64), xp)
+        own_gamma = xp.astype(exact, truth.dtype)
+        modulation = any_power(parts.q, exact, xp)
     if alpha is not None:
-        modulation = modulation * _of_truth(alpha, truth, parts.q, xp)
+        modulation = modulation * _of_truth(alpha, truth, xp)
     if sample_weight is not None:
         modulation = modulation * sample_weight[:, None]
     return Branch(parts, own_gamma, modulation)
@@ -133,9 +135,9 @@ def _sum(values: Array, xp: Any) -> Array:
     return xp.sum(values, axis=1, keepdims=True)
 
 
-def _of_truth(values: tuple[float, ...], truth: Array, like: Array, xp: Any) -> Array:
-    """The value of each row's true class, shape (n, 1)."""
-    row = xp.asarray(values, dtype=like.dtype, device=device(like))
+def _of_truth(values: tuple[float, ...], truth: Array, xp: Any) -> Array:
+    """The value of each row's true class, in the dtype of truth, shape (n, 1)."""
+    row = xp.asarray(values, dtype=truth.dtype, device=device(truth))
     return _sum(row * truth, xp)
 
 

@@ -114,6 +114,18 @@ def test_the_closed_forms_are_the_derivatives_of_the_definition(n_classes, name)
 
 
 @pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_row_s_own_gamma_is_not_rounded(dtype):
+    """A gamma of 0.3 in float32 would cost ten units in the last place."""
+    gammas, (y_true, raw) = (0.3, 7.7, 300.1), rows(3, dtype)
+    value = SoftmaxFocalLoss(3, gammas).loss(y_true, raw)
+    for label, gamma in enumerate(gammas):
+        expected = SoftmaxFocalLoss(3, gamma).loss(y_true, raw)
+        own = y_true == label
+        np.testing.assert_array_equal(value[own], expected[own])
+
+
+@pytest.mark.usefixtures("form")
 # The differences z_k - max(z) round, and exp amplifies that by their size: float64 near
 # 1e4 is good to 1e-12, float32 to 1e-3, and small differences to a few eps.
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
