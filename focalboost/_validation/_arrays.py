@@ -13,6 +13,7 @@ __all__ = [
     "require_labels",
     "require_length",
     "require_matrix",
+    "require_positive_reference",
     "require_positive_total",
     "require_range",
     "require_shape",
@@ -183,6 +184,17 @@ def require_two_classes(positive_mass: Any, negative_mass: Any) -> None:
         "Add rows of the missing class, or correct the weights: nothing can be "
         "learned from one class.",
     )
+
+
+def require_positive_reference(loss: float) -> None:
+    """Check that the loss of the best constant, to divide by, is no underflow."""
+    if not loss > 0:
+        reject(
+            "gamma",
+            "so small that the loss of the best constant is above zero in float64",
+            loss,
+            "Use a smaller gamma, or multiply the weights by a constant.",
+        )
 
 
 def require_positive_total(total: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._validation import require_positive_total
+from focalboost._validation import require_positive_reference, require_positive_total
 from focalboost.losses import FocalLoss, Loss
 from focalboost.losses._arrays import as_floating
 from focalboost.objectives._grammar import Parameter, is_from, named_loss, unpack
@@ -70,7 +70,9 @@ class FocalMetric:
         """Return the relative loss of data of which the sums are known."""
         masses = sums[1:]
         require_positive_total(float(np.sum(masses)))
-        return float(sums[0]) / _reference(self.loss, masses.tobytes())
+        reference = _reference(self.loss, masses.tobytes())
+        require_positive_reference(reference)
+        return float(sums[0]) / reference
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -112,7 +114,8 @@ def focal_metric(
     Raises
     ------
     ValueError
-        As in ``focal_objective``; and in evaluation, if all weights are 0.
+        As in ``focal_objective``; and in evaluation, if all weights are 0, or so small
+        beside a large gamma that the constant's loss underflows.
 
     Examples
     --------

@@ -37,8 +37,10 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     masses: Any = loss.class_masses(y_true, sample_weight)
     if np.min(masses) <= 0:
         return
-    excess = loss.constant_loss(start, masses) / loss.best_constant_loss(masses)
-    if excess <= TOLERATED_EXCESS and not _lacks_objective(loss, start, data_set):
+    # Both losses may be 0: a large gamma and small weights underflow together.
+    tolerated = TOLERATED_EXCESS * loss.best_constant_loss(masses)
+    is_poor = loss.constant_loss(start, masses) > tolerated
+    if not is_poor and not _lacks_objective(loss, start, data_set):
         return
     best = np.asarray(loss.baseline(y_true, sample_weight))
     if _is_first(loss, best, data_set):

@@ -67,6 +67,17 @@ def test_no_weight_at_all_raises(arrays):
         focal_metric()(y_true, raw, np.zeros(200))
 
 
+@pytest.mark.parametrize("n_classes", [None, 3])
+def test_a_reference_that_underflows_raises(n_classes):
+    """0.5**1000 is 1e-301: divided by, with weights of 1e-30 it is nothing."""
+    raw = np.eye(3) if n_classes else np.arange(3.0)
+    labels = np.array([0, 1, 1])
+    metric = focal_metric(1000, n_classes=n_classes)
+    assert metric(labels, raw) >= 0
+    with pytest.raises(ValueError, match="gamma must be so small that the loss of the"):
+        metric(labels, raw, np.full(3, 1e-30))
+
+
 def test_each_host_gets_its_own_form(arrays):
     y_true, raw, weight = arrays
     value = focal_metric()(y_true, raw, weight)

@@ -104,3 +104,8 @@ def test_a_start_is_poor_from_a_tenth_more_loss_on(distance, warns, rare):
     _, y = rare
     start = np.full(len(y), FocalLoss(2).baseline(y) - distance)
     assert bool(caught(lambda: focal_objective()(y, start))) is warns
+
+
+def test_losses_that_underflow_are_no_poor_start():
+    y_true, raw, weight = np.array([0.0, 1.0, 1.0]), np.zeros(3), np.full(3, 1e-30)
+    assert not caught(lambda: focal_objective(1000)(y_true, raw, weight))
