@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -32,14 +33,23 @@ def for_each(task: Callable[[Any], None], items: Sequence[Any], n_threads: int) 
         with np.errstate(**settings):
             _work_off(task, waiting, failures)
 
-    threads = [Thread(target=work) for _ in range(min(n_threads, len(items)) - 1)]
-    for thread in threads:
-        thread.start()
+    threads = _started(work, min(n_threads, len(items)) - 1)
     work()
     for thread in threads:
         thread.join()
     if failures:
         raise failures[min(failures)]
+
+
+def _started(work: Callable[[], None], count: int) -> list[Thread]:
+    """Threads that work, as many of the count as the system allows."""
+    threads: list[Thread] = []
+    with suppress(RuntimeError):  # can't start new thread: the others do its part
+        for _ in range(count):
+            thread = Thread(target=work)
+            thread.start()
+            threads.append(thread)
+    return threads
 
 
 def _work_off(

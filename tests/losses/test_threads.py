@@ -78,6 +78,23 @@ def test_no_more_threads_are_started_than_there_are_items(started):
     assert len(started) == 2
 
 
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_threads_that_the_system_refuses_are_done_without(allowed, monkeypatch):
+    started, done = [], []
+
+    class Limited(threading.Thread):
+        def start(self):
+            if len(started) == allowed:
+                raise RuntimeError("can't start new thread")
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr(_threads, "Thread", Limited)
+    _threads.for_each(done.append, range(1000), 4)
+    assert sorted(done) == list(range(1000))
+    assert not any(thread.is_alive() for thread in started)
+
+
 def test_blocks_run_on_threads_that_end():
     together = threading.Barrier(2)
     names = set()
