@@ -1,6 +1,6 @@
 """Callables for the hosts' own train functions and classifiers."""
 
-from focalboost.objectives._device import is_usable
+from focalboost.objectives._device import has_gpu
 from focalboost.objectives._grammar import weights_of
 from focalboost.objectives._metric import FocalMetric, focal_metric
 from focalboost.objectives._objective import (
@@ -15,6 +15,6 @@ __all__ = [
     "FocalObjective",
     "focal_metric",
     "focal_objective",
-    "is_usable",
+    "has_gpu",
     "weights_of",
 ]

@@ -19,7 +19,7 @@ from focalboost._imports import import_extra
 from focalboost._validation import reject
 from focalboost.objectives._grammar import Arguments, DataSet
 
-__all__ = ["is_usable", "on_device"]
+__all__ = ["has_gpu", "on_device"]
 
 
 class _Kept(NamedTuple):
@@ -33,7 +33,7 @@ class _Kept(NamedTuple):
 _kept: WeakKeyDictionary[DataSet, _Kept] = WeakKeyDictionary()
 
 
-def is_usable(device: str) -> bool:
+def has_gpu(device: str) -> bool:
     """Whether CuPy is installed and finds a GPU."""
     try:
         return bool(_cupy(device).cuda.is_available())

@@ -18,7 +18,7 @@ from focalboost._host import (
 )
 from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss
-from focalboost.objectives import Curvature, FocalMetric, FocalObjective, is_usable
+from focalboost.objectives import Curvature, FocalMetric, FocalObjective, has_gpu
 
 if TYPE_CHECKING:
     import xgboost
@@ -78,7 +78,7 @@ def make_plan(
 def _gradient_device(device: Any) -> str | None:
     """The GPU of the trees if CuPy can use it; XGBoost takes host arrays as well."""
     is_cuda = isinstance(device, str) and device.startswith("cuda")
-    return device if is_cuda and is_usable(device) else None
+    return device if is_cuda and has_gpu(device) else None
 
 
 def _fixed_params(loss: Loss) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def test_an_objective_without_cupy_names_the_extra(monkeypatch):
 
 def test_an_objective_without_a_gpu_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", FakeCuPy(available=False))
-    assert not _device.is_usable("cuda")
+    assert not _device.has_gpu("cuda")
     with pytest.raises(ValueError, match="device must be None where there is no CUDA"):
         focal_objective(device="cuda")(np.array([0.0, 1.0]), np.zeros(2))
 
