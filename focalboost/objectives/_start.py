@@ -1,6 +1,7 @@
 """Warns where a host starts from a constant that wastes rounds or stalls training."""
 
 import warnings
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,8 +25,11 @@ XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 #: stays a constant would be warned of in every round.
 _warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
 
-#: The same for the scikit-learn call, which shows no data set but its baseline.
-_warned_baselines: set[tuple[Loss, str]] = set()
+
+@lru_cache(maxsize=256)
+def _warned_of(loss: Loss, baseline: str) -> set[Loss]:
+    """The same for the scikit-learn call, which shows no data set but its baseline."""
+    return set()
 
 
 def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
@@ -63,10 +67,9 @@ def _lacks_objective(loss: Loss, start: Any, data_set: DataSet | None) -> bool:
 def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
     """Whether this loss on this data has not been warned of yet."""
     if data_set is None:
-        first = (loss, str(best)) not in _warned_baselines
-        _warned_baselines.add((loss, str(best)))
-        return first
-    losses = _warned.setdefault(data_set, set())
+        losses = _warned_of(loss, str(best))
+    else:
+        losses = _warned.setdefault(data_set, set())
     first = loss not in losses
     losses.add(loss)
     return first

@@ -354,8 +354,8 @@ def test_labels_beyond_the_classes_are_refused(host, faults):
 
 
 @pytest.fixture
-def forgetful(monkeypatch):
-    monkeypatch.setattr(_start, "_warned_baselines", set())
+def forgetful():
+    _start._warned_of.cache_clear()
 
 
 def caught(function):

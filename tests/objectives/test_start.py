@@ -18,9 +18,9 @@ QUIET_LGB = {"num_threads": 1, "verbosity": -1}
 
 
 @pytest.fixture(autouse=True)
-def forgetful(monkeypatch):
+def forgetful():
     """Every test sees the first warning."""
-    monkeypatch.setattr(_start, "_warned_baselines", set())
+    _start._warned_of.cache_clear()
 
 
 def caught(function):
@@ -109,3 +109,11 @@ def test_a_start_is_poor_from_a_tenth_more_loss_on(distance, warns, rare):
 def test_losses_that_underflow_are_no_poor_start():
     y_true, raw, weight = np.array([0.0, 1.0, 1.0]), np.zeros(3), np.full(3, 1e-30)
     assert not caught(lambda: focal_objective(1000)(y_true, raw, weight))
+
+
+def test_what_has_been_warned_of_does_not_grow_without_end():
+    y_true, raw = np.array([0.0, 1.0, 1.0]), np.full(3, -3.0)
+    objectives = [focal_objective(i / 100) for i in range(400)]
+    assert len(caught(lambda: [one(y_true, raw) for one in objectives])) == 400
+    assert len(caught(lambda: [one(y_true, raw) for one in objectives[-100:]])) == 0
+    assert _start._warned_of.cache_info().currsize < 400
