@@ -454,7 +454,7 @@ def test_an_objective_shared_by_threads():
 
     def call(part):
         if part < 4:
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=60)
         return objective(*parts[part])
 
     with ThreadPoolExecutor(4) as pool:
