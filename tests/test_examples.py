@@ -164,18 +164,6 @@ def test_the_fraud_example_reads_a_file_and_splits_it_by_time(awkward, tmp_path)
     assert (tmp_path / "fraud_detection.png").is_file()
 
 
-def test_csv_and_parquet_are_read_alike(awkward, tmp_path):
-    awkward.to_csv(tmp_path / "payments.csv", index=False)
-    awkward.to_parquet(tmp_path / "payments.parquet")
-    csv, parquet = (
-        read_table(tmp_path / f"payments.{ending}", "fraud", None)
-        for ending in ("csv", "parquet")
-    )
-    assert csv.time == parquet.time == "time"
-    np.testing.assert_array_equal(csv.y_true, parquet.y_true)
-    pd.testing.assert_frame_equal(csv.features, parquet.features)
-
-
 def prepared(name):
     path = PREPARED / f"{name}.npz"
     if not path.is_file():
@@ -207,18 +195,8 @@ def test_prepared_sets_bring_their_own_test_rows_and_targets():
 
 BAD_TABLES = {
     "missing target": (lambda t: t.drop(columns="fraud"), "no column 'fraud'"),
-    "one class": (lambda t: t.assign(fraud=0), "one class only"),
-    "three classes": (lambda t: t.assign(fraud=t.index % 3), "not binary"),
-    "missing labels": (lambda t: t.assign(fraud=t.fraud.where(t.day > 1)), "labels"),
-    "text": (
-        lambda t: t.assign(hour=t.hour.astype(str).where(t.index != 7, "noon")),
-        "column 'hour' holds text ('noon' in row 8)",
-    ),
     "infinite": (lambda t: t.assign(hour=np.inf), "infinite"),
-    "no rows": (lambda t: t[:0], "empty"),
-    "no features": (lambda t: t[["fraud"]], "no column besides"),
     "few frauds": (lambda t: t.assign(fraud=1 * (t.index == 5)), "add rows"),
-    "bad dates": (lambda t: t.assign(time="soon"), "neither a number nor a date"),
 }
 
 
@@ -234,23 +212,6 @@ def test_bad_data_end_a_process_without_a_traceback(transactions, tmp_path):
     transactions.assign(hour="noon").to_csv(tmp_path / "payments.csv")
     result = run(tmp_path, "--data", "payments.csv", "--target", "fraud")
     assert "column 'hour' holds text" in message_of(result)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("empty.csv", b"", "empty"),
-        ("broken.parquet", b"PAR1, or not", "no sound .parquet file"),
-        ("broken.npz", b"not a zip", "no sound .npz file"),
-        ("binary.csv", b"\xff\xfe\x00\x81", "no sound .csv file"),
-        ("payments.xlsx", b"", "ends in .csv, .parquet, .npz"),
-    ],
-)
-def test_files_of_another_kind_end_with_one_line(
-    name, content, message, tmp_path, one_line_error
-):
-    (tmp_path / name).write_bytes(content)
-    assert message in one_line_error("--data", name, "--target", "fraud")
 
 
 @pytest.mark.parametrize(
