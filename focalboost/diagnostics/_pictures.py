@@ -122,8 +122,8 @@ def _draw_alerts(found: dict[str, Alerts], axes: Any) -> None:
 
 def _overlap(comparison: Comparison) -> str:
     """Which positives the best focal loss finds and the reference misses."""
-    focal = [m.name for m in _shown_methods(comparison) if m.is_focal and m.gamma]
-    reference = comparison.reference
+    shown, reference = _shown_methods(comparison), comparison.reference
+    focal = [m.name for m in shown if m.is_focal and m.gamma and m.name != reference]
     if not focal or not _has_predictions(comparison, reference):
         return ""
     name = focal[-1]

@@ -221,7 +221,7 @@ def plot_comparison(
             axes.plot(difference.mean, place, "o", color="tab:blue", markersize=4)
     axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.set_xlabel(f"{_WORDS[metric]}, difference to {reference}")
     return axes
 

@@ -135,6 +135,42 @@ def test_the_report_is_one_file_that_loads_nothing(compared, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.fixture(scope="module")
+def weighted_rows():
+    X, y = make_classification(300, weights=[0.9], random_state=0)
+    return X, y, np.ones(300)
+
+
+#: Of 300 rows with weights, under which SMOTE fails.
+SMOTE = Method("SMOTE", resampling="smote")
+HEADS = ["Differences in average precision", "Alerts", "Reliability", "Gradient budget"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        (["log loss"], HEADS),
+        ([SMOTE], HEADS[:1]),
+        ([SMOTE, FocalLoss(2)], HEADS),
+    ],
+    ids=["no focal loss", "all failed", "the first failed"],
+)
+def test_the_report_draws_what_there_is(weighted_rows, tmp_path, losses, expected):
+    X, y, weight = weighted_rows
+    estimator = FocalLGBMClassifier(n_jobs=1)
+    found = compare_losses(
+        estimator, X, y, losses=losses, sample_weight=weight, cv=2, progress=False,
+        grid=[{"n_estimators": 3, "min_child_samples": 5}],
+    )  # fmt: skip
+    path = tmp_path / "report.html"
+    write_report(found, path, estimator, X)
+    page = path.read_text("utf-8")
+    figures = re.findall(r"<figure>(.*?)</figure>", page, re.S)
+    assert [re.search(f"({'|'.join(HEADS)})", one)[1] for one in figures] == expected
+    assert "McNemar" not in page
+    assert page.count("failed with") == 2 * (SMOTE in losses)
+
+
 def test_the_report_wants_the_rows_that_were_compared(compared, tmp_path):
     estimator, X, plain, _ = compared
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
