@@ -2,18 +2,19 @@
 
 import json
 import sys
-from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
+import xgboost
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
 from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier
-from focalboost.diagnostics import Comparison, Method, compare_losses, tuned
+from focalboost.diagnostics import Method, _compare, compare_losses, tuned
 from focalboost.diagnostics import _plan as plan
-from focalboost.diagnostics._journal import Fit
-from focalboost.diagnostics._scores import METRICS, Scores, scores
+from focalboost.diagnostics._report import faults
+from focalboost.diagnostics._scores import METRICS, scores
 
 LOSSES = ("log loss", "weights: ratio", FocalLoss(2), FocalLoss((0, 2)))
 GRID = [{"n_estimators": 30, "learning_rate": 0.2, "max_depth": 3}]
@@ -70,6 +71,29 @@ def test_it_does_not_depend_on_how_many_fits_run_at_a_time(small, result):
     parallel = compared(*small, n_jobs=2)
     for name in result.names:
         np.testing.assert_array_equal(parallel.values(name), result.values(name))
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "asked", "used"), [(2, None, 1), (2, 3, 3), (1, None, None)]
+)
+def test_fits_at_the_same_time_have_a_thread_each(
+    small, monkeypatch, n_jobs, asked, used
+):
+    """Unless the estimator asks for others; alone, a fit has what its host takes."""
+    seen, original = [], _compare.fitted
+
+    def watched(plan, method, fold):
+        seen.append(plan.estimator.n_jobs)
+        return original(plan, method, fold)
+
+    monkeypatch.setattr(_compare, "fitted", watched)
+    options = {"losses": LOSSES[:1], "cv": 2, "grid": [{"n_estimators": 2}]}
+    with joblib.parallel_config("threading"):
+        compare_losses(
+            FocalXGBClassifier(n_jobs=asked), *small, n_jobs=n_jobs, **options,
+            progress=False,
+        )  # fmt: skip
+    assert seen == [used] * 2
 
 
 def test_labels_may_be_words(small, result):
@@ -130,6 +154,11 @@ def test_warnings_of_a_fit_are_kept(small):
     found = compared(X, y, losses=["log loss, certified", "focal, γ = 2"], grid=grid)
     assert all("learned nothing" in " ".join(fit.warnings) for fit in found.fits)
     assert found.verdict.use is None
+    lines = faults(found)
+    assert [line.partition(":")[0] for line in lines] == [
+        f"{name}, 3 folds" for name in found.names
+    ]
+    assert all("learned nothing" in line for line in lines)
 
 
 def test_a_comparison_goes_on_from_its_file(small, tmp_path, monkeypatch):
@@ -173,6 +202,23 @@ def test_what_failed_is_tried_again(small, tmp_path, monkeypatch):
     assert len(path.read_text("utf-8").splitlines()) == 1 + 2 * 3 + 3
 
 
+def test_numbers_of_numpy_in_a_grid_are_kept_in_the_file(small, tmp_path):
+    path = tmp_path / "fits.jsonl"
+    grid = [{"n_estimators": np.int64(3), "learning_rate": np.float32(0.25)}]
+    compared(*small, losses=LOSSES[:1], grid=grid, file=path)
+    (entry, *_) = map(json.loads, path.read_text("utf-8").splitlines()[1:])
+    assert entry["params"] == {"n_estimators": 3, "learning_rate": 0.25}
+    again = compared(*small, losses=LOSSES[:1], grid=grid, file=path)
+    assert again.fits[0].params == grid[0]
+
+
+def test_a_grid_that_has_no_form_in_a_file_is_refused(small, tmp_path):
+    options = {"grid": [{"n_estimators": 3, "importance_type": {"gain"}}]}
+    compared(*small, losses=LOSSES[:1], **options)
+    with pytest.raises(TypeError, match="use numbers and text"):
+        compared(*small, losses=LOSSES[:1], **options, file=tmp_path / "fits.jsonl")
+
+
 @pytest.mark.parametrize(
     "change", ["rows", "labels", "seed", "folds", "grid", "estimator", "rate"]
 )
@@ -195,81 +241,16 @@ def test_a_file_of_another_comparison_is_refused(change, small, tmp_path):
     assert path.read_text("utf-8") == before
 
 
+def test_the_settings_name_the_version_of_the_host(result):
+    assert result.settings["host"] == f"xgboost {xgboost.__version__}"
+    assert plan._version("no-such-package") == "of unknown version"
+
+
 def test_the_bar_is_on_standard_error(small, capsys):
     compared(*small, losses=LOSSES[:1], progress=True)
     out, err = capsys.readouterr()
     assert out == ""
     assert "3/3" in err
-
-
-def made(**values):
-    """A comparison of given average precisions, five folds of 200 rows each."""
-    n_folds = 5
-    rng = np.random.default_rng(0)
-    y_true = (np.arange(1000) % 20 == 0).astype(np.int8)
-    first_tests = {fold: np.arange(200) + 200 * fold for fold in range(n_folds)}
-    known = {
-        "log_loss": Method("log loss"),
-        "certified": Method("certified", gamma=0),
-        "focal": Method("focal", gamma=2),
-        "other": Method("other", gamma=1),
-        "weights": Method("weights", weight=1.0),
-    }
-    methods = tuple(known[name] for name in values)
-    zero = Scores(*[0.1] * len(METRICS))
-    fits, log_odds = [], {}
-    for method, (level, is_useful) in zip(methods, values.values(), strict=True):
-        noise = (
-            0.01 * np.array([1, -1, 0, 1, -1]) * (1 if method.name == "focal" else 0.9)
-        )
-        for fold in range(n_folds):
-            judged = replace(zero, average_precision=level + noise[fold])
-            fits.append(Fit(method.name, fold, judged))
-        log_odds[method.name] = rng.normal(size=1000) + 3 * is_useful * y_true
-    constants = tuple(replace(zero, average_precision=0.06) for _ in range(n_folds))
-    return Comparison(
-        methods, tuple(fits), constants, {}, first_tests, 0.25, y_true, None, log_odds
-    )
-
-
-def test_the_verdict_is_log_loss_where_none_is_better():
-    verdict = made(log_loss=(0.50, 1), focal=(0.501, 1), weights=(0.40, 1)).verdict
-    assert verdict.use == "log loss"
-    assert "Use log loss: of 2 others none is better beyond chance." in verdict.text
-    assert "The highest mean has focal, a difference of +0.001" in verdict.text
-    assert "Worse beyond chance: weights." in verdict.text
-
-
-def test_the_verdict_is_what_beats_log_loss():
-    verdict = made(log_loss=(0.50, 1), focal=(0.60, 1), weights=(0.40, 1)).verdict
-    assert verdict.use == "focal"
-    assert "0.600 against 0.500 of log loss, a difference of +0.100" in verdict.text
-
-
-def test_the_verdict_prefers_the_certified_log_loss_where_it_is_level():
-    verdict = made(log_loss=(0.4, 1), certified=(0.6, 1), focal=(0.6005, 1)).verdict
-    assert verdict.use == "certified"
-    assert "Level with it: focal." in verdict.text
-    assert "the certified curvature, not the focusing" in verdict.text
-
-
-def test_the_verdict_warns_of_shifted_probabilities():
-    verdict = made(log_loss=(0.4, 1), weights=(0.6, 1)).verdict
-    assert verdict.use == "weights"
-    assert "probabilities are shifted" in verdict.text
-
-
-def test_the_verdict_is_not_log_loss_where_its_ranking_is_chance():
-    """As on LightGBM where log loss diverges and folds differ too much to tell."""
-    verdict = made(log_loss=(0.06, 0), focal=(0.061, 1), other=(0.06, 1)).verdict
-    assert verdict.use == "focal"
-    assert "The ranking of log loss is chance." in verdict.text
-
-
-def test_the_verdict_is_no_model_where_no_ranking_is_above_chance():
-    verdict = made(log_loss=(0.06, 0), focal=(0.2, 0)).verdict
-    assert verdict.use is None
-    assert "nothing here is better than a constant" in verdict.text
 
 
 @pytest.mark.parametrize("cls", [FocalXGBClassifier, FocalLGBMClassifier])
