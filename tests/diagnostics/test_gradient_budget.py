@@ -169,6 +169,27 @@ def test_a_budget_is_a_table(rows):
     np.testing.assert_array_equal(table["gradient"], budget.gradient.ravel())
 
 
+def test_a_budget_of_a_model_has_its_rounds_in_the_table(host, rare):
+    X, y = rare
+    model = host.estimator(n_estimators=2).fit(X, y)
+    (budget,) = gradient_budget_by_round(model, X, y, [1])
+    table = budget.to_pandas()
+    assert next(iter(table)) == "rounds"
+    assert set(table["rounds"]) == {1}
+
+
+def test_several_classes_start_from_their_baseline(host, faults):
+    X, y = faults
+    model = host.estimator(n_estimators=2).fit(X, y)
+    start, end = gradient_budget_by_round(model, X, y, (0, 2))
+    loss = model.focal_loss_
+    rows = np.broadcast_to(loss.baseline(y), (len(y), 3))
+    expected = gradient_budget(y, rows, loss)
+    np.testing.assert_allclose(start.gradient, expected.gradient, atol=1e-6)
+    raw = np.asarray(model.predict(X, **host.margin_option()), np.float64)
+    np.testing.assert_array_equal(end.gradient, gradient_budget(y, raw, loss).gradient)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
@@ -189,6 +189,16 @@ def test_the_search_takes_the_best_point_of_the_grid(host, rare):
     assert best.params == grid[int(np.argmax(scores))]
     chosen = singles[int(np.argmax(scores))]
     np.testing.assert_array_equal(best.predict_proba(X), chosen.predict_proba(X))
+
+
+def test_the_best_of_a_search_corrects_its_probabilities(host, rare):
+    X, y = rare
+    method, grid = Method("ratio", weight=1.0), [{"n_estimators": 5}]
+    best = tuned(method, estimator_of(host), grid, X, y, None, 0)
+    log_odds = best.log_odds(X) - np.log(best.fitted.odds_factor)
+    corrected = best.corrected_proba(X)
+    np.testing.assert_allclose(corrected[:, 1], expit(log_odds), rtol=1e-6)
+    assert best.fitted.odds_factor > 10
 
 
 def test_the_default_grid_is_one_the_host_knows(host):
