@@ -126,14 +126,11 @@ class Indicators:
                 class_weight,
                 "Use focal_alpha, or sample_weight with one weight for each row.",
             )
-        self._source = y
-        self.encoded: NDArray[np.float64] = np.empty((0, 0))
         self.encoded = self.encode(y)
 
-    def encode(self, y: Any) -> NDArray[np.float64]:
+    @staticmethod
+    def encode(y: Any) -> NDArray[np.float64]:
         """Labels as an array of 0 and 1."""
-        if y is self._source and self.encoded.size > 0:
-            return self.encoded
         if hasattr(y, "toarray"):
             y = y.toarray()
         return np.asarray(check_array(y, dtype=np.float64, input_name="y"))

@@ -1,11 +1,11 @@
-"""The estimators with more than two classes, and with labels of several columns."""
+"""The estimators with more than two classes."""
 
 import pickle
 
 import numpy as np
 import pytest
-from host_drivers import LightGBMDriver, XGBoostDriver
-from optional import FocalXGBClassifier, lightgbm
+from host_drivers import LightGBMDriver
+from optional import lightgbm
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
@@ -15,7 +15,6 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import MultiOutputClassifier
 
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_metric
 from focalboost.estimators._target import effective_weights
@@ -93,6 +92,17 @@ def test_a_label_without_a_value_is_named(host, faults):
     model = host.estimator(focal_gamma={0: 1.0, 1: 2.0})
     with pytest.raises(ValueError, match=r"focal_gamma must be a value .*Add \[2"):
         model.fit(*faults)
+
+
+def test_alpha_by_label_is_in_the_order_of_the_classes(host, faults):
+    X, y = faults
+    alpha = {"none": 1, "leak": 4, "short circuit": 2, "never seen": 9}
+    model = host.estimator(n_estimators=2, focal_alpha=alpha)
+    model.fit(X, NAMES[y.astype(int)])
+    expected = SoftmaxFocalLoss(3, alpha=[alpha[label] for label in model.classes_])
+    assert model.focal_loss_ == expected
+    with pytest.raises(ValueError, match=r"focal_alpha must be a value .*Add \['none"):
+        host.estimator(focal_alpha={"leak": 1.0}).fit(X, NAMES[y.astype(int)])
 
 
 @pytest.mark.parametrize(
@@ -308,87 +318,3 @@ def test_a_pair_of_gammas_in_optuna(host, rare):
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.optimize(objective, n_trials=3)
     assert len({trial.value for trial in study.trials}) == 3
-
-
-@pytest.fixture(scope="module")
-def several():
-    """Two binary labels for each row."""
-    rng = np.random.default_rng(4)
-    X = rng.normal(size=(1500, 4))
-    noise = rng.logistic(size=(1500, 2))
-    return X, (X[:, :2] * 2 + noise > [3, 1]).astype(np.float64)
-
-
-@pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
-def test_xgboost_s_multilabel(strategy, several):
-    X, Y = several
-    params = {"n_estimators": 20, "multi_strategy": strategy, "focal_alpha": 0.3}
-    model = XGBoostDriver().estimator(**params).fit(X, Y)
-    raw = np.float64(model.predict(X, output_margin=True))
-    loss = FocalLoss(2, 0.3)
-    np.testing.assert_allclose(model.predict_proba(X), loss.posterior(raw), rtol=1e-12)
-    np.testing.assert_array_equal(model.predict(X), model.predict_proba(X) > 0.5)
-    constant = XGBoostDriver().estimator(n_estimators=1, learning_rate=1e-9)
-    raw = constant.fit(X, Y).predict(X, output_margin=True)
-    np.testing.assert_allclose(raw[0], FocalLoss().baseline(Y), rtol=1e-6)
-
-
-def test_every_label_of_xgboost_s_multilabel_is_a_binary_model(several):
-    X, Y = several
-    weight = np.exp(X[:, 3])
-    driver = XGBoostDriver()
-    both = driver.estimator(n_estimators=10).fit(X, Y, sample_weight=weight)
-    for column in range(2):
-        one = driver.estimator(n_estimators=10)
-        one.fit(X, Y[:, column], sample_weight=weight)
-        np.testing.assert_allclose(
-            both.predict_proba(X)[:, column], one.predict_proba(X)[:, 1], rtol=1e-5
-        )
-
-
-def test_xgboost_s_multilabel_is_saved_and_stopped_early(several, tmp_path):
-    X, Y = several
-    model = XGBoostDriver().estimator(n_estimators=200, early_stopping_rounds=3)
-    model.set_params(learning_rate=0.5)
-    model.fit(X[:1000], Y[:1000], eval_set=[(X[1000:], Y[1000:])], verbose=False)
-    assert model.best_iteration < 190
-    raw = model.predict(X[1000:], output_margin=True)
-    assert focal_metric()(Y[1000:], raw) == pytest.approx(model.best_score, abs=2e-6)
-    model.save_model(tmp_path / "model.json")
-    loaded = FocalXGBClassifier()
-    loaded.load_model(tmp_path / "model.json")
-    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
-
-
-def test_multilabel_of_sparse_indicators(several):
-    sparse = pytest.importorskip("scipy.sparse")
-    X, Y = several
-    dense = XGBoostDriver().estimator(n_estimators=2).fit(X, Y.astype(int))
-    model = XGBoostDriver().estimator(n_estimators=2).fit(X, sparse.csr_matrix(Y))
-    np.testing.assert_array_equal(model.predict_proba(X), dense.predict_proba(X))
-
-
-def test_a_label_that_is_never_set_is_named(several):
-    X, Y = several
-    with pytest.raises(ValueError, match=r"\(column 1\)"):
-        XGBoostDriver().estimator().fit(X, Y * [1, 0])
-
-
-def test_class_weight_is_refused_for_multilabel(several):
-    X, Y = several
-    with pytest.raises(ValueError, match="class_weight must be None for labels with"):
-        XGBoostDriver().estimator(class_weight="balanced").fit(X, Y)
-
-
-def test_multilabel_through_multioutputclassifier(host, several):
-    X, Y = several
-    model = MultiOutputClassifier(host.estimator(n_estimators=10)).fit(X, Y)
-    for column, probability in enumerate(model.predict_proba(X)):
-        one = host.estimator(n_estimators=10).fit(X, Y[:, column])
-        np.testing.assert_array_equal(probability, one.predict_proba(X))
-    assert model.predict(X).shape == Y.shape
-
-
-def test_lightgbm_names_multioutputclassifier(several):
-    with pytest.raises(ValueError, match="MultiOutputClassifier"):
-        LightGBMDriver().estimator().fit(*several)

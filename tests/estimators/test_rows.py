@@ -39,7 +39,12 @@ def an_arrow_table(X):
     return arrow.table({name: X[:, i] for i, name in enumerate("abcde")})
 
 
-KINDS = [np.asarray, list, sparse_rows, a_pandas_frame, a_polars_frame, an_arrow_table]
+def a_lazy_polars_frame(X):
+    return a_polars_frame(X).lazy()
+
+
+FRAMES = [a_pandas_frame, a_polars_frame, an_arrow_table]
+KINDS = [np.asarray, list, sparse_rows, *FRAMES, a_lazy_polars_frame]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -190,6 +195,15 @@ def test_numbers_of_any_kind_and_byte_order(host, dtype, mixed):
         np.testing.assert_array_equal(
             model.predict_proba(X.astype(dtype)), plain.predict_proba(X)
         )
+
+
+@pytest.mark.parametrize(("data", "several"), [("mixed", ()), ("faults", (3,))])
+def test_no_rows_have_no_answers_from_xgboost(data, several, request):
+    X, y = request.getfixturevalue(data)
+    model = XGBoostDriver().estimator(n_estimators=2).fit(X, y)
+    assert model.predict(X[:0]).shape == (0,)
+    assert model.decision_function(X[:0]).shape == (0, *several)
+    assert model.predict_proba(X[:0]).shape == (0, len(model.classes_))
 
 
 @pytest.mark.parametrize("n_estimators", [0, -1, 2.5, "3"])
