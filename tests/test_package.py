@@ -7,10 +7,12 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from optional import HAS_LIGHTGBM, HAS_XGBOOST
 
 import focalboost
+from focalboost import FocalLoss
 
 PACKAGE = Path(focalboost.__file__).parent
 
@@ -120,6 +122,27 @@ def run(code):
 def test_import_and_callables_need_no_host():
     result = run(WITHOUT_HOSTS)
     assert result.returncode == 0, result.stderr
+
+
+WITHOUT_KERNEL = """
+import sys
+sys.modules["focalboost.losses._kernel"] = None
+import numpy as np
+from focalboost import focal_objective
+from focalboost.losses import is_compiled
+assert not is_compiled()
+gradient, _ = focal_objective()(np.float32([0, 1]), np.float32([-1, 0.5]))
+print(*gradient)
+"""
+
+
+def test_without_compiled_formulas_those_of_numpy_serve():
+    result = run(WITHOUT_KERNEL)
+    assert result.returncode == 0, result.stderr
+    found = [float(text) for text in result.stdout.split()]
+    np.testing.assert_allclose(
+        found, FocalLoss().gradient([0, 1], [-1, 0.5]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(

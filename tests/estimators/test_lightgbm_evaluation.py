@@ -1,10 +1,11 @@
-"""Evaluation arguments of FocalLGBMClassifier.fit."""
+"""Evaluation arguments of FocalLGBMClassifier.fit, and what LightGBM says of others."""
 
 import inspect
 
 import numpy as np
 import pytest
 from optional import FocalLGBMClassifier, lightgbm
+from sklearn.base import clone
 
 from focalboost import FocalLoss, focal_metric
 
@@ -165,3 +166,16 @@ def test_prediction_ranges_and_parameters_pass_through(model, rare, capfd):
     raw = model.booster_.predict(X, raw_score=True, num_iteration=2)
     np.testing.assert_allclose(first[:, 1], FocalLoss().posterior(raw), rtol=1e-12)
     assert "Unknown parameter" not in "".join(capfd.readouterr())
+
+
+def test_errors_of_lightgbm_are_passed_on(model, rare):
+    with pytest.raises(lightgbm.basic.LightGBMError, match="num_leaves"):
+        model.set_params(num_leaves=1).fit(*rare)
+
+
+def test_a_continuation_without_features_to_split_is_lightgbm_s_error(model, rare):
+    """A constant would not be the model to continue."""
+    X, y = rare
+    first = model.fit(X, y)
+    with pytest.raises(lightgbm.basic.LightGBMError, match="num_features"):
+        clone(model).fit(np.zeros_like(X), y, init_model=first)

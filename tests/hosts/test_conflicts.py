@@ -8,7 +8,7 @@ from optional import lightgbm, xgboost
 
 import focalboost.lightgbm
 import focalboost.xgboost
-from focalboost import FocalLoss, focal_objective
+from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
 
 XGBOOST = [
     ({"objective": "reg:squarederror"}, "params['objective'] must be 'binary:logi"),
@@ -140,6 +140,14 @@ def test_base_score_is_honoured_on_a_fresh_start(mixed):
     data = xgboost.DMatrix(*mixed)
     booster = focalboost.xgboost.train({"base_score": 0.01, "eta": 1e-9}, data, 1)
     np.testing.assert_allclose(booster.predict(data), 0.01, rtol=1e-5)
+
+
+def test_several_classes_need_a_base_score_for_each(monkeypatch, mixed, faults):
+    """Which XGBoost has since 3.1; here it is taken to be older."""
+    monkeypatch.setattr("focalboost.xgboost._params.has_base_scores", lambda: False)
+    with pytest.raises(ValueError, match=r"xgboost must be 3\.1 or newer for several"):
+        focalboost.xgboost.train({}, xgboost.DMatrix(*faults), loss=SoftmaxFocalLoss(3))
+    focalboost.xgboost.train({"nthread": 1}, xgboost.DMatrix(*mixed), 2)
 
 
 def test_base_score_is_refused_on_continuation(mixed):

@@ -87,6 +87,13 @@ def test_the_learning_rate_is_checked(method, eta):
         getattr(FocalLoss(), method)([1.0], [0.5], max_learning_rate=eta)
 
 
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("dtype", ["float16", "int32", "double", np.int64, 32])
+def test_the_dtype_of_results_is_checked(pair, dtype):
+    with raises("dtype", "float32, float64 or None", repr(dtype)):
+        getattr(FocalLoss(), pair)([1.0], [0.5], dtype=dtype)
+
+
 LABEL_RULE = "0 or 1 (or a probability in between)"
 
 

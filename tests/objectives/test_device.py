@@ -107,6 +107,19 @@ def test_labels_and_weights_move_once_for_a_data_set(cupy):
     assert not np.array_equal(on_host(first), on_host(second))
 
 
+@pytest.mark.usefixtures("formulas_alone")
+def test_weights_that_come_to_a_data_set_are_seen(cupy):
+    data = xgboost.DMatrix(np.arange(40.0).reshape(-1, 1), np.arange(40) % 2)
+    objective = focal_objective(device="cuda")
+    raw = np.linspace(-1, 1, 40, dtype=np.float32)
+    objective(raw, data)
+    data.set_weight(np.linspace(1, 2, 40))
+    weighted = objective(raw, data)[0]
+    assert [array.size for array in cupy.moved] == [40, 40, 40, 40, 40]
+    expected = focal_objective()(raw, data)[0]
+    np.testing.assert_allclose(on_host(weighted), expected, rtol=3e-7)
+
+
 @pytest.mark.parametrize("loss", [None, SoftmaxFocalLoss(3)], ids=str)
 def test_train_with_gradients_of_a_device(cupy, loss, rare, faults):
     X, y = rare if loss is None else faults
