@@ -60,11 +60,11 @@ def estimator(**params):
     return SparkXGBClassifier(**{**columns, "num_workers": 2, **PARAMS, **params})
 
 
-def alone(table, y, loss, **params):
+def alone(table, y, loss, rounds=10, **params):
     X, _, weight = table
     data = xgboost.DMatrix(X, y, weight=weight, feature_names=FEATURES)
     params = {"max_depth": 3, "nthread": 1, **params}
-    booster = focalboost.xgboost.train(params, data, 10, loss=loss)
+    booster = focalboost.xgboost.train(params, data, rounds, loss=loss)
     return booster, booster.predict(data, output_margin=True)
 
 
@@ -126,6 +126,34 @@ def test_validation_rows_stop_early_and_are_not_trained_on(spark, data, table):
         verbose_eval=False,
     )
     assert model.get_booster().best_iteration == booster.best_iteration < 195
+
+
+def test_a_continued_model_is_that_of_one_process(spark, data, table):
+    from focalboost.distributed import spark as focal
+
+    loss = FocalLoss(1)
+    first, _ = alone(table, table[1], loss)
+    given = estimator(weight_col="weight", xgb_model=first)
+    model = focal.fit(given, data, loss=loss)
+    _, raw = alone(table, table[1], loss, rounds=20)
+    found = column(model.transform(data), "rawPrediction")
+    np.testing.assert_allclose(found[:, 1], raw, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [FocalLoss((0, 2), 0.3), SoftmaxFocalLoss(3)], ids=str)
+def test_the_posterior_of_raw_predictions_as_spark_has_them(loss):
+    """What Spark's own processes call, for rows of (-raw, raw) or of all classes."""
+    from focalboost.distributed.spark import _posterior
+
+    raw = np.array([[-500.0], [-2.5], [0.3], [40.0]])
+    if isinstance(loss, SoftmaxFocalLoss):
+        rows = np.column_stack([raw, 1 - raw, raw / 2])
+        np.testing.assert_array_equal(_posterior(loss, rows), loss.posterior(rows))
+    else:
+        found = _posterior(loss, np.column_stack([-raw, raw]))
+        np.testing.assert_allclose(found[:, 1], loss.posterior(raw[:, 0]), rtol=1e-14)
+        np.testing.assert_allclose(found.sum(axis=1), 1)
+        assert found[0, 1] > 0 < found[3, 0]  # however small
 
 
 def test_conflicts_are_errors(spark, data):
