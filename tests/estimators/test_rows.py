@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from host_drivers import LightGBMDriver, XGBoostDriver
-from optional import lightgbm
+from optional import HAS_LIGHTGBM, version
 
 from focalboost import FocalLoss, focal_metric
 from focalboost.estimators._xgboost_evaluation import WeightedObjective
@@ -29,7 +29,7 @@ def a_pandas_frame(X):
 
 def a_polars_frame(X):
     polars = pytest.importorskip("polars")
-    if tuple(map(int, lightgbm.__version__.split(".")[:2])) < (4, 7):
+    if HAS_LIGHTGBM and version("lightgbm") < (4, 7):
         pytest.skip("LightGBM before 4.7 does not read Polars")
     return polars.DataFrame(X, schema=list("abcde"))
 
