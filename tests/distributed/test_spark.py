@@ -145,7 +145,7 @@ def test_the_posterior_of_raw_predictions_as_spark_has_them(loss):
     """What Spark's own processes call, for rows of (-raw, raw) or of all classes."""
     from focalboost.distributed.spark import _posterior
 
-    raw = np.array([[-500.0], [-2.5], [0.3], [40.0]])
+    raw = np.array([[-200.0], [-2.5], [0.3], [40.0]])
     if isinstance(loss, SoftmaxFocalLoss):
         rows = np.column_stack([raw, 1 - raw, raw / 2])
         np.testing.assert_array_equal(_posterior(loss, rows), loss.posterior(rows))
