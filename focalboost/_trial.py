@@ -1,4 +1,4 @@
-"""Tries a model of unknown origin out in a process of its own.
+"""Tries a model out in a process of its own.
 
 The hosts believe what a model says of itself: one that has been edited or damaged makes
 them read and write outside their memory, which ends the interpreter. Whether a model

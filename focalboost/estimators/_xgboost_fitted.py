@@ -24,7 +24,8 @@ __all__ = ["FittedXGBClassifier"]
 
 _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
-#: The attribute of a saved model with the digest of its file, taken over zeros here.
+#: The attribute of a saved model with the digest of its file, taken over zeros here. It
+#: finds accidents, and says nothing of who wrote the file.
 _DIGEST = "focalboost_sha256"
 _ZEROS = "0" * 64
 _PATTERN = re.compile(
@@ -129,8 +130,8 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         cut short; the estimator is left as it was.
         """
         content = content_of(fname, "fname")
-        is_trusted = _has_digest(content, fname)
-        booster = booster_of_content(content, "fname", fname, is_trusted)
+        _refuse_wrong_digest(content, fname)
+        booster = booster_of_content(content, "fname", fname)
         known = provenance_of(booster, "fname")
         if known is None or known.classes is None:
             reject(
@@ -155,14 +156,11 @@ def _signed(content: bytes) -> bytes:
     return _PATTERN.sub(lambda found: found[0][:-64] + digest, content, count=1)
 
 
-def _has_digest(content: bytearray, fname: Any) -> bool:
-    """Whether a file is known to be as it was saved; an edited one is an error.
-
-    Booster.save_model signs none.
-    """
+def _refuse_wrong_digest(content: bytearray, fname: Any) -> None:
+    """Reject a file that is not as it was saved; Booster.save_model signs none."""
     found = _PATTERN.search(content)
     if found is None:
-        return False
+        return
     unsigned = content[: found.start(1)] + _ZEROS.encode() + content[found.end(1) :]
     if hashlib.sha256(unsigned).hexdigest().encode() != found[1]:
         reject(
@@ -172,4 +170,3 @@ def _has_digest(content: bytearray, fname: Any) -> bool:
             "It has been edited, damaged or cut short. If XGBoost has saved it again, "
             f"load it there, call booster.set_attr({_DIGEST}=None) and save it.",
         )
-    return True

@@ -42,12 +42,10 @@ def text_of_file(path: Any, name: str) -> str:
         reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
 
 
-def booster_of_text(
-    text: str, name: str, is_trusted: bool = False
-) -> "lightgbm.Booster":
-    """The booster of a model's text; a text that is not whole is an error.
+def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
+    """The booster of a model's text, which is tried out first.
 
-    One that is not known to be as it was saved is tried out first.
+    A text that is not whole, or of no use, is an error.
     """
     last = text.rstrip("\n").rpartition("\n")[2]
     if not text.startswith("tree\n") or not last.startswith(_ENDS):
@@ -57,7 +55,7 @@ def booster_of_text(
     if not has_its_parameters(text):
         reject(name, "a model with whole parameters", _excerpt(text), _ADVICE)
     library = import_host("lightgbm")
-    if not (is_trusted or is_usable(library, text.encode())):
+    if not is_usable(library, text.encode()):
         reject(name, "a LightGBM model that can be used", _excerpt(text), _ADVICE)
     try:
         booster: lightgbm.Booster = library.Booster(model_str=text)

@@ -25,17 +25,12 @@ def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
     return booster_of_content(content_of(source, name), name, source)
 
 
-def booster_of_content(
-    content: bytearray, name: str, source: Any, is_trusted: bool = False
-) -> "xgboost.Booster":
-    """The booster in the content of a source.
-
-    One that is not known to be as it was saved is tried out first.
-    """
+def booster_of_content(content: bytearray, name: str, source: Any) -> "xgboost.Booster":
+    """The booster in the content of a source, which is tried out first."""
     if not _is_whole(content):
         reject(name, "a whole XGBoost model", source, _ADVICE)
     library = import_host("xgboost")
-    if not (is_trusted or is_usable(library, content)):
+    if not is_usable(library, content):
         reject(name, "an XGBoost model that can be used", source, _ADVICE)
     try:
         booster: xgboost.Booster = library.Booster(model_file=content)
