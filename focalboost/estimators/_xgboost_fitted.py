@@ -17,19 +17,17 @@ from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
 from focalboost.xgboost._file import booster_of_content, content_of
-from focalboost.xgboost._model import provenance_of
+from focalboost.xgboost._model import DIGEST, provenance_of
 from focalboost.xgboost._params import has_base_scores, require_model_of
 
 __all__ = ["FittedXGBClassifier"]
 
 _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
-#: The attribute of a saved model with the digest of its file, taken over zeros here. It
-#: finds accidents, and says nothing of who wrote the file.
-_DIGEST = "focalboost_sha256"
+#: What stands in the place of a digest when it is taken.
 _ZEROS = "0" * 64
 _PATTERN = re.compile(
-    _DIGEST.encode() + rb'(?:":"|SL\x00{7}@)(.{64})',  # in JSON, or in UBJSON
+    DIGEST.encode() + rb'(?:":"|SL\x00{7}@)(.{64})',  # in JSON, or in UBJSON
     flags=re.DOTALL,
 )
 
@@ -112,13 +110,13 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         """
         booster = self.get_booster()
         self._require_labels_with_a_form()
-        booster.set_attr(**{_DIGEST: _ZEROS})
+        booster.set_attr(**{DIGEST: _ZEROS})
         with tempfile.TemporaryDirectory() as folder:
             unsigned = Path(folder, Path(fname).name)
             try:
                 super().save_model(unsigned)
             finally:
-                booster.set_attr(**{_DIGEST: None})
+                booster.set_attr(**{DIGEST: None})
             write_in_one_step(fname, _signed(unsigned.read_bytes()))
 
     def load_model(self, fname: Any) -> None:
@@ -145,7 +143,7 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         super().load_model(bytearray(content))
         self.__dict__.update(kept)  # those of the model would not suit other labels
         self.__dict__.pop("evals_result_", None)
-        self.get_booster().set_attr(**{_DIGEST: None})
+        self.get_booster().set_attr(**{DIGEST: None})
         self.focal_loss_, self._classes = known
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
@@ -168,5 +166,5 @@ def _refuse_wrong_digest(content: bytearray, fname: Any) -> None:
             "a file as FocalXGBClassifier.save_model has written it",
             fname,
             "It has been edited, damaged or cut short. If XGBoost has saved it again, "
-            f"load it there, call booster.set_attr({_DIGEST}=None) and save it.",
+            f"load it there, call booster.set_attr({DIGEST}=None) and save it.",
         )

@@ -9,10 +9,14 @@ from focalboost.xgboost._file import booster_of_file
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["booster_of", "provenance_of", "set_provenance"]
+__all__ = ["DIGEST", "booster_of", "provenance_of", "set_provenance"]
 
 #: The attribute of a model that says what it was trained with.
 ATTRIBUTE = "focalboost"
+
+#: The attribute of a saved model with the digest of its file. It finds accidents, and
+#: says nothing of who wrote the file.
+DIGEST = "focalboost_sha256"
 
 
 def set_provenance(booster: "xgboost.Booster", provenance: Provenance) -> None:
@@ -30,7 +34,8 @@ def booster_of(xgb_model: Any) -> "xgboost.Booster":
     """The booster of an estimator, of a file or its bytes, or the booster itself.
 
     An early-stopped model ends at its best round, as if trained no further: XGBoost
-    would keep the rounds after it, and later predict without those that follow.
+    would keep the rounds after it, and later predict without those that follow. What is
+    trained from a file is not what the digest in it was taken of.
     """
     library = import_host("xgboost")
     if isinstance(xgb_model, library.XGBModel):
@@ -38,8 +43,9 @@ def booster_of(xgb_model: Any) -> "xgboost.Booster":
     if not isinstance(xgb_model, library.Booster):
         xgb_model = booster_of_file(xgb_model, "xgb_model")
     booster: xgboost.Booster = xgb_model
-    best = booster.attr("best_iteration")
-    if best is not None:
-        booster = booster[: int(best) + 1]
-        booster.set_attr(best_iteration=None, best_score=None)
+    best, digest = booster.attr("best_iteration"), booster.attr(DIGEST)
+    if best is None and digest is None:
+        return booster
+    booster = booster.copy() if best is None else booster[: int(best) + 1]
+    booster.set_attr(**dict.fromkeys(("best_iteration", "best_score", DIGEST)))
     return booster

@@ -2,8 +2,12 @@
 
 import hashlib
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+from host_drivers import XGBoostDriver
+from optional import xgboost
 
 ZEROS = b"0" * 64
 
@@ -39,17 +43,43 @@ def with_sizes(content):
     return re.sub(rb"tree_sizes=.*", b"tree_sizes=" + sizes, content)
 
 
-@pytest.fixture
-def saved(host, rare, tmp_path):
-    """The path of a saved estimator."""
-    path = tmp_path / f"model.{host.formats[0]}"
-    host.estimator(n_estimators=2).fit(*rare).save_model(path)
+def saved_by(host, table, folder):
+    """The path of an estimator that a host has saved."""
+    path = folder / f"model.{host.formats[0]}"
+    host.estimator(n_estimators=2).fit(*table).save_model(path)
     return path
 
 
-def test_a_right_digest_does_not_make_a_damaged_file_a_model(host, saved):
-    content = saved.read_bytes()
-    saved.write_bytes(forged(host, content))
-    assert saved.read_bytes() != content
+def as_booster(path):
+    return xgboost.Booster(model_file=path)
+
+
+def test_a_right_digest_does_not_make_a_damaged_file_a_model(host, rare, tmp_path):
+    path = saved_by(host, rare, tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(forged(host, content))
+    assert path.read_bytes() != content
     with pytest.raises(ValueError, match=r"fname must be an? \w+ model that can be u"):
-        host.estimator().load_model(saved)
+        host.estimator().load_model(path)
+
+
+@pytest.mark.parametrize("read", [str, Path.read_bytes, as_booster])
+def test_what_is_trained_from_a_file_has_not_its_digest(read, rare, tmp_path):
+    host = XGBoostDriver()
+    path = saved_by(host, rare, tmp_path)
+    model = host.estimator(n_estimators=2)
+    model.fit(*rare, xgb_model=read(path))
+    assert "focalboost_sha256" not in model.get_booster().attributes()
+    model.get_booster().save_model(path)
+    loaded = host.estimator()
+    loaded.load_model(path)
+    np.testing.assert_array_equal(
+        loaded.predict_proba(rare[0]), model.predict_proba(rare[0])
+    )
+
+
+def test_a_booster_that_is_trained_from_stays_as_it_is(rare, tmp_path):
+    booster = as_booster(saved_by(XGBoostDriver(), rare, tmp_path))
+    before = booster.attributes()
+    XGBoostDriver().estimator(n_estimators=2).fit(*rare, xgb_model=booster)
+    assert booster.attributes() == before
