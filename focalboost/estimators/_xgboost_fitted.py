@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from focalboost._files import write_in_one_step
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
+from focalboost.losses import SoftmaxFocalLoss
 from focalboost.xgboost._file import booster_of_content, content_of
 from focalboost.xgboost._model import DIGEST, provenance_of
 from focalboost.xgboost._params import has_base_scores, require_model_of
@@ -94,8 +96,8 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         )
         if len(raw) > 0:
             return raw
-        n_scores = np.size(self.intercept_)  # of classes, or of labels
-        return raw.reshape((0, n_scores) if n_scores > 1 else 0)
+        several = isinstance(self.focal_loss_, SoftmaxFocalLoss)
+        return raw.reshape((0, len(self.classes_)) if several else 0)
 
     def apply(self, X: Any, iteration_range: _Iterations = None) -> NDArray[Any]:
         """Return the leaf of every tree for each row, as ``XGBClassifier.apply``."""
@@ -108,15 +110,15 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         XGBoost loads it without focalboost, and ``load_model`` with gamma, alpha and
         the labels. Raises ValueError for labels that JSON has no form for.
         """
-        booster = self.get_booster()
+        booster = self.get_booster().copy()
         self._require_labels_with_a_form()
         booster.set_attr(**{DIGEST: _ZEROS})
+        # XGBoost's method sets an attribute as well, and other threads may be saving.
+        apart = copy(self)
+        apart._Booster = booster
         with tempfile.TemporaryDirectory() as folder:
             unsigned = Path(folder, Path(fname).name)
-            try:
-                super().save_model(unsigned)
-            finally:
-                booster.set_attr(**{DIGEST: None})
+            XGBClassifier.save_model(apart, unsigned)
             write_in_one_step(fname, _signed(unsigned.read_bytes()))
 
     def load_model(self, fname: Any) -> None:
@@ -150,8 +152,11 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
 def _signed(content: bytes) -> bytes:
     """The content of a file with its digest in the place of zeros."""
+    found = _PATTERN.search(content)
+    if found is None:
+        raise RuntimeError("XGBoost has written the model without a place to sign it")
     digest = hashlib.sha256(content).hexdigest().encode()
-    return _PATTERN.sub(lambda found: found[0][:-64] + digest, content, count=1)
+    return content[: found.start(1)] + digest + content[found.end(1) :]
 
 
 def _refuse_wrong_digest(content: bytearray, fname: Any) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,23 @@ def test_a_booster_that_is_trained_from_stays_as_it_is(rare, tmp_path):
     before = booster.attributes()
     XGBoostDriver().estimator(n_estimators=2).fit(*rare, xgb_model=booster)
     assert booster.attributes() == before
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.ubj"])
+def test_threads_that_save_a_model_write_the_same_file(name, rare, tmp_path):
+    model = XGBoostDriver().estimator(n_estimators=20).fit(*rare)
+    before = model.get_booster().attributes()
+    model.save_model(tmp_path / name)
+    paths = [tmp_path / f"{i}-{name}" for i in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(model.save_model, paths))
+    assert {path.read_bytes() for path in paths} == {(tmp_path / name).read_bytes()}
+    assert model.get_booster().attributes() == before
+
+
+def test_a_file_without_a_place_for_the_digest_is_an_error(monkeypatch, rare, tmp_path):
+    model = XGBoostDriver().estimator(n_estimators=2).fit(*rare)
+    monkeypatch.setattr(xgboost.Booster, "set_attr", lambda self, **attributes: None)
+    with pytest.raises(RuntimeError, match="without a place to sign it"):
+        model.save_model(tmp_path / "model.json")
+    assert list(tmp_path.iterdir()) == []
