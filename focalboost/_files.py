@@ -9,8 +9,11 @@ __all__ = ["write_in_one_step"]
 
 
 def write_in_one_step(path: Any, content: bytes) -> None:
-    """Write a file so that there is the old one or the new one, and never a part."""
-    target = Path(os.fspath(path))
+    """Write a file so that there is the old one or the new one, and never a part.
+
+    A link stays, and what it points to is written.
+    """
+    target = Path(os.path.realpath(path))
     # With the permissions of a new file, which those of the tempfile module have not.
     beside = target.with_name(f".{target.name}-{secrets.token_hex(8)}")
     try:

@@ -286,6 +286,19 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("exists", [True, False], ids=["there", "not there yet"])
+def test_what_a_link_points_to_is_written(exists, tmp_path):
+    (tmp_path / "store").mkdir()
+    target, link = tmp_path / "store" / "model", tmp_path / "model"
+    if exists:
+        target.write_bytes(b"old")
+    link.symlink_to(Path("store", "model"))
+    write_in_one_step(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert [file.name for file in target.parent.iterdir()] == ["model"]
+
+
 def test_an_interrupt_leaves_a_checkpoint_and_usable_data(host, rare, path):
     """Ctrl-C is a KeyboardInterrupt in the middle of training."""
     data = host.data(*rare)
