@@ -1,5 +1,6 @@
 """XGBoost models: which are continued, and what they know of their training."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from focalboost._host import import_host
@@ -9,7 +10,7 @@ from focalboost.xgboost._file import booster_of_file
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["DIGEST", "booster_of", "provenance_of", "set_provenance"]
+__all__ = ["DIGEST", "booster_of", "is_linear", "provenance_of", "set_provenance"]
 
 #: The attribute of a model that says what it was trained with.
 ATTRIBUTE = "focalboost"
@@ -34,7 +35,8 @@ def booster_of(xgb_model: Any) -> "xgboost.Booster":
     """The booster of an estimator, of a file or its bytes, or the booster itself.
 
     An early-stopped model ends at its best round, as if trained no further: XGBoost
-    would keep the rounds after it, and later predict without those that follow. What is
+    would keep the rounds after it, and later predict without those that follow. A
+    linear model has no rounds to leave out, and predicts as after its last. What is
     trained from a file is not what the digest in it was taken of.
     """
     library = import_host("xgboost")
@@ -46,6 +48,15 @@ def booster_of(xgb_model: Any) -> "xgboost.Booster":
     best, digest = booster.attr("best_iteration"), booster.attr(DIGEST)
     if best is None and digest is None:
         return booster
-    booster = booster.copy() if best is None else booster[: int(best) + 1]
+    if best is None or is_linear(booster):
+        booster = booster.copy()
+    else:
+        booster = booster[: int(best) + 1]
     booster.set_attr(**dict.fromkeys(("best_iteration", "best_score", DIGEST)))
     return booster
+
+
+def is_linear(booster: "xgboost.Booster") -> bool:
+    """Whether a model is of ``gblinear``, without trees."""
+    learner = json.loads(booster.save_config())["learner"]
+    return bool(learner["gradient_booster"]["name"] == "gblinear")

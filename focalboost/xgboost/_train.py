@@ -13,7 +13,12 @@ from focalboost._validation import reject
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature, weights_of
 from focalboost.xgboost._checkpoint import Resumed, resumed, saver
-from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._model import (
+    booster_of,
+    is_linear,
+    provenance_of,
+    set_provenance,
+)
 from focalboost.xgboost._params import make_plan
 
 if TYPE_CHECKING:
@@ -165,7 +170,4 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
 
 def has_split(booster: "xgboost.Booster") -> bool:
     """Whether some tree has a split; a linear model always counts."""
-    learner = json.loads(booster.save_config())["learner"]
-    if learner["gradient_booster"]["name"] == "gblinear":
-        return True
-    return bool(booster.get_score(importance_type="weight"))
+    return is_linear(booster) or bool(booster.get_score(importance_type="weight"))

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from optional import FocalLGBMClassifier, lightgbm
+from optional import FocalLGBMClassifier, FocalXGBClassifier, lightgbm
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
@@ -392,3 +392,19 @@ def test_continuing_an_early_stopped_model_adds_to_its_best_rounds(host, rare):
         raw = second.predict(X, raw_score=True, num_iteration=rounds)
     np.testing.assert_allclose(raw, first.predict(X, **host.margin_option()), atol=1e-6)
     assert abs(second.predict(X, **host.margin_option()) - raw).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:.*booster=gblinear. is deprecated")
+def test_continuing_an_early_stopped_linear_model_adds_to_what_it_predicts(rare):
+    X, y = rare
+    linear = {"booster": "gblinear", "updater": "coord_descent", "n_jobs": 1}
+    first = FocalXGBClassifier(**linear, learning_rate=0.3, early_stopping_rounds=1)
+    sets = {"eval_set": [(X[:2500], 1 - y[:2500])], "verbose": False}  # rises at once
+    first.fit(X[:2500], y[:2500], **sets)
+    assert first.best_iteration + 1 < first.get_booster().num_boosted_rounds()
+    second = FocalXGBClassifier(**linear, n_estimators=1, learning_rate=1e-9)
+    second.fit(X, y, xgb_model=first)
+    raws = [model.predict(X, output_margin=True) for model in (first, second)]
+    np.testing.assert_allclose(*raws, atol=1e-6)
+    assert second.get_booster().attr("best_iteration") is None
+    assert first.get_booster().attr("best_iteration") is not None
