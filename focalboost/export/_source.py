@@ -3,6 +3,7 @@
 from textwrap import dedent, indent
 
 from focalboost._validation import reject
+from focalboost.export._c_names import is_taken
 from focalboost.export._formulas import log_odds_program, log_weight_program
 from focalboost.export._trace import Operand, Program
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
@@ -93,7 +94,8 @@ def posterior_source(loss: Loss, name: str = "posterior") -> str:
     Raises
     ------
     ValueError
-        If the loss is none, or the name is no identifier.
+        If the loss is none, or the name is no identifier, or one that C, C++ or math.h
+        has taken.
 
     Examples
     --------
@@ -102,8 +104,9 @@ def posterior_source(loss: Loss, name: str = "posterior") -> str:
     >>> print(posterior_source(FocalLoss(gamma=0)).splitlines()[4])
     static double posterior(double raw)
     """
-    if not name.isidentifier() or not name.isascii():
-        reject("name", "an identifier of C", name, "Use name='posterior'.")
+    if not name.isidentifier() or not name.isascii() or is_taken(name):
+        rule = "an identifier of C that C, C++ and math.h leave free"
+        reject("name", rule, name, "Use name='posterior'.")
     if isinstance(loss, FocalLoss):
         return _filled(_BINARY, log_odds_program(loss), name=name, loss=loss)
     if not isinstance(loss, SoftmaxFocalLoss):

@@ -102,6 +102,31 @@ def test_a_name_that_is_no_identifier_is_refused(name):
         posterior_source(FocalLoss(), name)
 
 
+TAKEN = ["double", "restrict", "class", "and", "exp", "fmax", "sinf", "gamma", "isnan"]
+TAKEN += ["HUGE_VAL", "M_PI", "double_t", "_Bool", "main"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_name_that_is_taken_is_refused(name):
+    for loss in (FocalLoss(), SoftmaxFocalLoss(3)):
+        with pytest.raises(
+            ValueError, match=r"that C, C\+\+ and math.h leave free; got "
+        ):
+            posterior_source(loss, name)
+
+
+@compiler
+@pytest.mark.parametrize("command", ["gcc", "g++"])
+def test_names_of_the_code_itself_are_free(command, tmp_path):
+    names = ["raw", "t", "probability", "alpha", "k", "top", "total", "others"]
+    pointers = ["double (*used[])(double)", "void (*used[])(const double *, double *)"]
+    losses = [FocalLoss(2, 0.25), SoftmaxFocalLoss(3)]
+    for loss, pointer in zip(losses, pointers, strict=True):
+        code = [posterior_source(loss, name) for name in names]
+        code.append(f"extern {pointer};\n{pointer} = {{{', '.join(names)}}};\n")
+        compile_c(command, "\n".join(code), tmp_path, "names.so")
+
+
 def test_what_is_no_loss_is_refused():
     with pytest.raises(ValueError, match="loss must be a FocalLoss or a Softmax"):
         posterior_source(2.0)
