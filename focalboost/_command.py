@@ -7,6 +7,7 @@ import os
 import textwrap
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -88,9 +89,7 @@ def _at_least(minimum: int) -> Callable[[str], int]:
 def _compare(parser: _Parser, options: argparse.Namespace) -> None:
     host = _host(parser, options)
     _check_packages(parser)
-    for name, path in (("--report", options.report), ("--resume", options.resume)):
-        if path is not None and not path.parent.is_dir():
-            parser.error(f"{name} {path}: create its folder first")
+    _check_files(parser, options)
     # Read when a host is first imported; its idle threads would otherwise spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     table = _table(parser, options)
@@ -123,6 +122,27 @@ def _check_packages(parser: _Parser) -> None:
     if missing:
         advice = "pip install 'focalboost[diagnostics]'"
         parser.error(f"missing packages {', '.join(missing)}: {advice}")
+
+
+def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
+    """End if a result could not be written, or would replace the data or a result."""
+    results = {"--report": options.report}
+    if options.resume is not None:
+        results["--resume"] = options.resume
+    for name, path in results.items():
+        if not path.parent.is_dir():
+            parser.error(f"{name} {path}: create its folder first")
+    files = {"DATA": options.data, **results}
+    for (name, path), (other, same) in combinations(files.items(), 2):
+        if _is_one_file(path, same):
+            parser.error(f"{name} and {other} are one file, {same}: name another")
+
+
+def _is_one_file(path: Path, other: Path) -> bool:
+    """Whether two names, or links, lead to one file, which need not be there yet."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _table(parser: _Parser, options: argparse.Namespace) -> LabelledTable:

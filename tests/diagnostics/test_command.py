@@ -124,6 +124,35 @@ def test_bad_arguments_end_with_one_line(fault, table, tmp_path, monkeypatch, ca
     assert message in said
 
 
+ONE_FILE = {
+    "data and report": (("--report", "p.csv"), "DATA and --report are one file"),
+    "another spelling": (("--report", "./p.csv"), "DATA and --report are one file"),
+    "a link": (("--report", "link.csv"), "DATA and --report are one file"),
+    "data and resume": (("--resume", "p.csv"), "DATA and --resume are one file"),
+    "resume and report": (
+        ("--resume", "new.html", "--report", "./new.html"),
+        "--report and --resume are one file",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", ONE_FILE)
+def test_no_file_is_written_over_by_another(
+    fault, table, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    table.to_csv("p.csv", index=False)
+    Path("link.csv").symlink_to("p.csv")
+    before = Path("p.csv").read_bytes()
+    options, message = ONE_FILE[fault]
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "p.csv", "--target", "fraud", *QUICK, *options])
+    result = subprocess.CompletedProcess((), ended.value.code, *capsys.readouterr())
+    assert message in message_of(result)
+    assert Path("p.csv").read_bytes() == before
+    assert sorted(os.listdir()) == ["link.csv", "p.csv"]
+
+
 def test_bad_data_end_a_process_without_a_traceback(table, tmp_path):
     table.to_csv(tmp_path / "payments.csv", index=False)
     result = run(tmp_path, "compare", "payments.csv", "--target", table.columns[0])
