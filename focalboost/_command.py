@@ -132,6 +132,8 @@ def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
     for name, path in results.items():
         if not path.parent.is_dir():
             parser.error(f"{name} {path}: create its folder first")
+        if path.is_dir():
+            parser.error(f"{name} {path} is a folder: name a file in it")
     files = {"DATA": options.data, **results}
     for (name, path), (other, same) in combinations(files.items(), 2):
         if _is_one_file(path, same):

@@ -101,6 +101,8 @@ BAD = {
     "host": (("compare", "p.csv", "--host", "catboost"), "invalid choice: 'catboost'"),
     "report": (("compare", "p.csv", "--report", "no/r.html"), "create its folder"),
     "resume": (("compare", "p.csv", "--resume", "no/f"), "create its folder"),
+    "report folder": (("compare", "p.csv", "--report", "."), "--report . is a folder"),
+    "resume folder": (("compare", "p.csv", "--resume", "."), "--resume . is a folder"),
     "few": (("compare", "p.csv", "--target", "rare"), "3 rows of the rarer class"),
 }
 
