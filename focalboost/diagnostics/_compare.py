@@ -7,12 +7,14 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, check_cv
 from sklearn.utils.validation import check_consistent_length
 
-from focalboost._validation import reject, require_weights
+from focalboost._validation import one_of, reject, require_weights
 from focalboost.diagnostics._comparison import Comparison
-from focalboost.diagnostics._fitting import require_comparable
+from focalboost.diagnostics._estimator import require_comparable
+from focalboost.diagnostics._fitting import STOP_ON
 from focalboost.diagnostics._journal import Fit, Journal
 from focalboost.diagnostics._methods import METHODS, Method
 from focalboost.diagnostics._plan import Fold, Plan, fitted
@@ -52,6 +54,7 @@ def compare_losses(
     ----------
     estimator : FocalXGBClassifier or FocalLGBMClassifier
         Host and its parameters, the same for all methods; not fitted, not changed.
+        Gamma, alpha and class weights are for ``losses`` to say.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Features, missing values as NaN.
     y : array-like of shape (n_samples,)
@@ -64,9 +67,10 @@ def compare_losses(
         ``RepeatedStratifiedKFold(n_splits=5, n_repeats=2)``: with fewer folds
         intervals are wide.
     grid : sequence of dicts of the host's parameters, optional
-        The points that each method may choose from; by default two, the host's
-        defaults and smaller, regularised trees, with at most 300 rounds at learning
-        rate 0.1.
+        The points that each method may choose from; they replace what is set on the
+        estimator. By default two, the host's defaults and smaller, regularised trees,
+        with at most 300 rounds at learning rate 0.1, without what is set on the
+        estimator: its ``n_estimators``, for instance, is then the most rounds.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the rows, in training and in all scores.
     stop_on : {"loss", "average_precision"}, default="loss"
@@ -116,13 +120,16 @@ def compare_losses(
     >>> found.values("log loss", "log_loss").shape
     (3,)
     """
-    require_comparable(estimator, stop_on)
+    one_of("stop_on", stop_on, STOP_ON)
+    require_comparable(estimator)
     methods = _methods(losses)
     data = _labelled(X, y, sample_weight)
     _check_rate(false_positive_rate)
     if n_jobs != 1 and estimator.get_params(deep=False)["n_jobs"] is None:
         estimator = type(estimator)(**{**estimator.get_params(deep=False), "n_jobs": 1})
     points = default_grid(estimator) if grid is None else tuple(map(dict, grid))
+    for point in points:
+        require_comparable(clone(estimator).set_params(**point))
     folds = _folds(cv, data, random_state)
     plan = Plan(
         estimator, points, data, folds, stop_on, false_positive_rate, random_state

@@ -3,22 +3,26 @@
 import warnings
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from focalboost._host import import_host
-from focalboost._validation import one_of, reject
+from focalboost._validation import one_of
+from focalboost.diagnostics._estimator import host_of, require_comparable
 from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._rebalance import Part, rebalanced, weighted
 from focalboost.estimators._base import without_own
 
-__all__ = ["Fitted", "fit", "host_of", "require_comparable"]
+__all__ = ["STOP_ON", "Fitted", "fit"]
 
 #: Rounds without an improvement after which training ends.
 PATIENCE = 30
+
+#: What early stopping may watch.
+STOP_ON = ("loss", "average_precision")
 
 #: What the hosts call the average precision.
 RANKING_METRIC = {"xgboost": "aucpr", "lightgbm": "average_precision"}
@@ -91,9 +95,10 @@ def fit(
     """Train a method with early stopping on the validation rows.
 
     ``estimator`` is a FocalXGBClassifier or FocalLGBMClassifier that is not changed;
-    its host's parameters are those of every method. The host's own log loss is trained
-    by the host's own classifier. Labels are 0 and 1. ``stop_on`` is "loss", the loss
-    that is trained with the method's weights, or "average_precision".
+    its host's parameters are those of every method, which brings gamma, alpha and
+    weights. The host's own log loss is trained by the host's own classifier. Labels
+    are 0 and 1. ``stop_on`` is "loss", the loss that is trained with the method's
+    weights, or "average_precision".
 
     Examples
     --------
@@ -109,7 +114,8 @@ def fit(
     ('XGBClassifier', 17.9)
     """
     start = perf_counter()
-    require_comparable(estimator, stop_on)
+    one_of("stop_on", stop_on, STOP_ON)
+    require_comparable(estimator)
     given = Part(X, np.asarray(y, np.int8), _weights(sample_weight))
     train, factor = rebalanced(method, given, random_state)
     unshifted = Part(X_valid, np.asarray(y_valid, np.int8))
@@ -121,36 +127,6 @@ def fit(
     stopped_early = {"xgboost": _fit_xgboost, "lightgbm": _fit_lightgbm}[host]
     n_rounds = stopped_early(model, train, valid, metric)
     return Fitted(method, model, n_rounds, factor, perf_counter() - start)
-
-
-def require_comparable(estimator: Any, stop_on: str) -> None:
-    """Check what all methods share."""
-    one_of("stop_on", stop_on, ("loss", "average_precision"))
-    host_of(estimator)
-    params = estimator.get_params(deep=False)
-    if "focal_gamma" not in params:
-        _reject_estimator(estimator)
-    if params["class_weight"] is not None:
-        advice = "Each method brings its own weights."
-        reject("class_weight", "None", params["class_weight"], advice)
-
-
-def host_of(estimator: Any) -> str:
-    """The name of the host that an estimator is a classifier of."""
-    modules = {cls.__module__.partition(".")[0] for cls in type(estimator).__mro__}
-    hosts = modules & {"xgboost", "lightgbm"}
-    if len(hosts) != 1:
-        _reject_estimator(estimator)
-    return hosts.pop()
-
-
-def _reject_estimator(estimator: Any) -> NoReturn:
-    reject(
-        "estimator",
-        "a FocalXGBClassifier or a FocalLGBMClassifier",
-        estimator,
-        "Use estimator=FocalLGBMClassifier().",
-    )
 
 
 def _weights(sample_weight: Any) -> NDArray[np.float64] | None:

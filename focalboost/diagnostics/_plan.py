@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost.diagnostics._fitting import host_of
+from focalboost.diagnostics._estimator import host_of, parameters_set
 from focalboost.diagnostics._journal import Fit
 from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._rebalance import Part
@@ -56,7 +56,7 @@ class Plan:
         host = host_of(self.estimator)
         return {
             "estimator": type(self.estimator).__name__,
-            "parameters": _changed(self.estimator),
+            "parameters": _parameters(self),
             "host": f"{host} {_version(host)}",
             "focalboost": _version("focalboost"),
             "grid": self.grid,
@@ -104,17 +104,12 @@ def _scored(plan: Plan, method: Method, fold: int) -> Fit:
     )
 
 
-def _changed(estimator: Any) -> dict[str, Any]:
-    """The parameters that are not the class's defaults."""
-    default = type(estimator)().get_params(deep=False)
-    given = estimator.get_params(deep=False)
-    ours = ("focal_gamma", "focal_alpha", "n_jobs")
-    return {
-        name: value
-        for name, value in given.items()
-        if name not in ours
-        and (name not in default or repr(default[name]) != repr(value))
-    }
+def _parameters(plan: Plan) -> dict[str, Any]:
+    """The parameters that are set, besides those that every grid point replaces."""
+    replaced = set.intersection(*map(set, plan.grid)) if plan.grid else set()
+    elsewhere = {"n_jobs", "random_state", *replaced}
+    given = parameters_set(plan.estimator)
+    return {name: given[name] for name in given if name not in elsewhere}
 
 
 def _version(package: str) -> str:

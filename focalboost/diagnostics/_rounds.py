@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from focalboost._validation import reject, whole_number
-from focalboost.diagnostics._fitting import host_of
+from focalboost.diagnostics._estimator import host_of
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 __all__ = ["loss_of_model", "raw_prediction_at"]

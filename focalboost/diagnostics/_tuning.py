@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import train_test_split
 
-from focalboost.diagnostics._fitting import Fitted, fit, host_of
+from focalboost.diagnostics._estimator import host_of, parameters_set
+from focalboost.diagnostics._fitting import Fitted, fit
 from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._rebalance import Part
 
@@ -78,7 +79,9 @@ class Tuned:
 def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     """The host's defaults, and smaller, regularised trees; 300 rounds of 0.1 at most.
 
-    LightGBM's defaults put no penalty on leaves, and its log loss may diverge there.
+    What is set on the estimator, and is not its class's default, stays as it is in all
+    points: ``n_estimators`` is then the most rounds. LightGBM's defaults put no penalty
+    on leaves, and its log loss may diverge there.
 
     Examples
     --------
@@ -86,8 +89,16 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     >>> from focalboost.diagnostics import default_grid
     >>> [point["max_depth"] for point in default_grid(FocalXGBClassifier())]
     [6, 4]
+    >>> default_grid(FocalXGBClassifier(max_depth=3, n_estimators=50))[1]
+    {'learning_rate': 0.1, 'reg_lambda': 5, 'min_child_weight': 1}
     """
-    return tuple({**ROUNDS, **point} for point in _GRIDS[host_of(estimator)])
+    fixed = parameters_set(estimator)
+    points: list[dict[str, Any]] = []
+    for whole in ({**ROUNDS, **point} for point in _GRIDS[host_of(estimator)]):
+        point = {name: whole[name] for name in whole if name not in fixed}
+        if point not in points:
+            points.append(point)
+    return tuple(points)
 
 
 def tuned(
@@ -105,7 +116,8 @@ def tuned(
 
     A quarter of the rows, stratified, ends each training early and judges it, by
     average precision, ties by the log loss of the corrected probabilities; the best is
-    not trained anew. All methods of one ``random_state`` see the same holdout.
+    not trained anew. A grid point replaces what is set on the estimator, as in
+    scikit-learn's searches. All methods of one ``random_state`` see the same holdout.
 
     Examples
     --------
