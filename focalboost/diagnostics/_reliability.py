@@ -96,8 +96,9 @@ def reliability(
     y_true : array-like of shape (n_samples,)
         Labels 0 and 1.
     probability : array-like of shape (n_samples,)
-        Of the positive class, in [0, 1]: the posterior, ``predict_proba(X)[:, 1]``, or
-        a focal score, ``expit`` of the raw prediction.
+        Of the positive class, in [0, 1]: ``model.predict_proba(X)[:, 1]``, or
+        ``loss.posterior(raw)`` of raw predictions, whose ``expit`` is the focal score
+        and no probability where gamma > 0.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the rows.
     n_bins : int, default=10
@@ -144,7 +145,7 @@ def reliability(
     require_length("probability", p, len(y))
     if not np.all((p >= 0) & (p <= 1)):
         wrong = float(p[~((p >= 0) & (p <= 1))][0])
-        advice = "Use predict_proba(X)[:, 1], or expit of raw predictions."
+        advice = "Use model.predict_proba(X)[:, 1], or loss.posterior(raw)."
         reject("probability", "in [0, 1]", wrong, advice)
     weight = np.ones(len(y))
     if sample_weight is not None:
