@@ -68,7 +68,7 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels 0 and 1.
+        Labels 0 and 1, or booleans: ``y == "fraud"`` of words.
     first, second : array-like of shape (n_samples,)
         Scores of two models, larger for what is more likely positive.
     n_alerts : int

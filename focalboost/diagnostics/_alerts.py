@@ -92,7 +92,7 @@ def alerts(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels 0 and 1.
+        Labels 0 and 1, or booleans: ``y == "fraud"`` of words.
     score : array-like of shape (n_samples,)
         Larger for what is more likely positive: probabilities or raw predictions.
     n_alerts : sequence of int, optional

@@ -11,6 +11,7 @@ from scipy.special import expit, log_softmax
 from focalboost._host import checked_loss
 from focalboost._validation import one_of, reject, require_classes
 from focalboost.diagnostics._frames import data_frame
+from focalboost.diagnostics._labels import codes_of, numeric_labels
 from focalboost.diagnostics._rounds import loss_of_model, raw_prediction_at
 from focalboost.losses import FocalLoss, Loss
 
@@ -149,7 +150,7 @@ def gradient_budget(
     one_of("difficulty", difficulty, ("posterior", "score"))
     bounds = _checked_edges(edges)
     loss = checked_loss(loss, None)
-    y = np.asarray(y_true, dtype=np.float64)
+    y = numeric_labels(y_true)
     raw = np.asarray(raw_prediction, dtype=np.float64)
     n_classes = 2 if isinstance(loss, FocalLoss) else loss.n_classes
     require_classes(np, y, n_classes)
@@ -199,7 +200,7 @@ def gradient_budget_by_round(
     X : array-like of shape (n_samples, n_features)
         The rows that the model was trained on, or others.
     y_true : array-like of shape (n_samples,)
-        Labels 0 and 1, or 0, ..., K - 1, in the order of the model's classes.
+        Labels as the model was trained on.
     rounds : iterable of int, default=(0, 10, 100)
         Numbers of boosting rounds, at most those that the model has. 0 is where
         training starts; of a LightGBM model, which does not keep it, it is the best
@@ -231,7 +232,7 @@ def gradient_budget_by_round(
     """
     loss, own_curvature = loss_of_model(model)
     options.setdefault("curvature", own_curvature)
-    y = np.asarray(y_true)
+    y = codes_of(y_true, model.classes_)
 
     def after(n_rounds: int) -> GradientBudget:
         raw = raw_prediction_at(model, X, n_rounds, loss, y, sample_weight)

@@ -94,7 +94,7 @@ def reliability(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels 0 and 1.
+        Labels 0 and 1, or booleans: ``y == "fraud"`` of words.
     probability : array-like of shape (n_samples,)
         Of the positive class, in [0, 1]: ``model.predict_proba(X)[:, 1]``, or
         ``loss.posterior(raw)`` of raw predictions, whose ``expit`` is the focal score

@@ -117,6 +117,7 @@ def test_equal_scores_that_do_not_fit_get_no_alert():
         ({"y_true": [0, 0, 0]}, "y_true must be labels of two classes"),
         ({"y_true": [0, 2, 1]}, "y_true must be a whole number"),
         ({"y_true": [[0], [1], [0]]}, r"y_true must be of shape \(n_samples,\); got"),
+        ({"y_true": ["ok", "fraud", "ok"]}, "'fraud'.. Pass y == 'fraud', if that"),
         ({"score": [1, np.nan, 2]}, "score must be finite; got nan"),
         ({"score": [1, 2]}, "score must be of shape"),
         ({"n_alerts": [0]}, "n_alerts must be a whole number >= 1"),

@@ -194,6 +194,7 @@ def test_several_classes_start_from_their_baseline(host, faults):
     ("change", "message"),
     [
         ({"y_true": [0, 0.5]}, "y_true must be a whole number from 0 to 1"),
+        ({"y_true": ["ok", "fraud"]}, "y_true must be 0 and 1, or codes 0, ..., K - 1"),
         ({"raw_prediction": [0, np.nan]}, "raw_prediction must be finite"),
         ({"loss": "log loss"}, "loss must be a FocalLoss or a SoftmaxFocalLoss"),
         ({"sample_weight": [0, 0]}, "y_true must be of rows with a gradient"),
@@ -207,6 +208,35 @@ def test_wrong_arguments_are_named(change, message):
     right = {"y_true": [0, 1], "raw_prediction": [0.0, 1.0], "loss": FocalLoss(2)}
     with pytest.raises(ValueError, match=message):
         gradient_budget(**{**right, **change})
+
+
+LABELLED = {"words": ("ok", "fraud"), "signs": (-1, 1), "booleans": (False, True)}
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_labels_are_those_that_the_model_was_trained_on(host, rare, kind):
+    X, y = rare
+    labels = np.array(LABELLED[kind])[y.astype(int)]
+    quiet = {"verbosity": 0} if host.name == "xgboost" else {"verbosity": -1}
+    params = {"n_estimators": 3, "n_jobs": 1, **quiet}
+    model = host.classifier(**params).fit(X, labels)
+    codes = (labels == model.classes_[1]).astype(int)
+    plain = host.classifier(**params).fit(X, codes)
+    (found,) = gradient_budget_by_round(model, X, labels, (3,))
+    (expected,) = gradient_budget_by_round(plain, X, codes, (3,))
+    np.testing.assert_array_equal(found.gradient, expected.gradient)
+    np.testing.assert_array_equal(found.n_rows, expected.n_rows)
+
+
+def test_labels_that_the_model_does_not_know_are_refused(host, rare):
+    X, y = rare
+    words = np.where(y == 1, "fraud", "ok")
+    model = host.classifier(n_estimators=2, n_jobs=1).fit(X, words)
+    message = r"y_true must be labels that the model was trained on, \['fraud', 'ok'\]"
+    with pytest.raises(ValueError, match=message):
+        gradient_budget_by_round(model, X, y, (2,))
+    with pytest.raises(ValueError, match=message):
+        gradient_budget_by_round(model, X, np.char.upper(words), (2,))
 
 
 def test_rounds_that_a_model_lacks_are_refused(rare):

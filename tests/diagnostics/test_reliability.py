@@ -89,6 +89,7 @@ def test_rows_of_weight_zero_do_not_count(rows):
         ({"probability": [0.1, np.nan]}, "probability must be in"),
         ({"probability": [0.1]}, "probability must be of shape"),
         ({"y_true": [1, 1]}, "y_true must be labels of two classes"),
+        ({"y_true": ["ok", "fraud"]}, "Pass y == 'fraud', if that is the class to"),
         ({"sample_weight": [1, -1]}, "sample_weight must be finite"),
         ({"sample_weight": [1, 0]}, "y_true must be labels of two classes"),
         ({"n_bins": 0}, "n_bins must be a whole number >= 1"),
