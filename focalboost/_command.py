@@ -39,6 +39,13 @@ which may be to use log loss, and writes a report as one HTML file.
 """
 
 
+_DATA = """\
+a .csv or .parquet file with numeric columns; or an .npz with features in X and labels
+in y, or in the array that --target names; or an .npz of columns c000, c001, ... with
+their names and kinds, "num" or "cat", as JSON in meta, and labels in y
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that words every error in one line and exits with code 2."""
 
@@ -61,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _add_options(parser: _Parser) -> None:
     add, shown = parser.add_argument, "; %(default)s unless given"
     count = _at_least(1)
-    add("data", type=Path, metavar="DATA", help="a .csv, .parquet or .npz file")
-    add("--target", metavar="COLUMN", help="the column of labels, with two values")
+    add("data", type=Path, metavar="DATA", help=_DATA)
+    add("--target", metavar="COLUMN", help="the labels, which have two values")
     add("--host", choices=_HOSTS, help="the library that trains; by default lightgbm")
     add("--all", action="store_true", help="all methods and not only eight")
     add("--folds", type=_at_least(2), default=5, help="of the cross-validation" + shown)

@@ -24,6 +24,7 @@ NEEDS = {
     "diagnostics/test_tables.py": ("pandas", "pyarrow"),
     "diagnostics/test_verdict.py": ("pandas",),
     "distributed/test_dask_arguments.py": (*_HOSTS, "dask"),
+    "diagnostics/test_table_files.py": ("pandas",),
     "distributed/test_dask_estimators.py": (*_HOSTS, "dask"),
     "distributed/test_dask_train.py": (*_HOSTS, "dask"),
     "distributed/test_dead_worker.py": (*_HOSTS, "dask"),

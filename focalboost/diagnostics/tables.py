@@ -5,24 +5,18 @@ For command lines: every fault of a file is one line that says what to change.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from focalboost.diagnostics._table_files import DataError, some_of, table_contents
+
 __all__ = ["DataError", "LabelledTable", "read_table"]
 
 TIME_NAMES = ("time", "timestamp", "datetime")  # found without being named
-
-
-class DataError(Exception):
-    """Data that cannot be used; the message says in one line what to change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,25 +44,18 @@ class LabelledTable:
     is_test: NDArray[np.bool_] | None
 
 
-class _Contents(NamedTuple):
-    """A file as it is: all columns, those that may be the target, its test rows."""
-
-    columns: pd.DataFrame
-    targets: pd.DataFrame
-    default_target: str | None = None
-    is_test: NDArray[np.bool_] | None = None
-
-
 def read_table(
     path: Path, target: str | None = None, time: str | None = None
 ) -> LabelledTable:
-    r"""Read and check a file; an .npz knows its target, the others must be told.
+    r"""Read and check a file; an .npz may know its target, the others must be told.
 
     Parameters
     ----------
     path : Path
-        A .csv or .parquet file, or an .npz with an array for each column (c000, c001,
-        ...), their names and kinds in ``meta``, and the labels in ``y``.
+        A .csv or .parquet file; an .npz with the features in ``X``, shape (n_samples,
+        n_features), and the labels in ``y`` or another array, which ``target`` names;
+        or an .npz with an array for each column (c000, c001, ...), their names and
+        kinds ("num" or "cat") as JSON in ``meta``, and the labels in ``y``.
     target : str, optional
         The column of labels, which have two values: 0 and 1, or the rarer is 1.
     time : str, optional
@@ -91,17 +78,17 @@ def read_table(
     >>> table.positive, table.y_true.tolist()
     ('fraud = yes', [0, 1, 0])
     """
-    contents = _read(path)
+    contents = table_contents(path)
     target = target or contents.default_target
     if target not in contents.targets:
         fault = f"has no column {target!r}" if target else "does not say its target"
-        names = _some(contents.targets)
+        names = some_of(contents.targets)
         raise DataError(f"{path} {fault}: give --target one of {names}")
     columns = contents.columns.drop(columns=target, errors="ignore")
     if columns.shape[1] == 0:
         raise DataError(f"{path} has no column besides {target!r}: add features")
     if time is not None and time not in columns:
-        names = _some(columns)
+        names = some_of(columns)
         raise DataError(f"{path} has no column {time!r}: give --time one of {names}")
     y_true, positive = _binary(contents.targets[target])
     # Test rows that come with a file say more than a column that looks like a time.
@@ -109,67 +96,6 @@ def read_table(
         time = _time_column(columns)
     features = _numeric(columns, time)
     return LabelledTable(features, y_true, positive, time, contents.is_test)
-
-
-def _some(values: Iterable[Any]) -> str:
-    names = [str(value) for value in values]
-    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-
-
-def _read(path: Path) -> _Contents:
-    readers: dict[str, Callable[[Path], _Contents]] = {
-        ".csv": _read_csv,
-        ".parquet": _read_parquet,
-        ".npz": _read_npz,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: give a file that ends in {_some(readers)}")
-    if not path.is_file():
-        raise DataError(f"{path} is not there: check the path")
-    try:
-        contents = reader(path)
-    except ImportError as error:
-        raise DataError("Parquet needs pyarrow: pip install pyarrow") from error
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise DataError(f"{path} is no sound {path.suffix} file: {error}") from error
-    if contents.columns.empty:
-        raise DataError(f"{path} is empty: give a file with a header and rows")
-    return contents
-
-
-def _read_csv(path: Path) -> _Contents:
-    try:
-        columns = pd.read_csv(path, low_memory=False)
-    except pd.errors.EmptyDataError:
-        columns = pd.DataFrame()
-    return _Contents(columns, columns)
-
-
-def _read_parquet(path: Path) -> _Contents:
-    columns = pd.read_parquet(path).rename(columns=str)
-    return _Contents(columns, columns)
-
-
-def _read_npz(path: Path) -> _Contents:
-    """Columns c000, c001, ...; meta names them; y and aux_* are no features."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    meta = json.loads(str(arrays["meta"]))
-    columns = {
-        name: _decoded(arrays[f"c{i:03d}"], kind)
-        for i, (name, kind) in enumerate(zip(meta["names"], meta["kinds"], strict=True))
-    }
-    targets = {"y": arrays["y"]}
-    targets |= {name[4:]: arrays[name] for name in arrays if name.startswith("aux_")}
-    split = targets.pop("split", None)
-    is_test = None if split is None else split == 1
-    return _Contents(pd.DataFrame(columns), pd.DataFrame(targets), "y", is_test)
-
-
-def _decoded(values: NDArray[Any], kind: str) -> NDArray[Any]:
-    """Numbers as they are; of a category the codes, where -1 means missing."""
-    return np.where(values < 0, np.nan, values) if kind == "cat" else values
 
 
 def _binary(labels: pd.Series) -> tuple[NDArray[np.int8], str]:
@@ -181,13 +107,13 @@ def _binary(labels: pd.Series) -> tuple[NDArray[np.int8], str]:
     values = list(counts.index)
     if len(values) == 1:
         raise DataError(
-            f"target {name!r} is {values[0]} in all rows, one class only: "
+            f"target {name!r} is {some_of(values)} in all rows, one class only: "
             "add rows of the other class"
         )
     if len(values) > 2:
         raise DataError(
             f"target {name!r} is not binary, its {len(values)} values are "
-            f"{_some(values)}: make it 1 for the class to find, 0 for the rest"
+            f"{some_of(values)}: make it 1 for the class to find, 0 for the rest"
         )
     positive = 1 if set(values) == {0, 1} else values[-1]
     return (labels == positive).to_numpy(dtype=np.int8), f"{name} = {positive}"
