@@ -158,7 +158,7 @@ def _table(parser: _Parser, options: argparse.Namespace) -> LabelledTable:
     from focalboost.diagnostics.tables import DataError, read_table
 
     try:
-        return read_table(options.data, options.target)
+        return read_table(options.data, options.target, by_time=False)
     except DataError as error:
         parser.error(str(error))
 

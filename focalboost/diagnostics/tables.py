@@ -32,7 +32,7 @@ class LabelledTable:
     positive : str
         The target, and its value that is 1 here.
     time : str or None
-        The feature to split by, if there is one.
+        The feature that is a time, if there is one.
     is_test : ndarray of shape (n_samples,) or None
         The test rows that the file itself names, if it does.
     """
@@ -45,7 +45,11 @@ class LabelledTable:
 
 
 def read_table(
-    path: Path, target: str | None = None, time: str | None = None
+    path: Path,
+    target: str | None = None,
+    time: str | None = None,
+    *,
+    by_time: bool = True,
 ) -> LabelledTable:
     r"""Read and check a file; an .npz may know its target, the others must be told.
 
@@ -61,6 +65,9 @@ def read_table(
     time : str, optional
         A column of dates or numbers that gives the order of the rows; by default one
         of dates, or one that is named so.
+    by_time : bool, default=True
+        Whether the rows are to be split by their times, of which then none may be
+        missing. Otherwise these are a feature like others.
 
     Raises
     ------
@@ -92,9 +99,12 @@ def read_table(
         raise DataError(f"{path} has no column {time!r}: give --time one of {names}")
     y_true, positive = _binary(contents.targets[target])
     # Test rows that come with a file say more than a column that looks like a time.
-    if time is None and contents.is_test is None:
+    if time is None and (contents.is_test is None or not by_time):
         time = _time_column(columns)
-    features = _numeric(columns, time)
+    if time is not None:
+        columns = columns.assign(**{time: _times(columns[time], needed=by_time)})
+    numbers = {name: _numbers(column) for name, column in columns.items()}
+    features = pd.DataFrame(numbers)
     return LabelledTable(features, y_true, positive, time, contents.is_test)
 
 
@@ -128,18 +138,20 @@ def _time_column(columns: pd.DataFrame) -> str | None:
     return None
 
 
-def _numeric(columns: pd.DataFrame, time: str | None) -> pd.DataFrame:
-    """All columns as float64 under names that both hosts accept."""
-    if time is not None and not pd.api.types.is_numeric_dtype(columns[time]):
-        dates = pd.to_datetime(columns[time], errors="coerce", utc=True, format="mixed")
-        columns = columns.assign(**{time: dates})
-    if time is not None and columns[time].isna().any():
-        row = int(columns[time].isna().to_numpy().argmax()) + 1
+def _times(column: pd.Series, needed: bool) -> pd.Series:
+    """Numbers and dates as they are, text as dates; where needed, one in every row."""
+    times = column
+    if not pd.api.types.is_numeric_dtype(column):
+        times = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+    is_missing = times.isna().to_numpy()
+    if needed and is_missing.any():
         raise DataError(
-            f"time column {time!r} has neither a number nor a date in row {row}: "
-            "mend or drop such rows, or split by another column with --time"
+            f"time column {column.name!r} has neither a number nor a date in row "
+            f"{int(is_missing.argmax()) + 1}: mend or drop such rows, or split by "
+            "another column with --time"
         )
-    return pd.DataFrame({name: _numbers(column) for name, column in columns.items()})
+    is_no_date = is_missing & column.notna().to_numpy()
+    return column if is_no_date.any() else times
 
 
 def _numbers(column: pd.Series) -> NDArray[np.float64]:

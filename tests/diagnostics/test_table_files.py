@@ -72,3 +72,32 @@ def test_names_are_quoted_so_that_spaces_show(tmp_path):
     pd.DataFrame({"Fraud ": Y, "amount": X[:, 0]}).to_csv(path, index=False)
     with pytest.raises(DataError, match=r"give --target one of 'Fraud ', 'amount'$"):
         read_table(path, "Fraud")
+
+
+def written(folder, **columns):
+    path = folder / "table.csv"
+    pd.DataFrame({"amount": X[:, 0], "y": Y, **columns}).to_csv(path, index=False)
+    return path
+
+
+DATES = pd.date_range("2024-01-01", periods=6, freq="12h")
+
+
+def test_a_time_to_split_by_is_needed_in_every_row(tmp_path):
+    path = written(tmp_path, time=DATES.where(DATES.hour > 0))
+    with pytest.raises(DataError, match="neither a number nor a date in row 1"):
+        read_table(path, "y")
+
+
+def test_a_time_that_is_a_feature_may_be_missing(tmp_path):
+    path = written(tmp_path, time=DATES.where(DATES.hour > 0))
+    table = read_table(path, "y", by_time=False)
+    assert table.time == "time"
+    days = [np.nan, 0, np.nan, 1, np.nan, 2]
+    np.testing.assert_array_equal(table.features["time"], days)
+
+
+def test_words_that_are_no_dates_are_text_under_any_name(tmp_path):
+    path = written(tmp_path, timestamp=["dawn", *DATES[1:].astype(str)])
+    with pytest.raises(DataError, match=r"column 'timestamp' holds text \('dawn' in r"):
+        read_table(path, "y", by_time=False)
