@@ -108,8 +108,10 @@ def _compare(parser: _Parser, options: argparse.Namespace) -> None:
     X = table.features.to_numpy()
     print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
     found = _compared(parser, options, estimator, X, table.y_true)
-    _print(found)
-    write_report(found, options.report, estimator, X, f"Losses on {options.data.name}")
+    remarks = _remarks(table)
+    _print(found, remarks)
+    title = f"Losses on {options.data.name}"
+    write_report(found, options.report, estimator, X, title, remarks)
     print(f"Report: {options.report}")
 
 
@@ -195,7 +197,19 @@ def _compared(
         parser.error(str(error))
 
 
-def _print(found: Comparison) -> None:
+def _remarks(table: LabelledTable) -> list[str]:
+    """What to keep in mind of the data."""
+    if table.time is None:
+        return []
+    return [
+        f"{table.time!r} is a time, and rows are cross-validated in shuffled folds: "
+        "where later rows are to be predicted from earlier ones, the scores may be "
+        "optimistic. In Python, sort the rows by time, and split them in that order: "
+        "compare_losses(..., cv=TimeSeriesSplit())."
+    ]
+
+
+def _print(found: Comparison, remarks: Sequence[str]) -> None:
     """Print what was compared, the table, and the verdict."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -212,7 +226,8 @@ def _print(found: Comparison) -> None:
         table.add_row(name, *_report.cells(found, name))
     # Narrower, as rich takes a pipe or a file to be, the numbers would be cut.
     console = Console(width=max(Console().width, 132), highlight=False)
-    console.print(_report.data_in_words(found), markup=False)
+    for line in (_report.data_in_words(found), *remarks):
+        console.print(line, markup=False)
     console.print(table)
     for line in (*_report.notes(found), *_report.faults(found), found.verdict.text):
         console.print(line, markup=False)

@@ -59,6 +59,7 @@ figcaption, .note { color: #555; }
 <h1>$title</h1>
 <p class="verdict">$verdict</p>
 <p>$data</p>
+$remarks
 <h2>Scores</h2>
 <div class="scroll">
 $table
@@ -80,6 +81,7 @@ def write_report(
     estimator: Any,
     X: Any,
     title: str = "Which loss?",
+    remarks: Iterable[str] = (),
 ) -> None:
     """Write verdict, table and pictures of a comparison to one HTML file.
 
@@ -96,6 +98,8 @@ def write_report(
         trained once more.
     title : str
         Of the page.
+    remarks : iterable of str
+        Lines about the data.
 
     Examples
     --------
@@ -119,6 +123,7 @@ def write_report(
         title=escape(title),
         verdict=escape(comparison.verdict.text),
         data=escape(data_in_words(comparison)),
+        remarks=_paragraphs(remarks),
         table=_table(comparison),
         notes=_paragraphs(notes(comparison)),
         pictures="\n".join(map(_figure, pictures(comparison, estimator, X))),

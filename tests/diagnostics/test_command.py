@@ -89,6 +89,16 @@ def test_parquet_is_read_and_the_host_chosen(table, tmp_path, monkeypatch, capsy
     assert "2 folds; xgboost " in capsys.readouterr().out
 
 
+def test_times_among_the_columns_are_remarked_on(table, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    days = pd.date_range("2024-01-01", periods=len(table)).where(table.index != 5)
+    table.assign(paid=days).to_parquet("payments.parquet")
+    main(["compare", "payments.parquet", "--target", "fraud", *QUICK])
+    said = "is a time, and rows are cross-validated in shuffled folds"
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert said in Path("comparison.html").read_text("utf-8")
+
+
 BAD = {
     "no command": ((), "the following arguments are required: COMMAND"),
     "no data": (("compare",), "the following arguments are required: DATA"),
