@@ -18,7 +18,6 @@ NEEDS = {
     "diagnostics/test_command.py": (*_HOSTS, *_COMPARES, "pyarrow"),
     "diagnostics/test_compare.py": (*_HOSTS, *_COMPARES),
     "diagnostics/test_gradient_budget.py": _HOSTS,
-    "diagnostics/test_kept_parameters.py": (*_HOSTS, *_COMPARES),
     "diagnostics/test_methods.py": (*_HOSTS, *_COMPARES),
     "diagnostics/test_plots.py": (*_HOSTS, *_COMPARES),
     "diagnostics/test_tables.py": ("pandas", "pyarrow"),

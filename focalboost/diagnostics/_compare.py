@@ -8,16 +8,16 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, check_cv
 from sklearn.utils.validation import check_consistent_length
 
 from focalboost._validation import one_of, reject, require_weights
 from focalboost.diagnostics._comparison import Comparison
 from focalboost.diagnostics._estimator import require_comparable
 from focalboost.diagnostics._fitting import STOP_ON
+from focalboost.diagnostics._folds import folds_of
 from focalboost.diagnostics._journal import Fit, Journal
 from focalboost.diagnostics._methods import METHODS, Method
-from focalboost.diagnostics._plan import Fold, Plan, fitted
+from focalboost.diagnostics._plan import Plan, fitted
 from focalboost.diagnostics._progress import progress_bar
 from focalboost.diagnostics._rebalance import Part
 from focalboost.diagnostics._tuning import default_grid
@@ -33,6 +33,7 @@ def compare_losses(
     *,
     losses: Sequence[Method | FocalLoss | str] = METHODS,
     cv: Any = None,
+    groups: Any = None,
     grid: Sequence[Mapping[str, Any]] | None = None,
     sample_weight: Any = None,
     stop_on: str = "loss",
@@ -65,7 +66,11 @@ def compare_losses(
     cv : int, splitter or iterable of splits, optional
         Folds; a number is of shuffled, stratified ones. The default is
         ``RepeatedStratifiedKFold(n_splits=5, n_repeats=2)``: with fewer folds
-        intervals are wide.
+        intervals are wide. Rows in order of time need ``TimeSeriesSplit()``.
+    groups : array-like of shape (n_samples,), optional
+        Rows of one group, such as a customer, stay in one part of each fold, by
+        ``cv``; a number, or 5 by default, is then of ``StratifiedGroupKFold``. The
+        inner holdout of the search is drawn by rows.
     grid : sequence of dicts of the host's parameters, optional
         The points that each method may choose from; they replace what is set on the
         estimator. By default two, the host's defaults and smaller, regularised trees,
@@ -123,6 +128,7 @@ def compare_losses(
     one_of("stop_on", stop_on, STOP_ON)
     require_comparable(estimator)
     methods = _methods(losses)
+    check_consistent_length(X, y, sample_weight, groups)
     data = _labelled(X, y, sample_weight)
     _check_rate(false_positive_rate)
     if n_jobs != 1 and estimator.get_params(deep=False)["n_jobs"] is None:
@@ -130,7 +136,7 @@ def compare_losses(
     points = default_grid(estimator) if grid is None else tuple(map(dict, grid))
     for point in points:
         require_comparable(clone(estimator).set_params(**point))
-    folds = _folds(cv, data, random_state)
+    folds = folds_of(cv, data, groups, random_state)
     plan = Plan(
         estimator, points, data, folds, stop_on, false_positive_rate, random_state
     )
@@ -201,7 +207,6 @@ def _method(loss: Method | FocalLoss | str) -> Method:
 
 
 def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
-    check_consistent_length(X, y, sample_weight)
     labels = np.asarray(y)
     classes = np.unique(labels[~_missing(labels)])
     if len(classes) != 2 or _missing(labels).any() or labels.ndim != 1:
@@ -228,30 +233,3 @@ def _check_rate(false_positive_rate: float) -> None:
             false_positive_rate,
             "Use 0.001 for one alert in a thousand negatives.",
         )
-
-
-def _folds(cv: Any, data: Part, random_state: int) -> list[Fold]:
-    """The rows of each fold, in which both classes are to be found."""
-    folds = list(_splitter(cv, data.y, random_state).split(data.X, data.y))
-    for number, rows in enumerate(folds):
-        found = [np.unique(data.y[part]).tolist() for part in rows]
-        if found != [[0, 1], [0, 1]]:
-            shown = f"in fold {number} {found[0]} and {found[1]}"
-            rule = "splits with both classes in training and test rows"
-            reject("cv", rule, shown, "Use fewer folds, or stratified ones.")
-    return folds
-
-
-def _splitter(cv: Any, y: NDArray[np.int8], random_state: int) -> Any:
-    """A number as shuffled folds; other splitters as they are."""
-    if cv is None:
-        return RepeatedStratifiedKFold(
-            n_splits=5, n_repeats=2, random_state=random_state
-        )
-    rarest = int(np.bincount(y).min())
-    if isinstance(cv, int):
-        if not 2 <= cv <= rarest:
-            advice = "Use fewer folds, or add rows of the rarer class."
-            reject("cv", f"from 2 to the {rarest} rows of the rarer class", cv, advice)
-        return StratifiedKFold(cv, shuffle=True, random_state=random_state)
-    return check_cv(cv, y, classifier=True)

@@ -7,19 +7,16 @@ from typing import Any
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
 from focalboost.diagnostics._estimator import host_of, parameters_set
+from focalboost.diagnostics._folds import Fold
 from focalboost.diagnostics._journal import Fit
 from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._rebalance import Part
 from focalboost.diagnostics._scores import Scores, chance, scores
 from focalboost.diagnostics._tuning import tuned
 
-__all__ = ["Fold", "Plan", "fitted"]
-
-#: Training and test rows.
-Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+__all__ = ["Plan", "fitted"]
 
 
 @dataclass(frozen=True, eq=False)
