@@ -165,12 +165,23 @@ def _table(parser: _Parser, options: argparse.Namespace) -> LabelledTable:
         parser.error(str(error))
 
 
+def _methods(options: argparse.Namespace) -> list[str]:
+    """The names of what is compared, without what takes a package that is missing."""
+    from focalboost.diagnostics import METHODS
+
+    names = [method.name for method in METHODS] if options.all else list(_FEW)
+    if find_spec("imblearn") is None:
+        names.remove("SMOTE")
+        print("SMOTE is left out, it needs a package: pip install imbalanced-learn")
+    return names
+
+
 def _compared(
     parser: _Parser, options: argparse.Namespace, estimator: Any, X: Any, y_true: Any
 ) -> Comparison:
     from sklearn.model_selection import RepeatedStratifiedKFold
 
-    from focalboost.diagnostics import METHODS, compare_losses, default_grid
+    from focalboost.diagnostics import compare_losses, default_grid
 
     n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
     # Each fold's training rows are split once more, and SMOTE takes two positives.
@@ -186,7 +197,7 @@ def _compared(
             estimator,
             X,
             y_true,
-            losses=METHODS if options.all else _FEW,
+            losses=_methods(options),
             cv=cv,
             grid=[{**point, **rounds} for point in default_grid(estimator)],
             random_state=options.seed,

@@ -11,7 +11,7 @@ def import_extra(name: str, advice: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        if not f"{name}.".startswith(f"{error.name}."):
             raise
         raise ModuleNotFoundError(
             f"{name} is not installed: {advice}", name=name

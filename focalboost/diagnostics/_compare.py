@@ -19,7 +19,7 @@ from focalboost.diagnostics._journal import Fit, Journal
 from focalboost.diagnostics._methods import METHODS, Method
 from focalboost.diagnostics._plan import Plan, fitted
 from focalboost.diagnostics._progress import progress_bar
-from focalboost.diagnostics._rebalance import Part
+from focalboost.diagnostics._rebalance import Part, require_samplers
 from focalboost.diagnostics._tuning import default_grid
 from focalboost.losses import FocalLoss
 
@@ -104,6 +104,8 @@ def compare_losses(
     ValueError
         If an argument is out of range, y has not two classes, or ``file`` holds
         another comparison.
+    ModuleNotFoundError
+        If SMOTE is among the losses, and imbalanced-learn is not installed.
 
     References
     ----------
@@ -128,6 +130,7 @@ def compare_losses(
     one_of("stop_on", stop_on, STOP_ON)
     require_comparable(estimator)
     methods = _methods(losses)
+    require_samplers(methods)
     check_consistent_length(X, y, sample_weight, groups)
     data = _labelled(X, y, sample_weight)
     _check_rate(false_positive_rate)

@@ -1,5 +1,7 @@
 """Rows with labels and weights, weighted or resampled as a method says."""
 
+from collections.abc import Iterable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from focalboost._validation import reject
 from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._methods import Method
 
-__all__ = ["Part", "class_ratio", "rebalanced", "weighted"]
+__all__ = ["Part", "class_ratio", "rebalanced", "require_samplers", "weighted"]
 
 #: Neighbours that SMOTE draws lines to, as in the paper.
 SMOTE_NEIGHBORS = 5
@@ -45,6 +47,17 @@ def weighted(part: Part, of_positive: float) -> Part:
         return part
     weight = np.where(part.y == 1, of_positive, 1.0)
     return part._replace(weight=weight if part.weight is None else weight * part.weight)
+
+
+def require_samplers(methods: Iterable[Method]) -> None:
+    """Check that what the methods resample with is installed."""
+    if any(method.resampling == "smote" for method in methods):
+        _sampling()
+
+
+def _sampling() -> ModuleType:
+    advice = "pip install imbalanced-learn, or leave SMOTE out of losses"
+    return import_extra("imblearn.over_sampling", advice)
 
 
 def rebalanced(method: Method, train: Part, random_state: int) -> tuple[Part, float]:
@@ -78,11 +91,10 @@ def _with_synthetic_positives(train: Part, random_state: int) -> Part:
     """As many positives as negatives; neighbours are found on standardised columns."""
     if train.weight is not None:
         reject("sample_weight", "None for SMOTE", train.weight, "Leave SMOTE out.")
-    sampling = import_extra("imblearn.over_sampling", "pip install imbalanced-learn")
     n_neighbors = min(SMOTE_NEIGHBORS, int(train.y.sum()) - 1)
     X = np.asarray(train.X, dtype=np.float64)
     scale = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
-    smote = sampling.SMOTE(k_neighbors=n_neighbors, random_state=random_state)
+    smote = _sampling().SMOTE(k_neighbors=n_neighbors, random_state=random_state)
     scaled, y = smote.fit_resample(scale.fit_transform(X), train.y)
     synthetic = scale[-1].inverse_transform(scaled[len(X) :])
     # Fractions between whole numbers would give every synthetic positive away.

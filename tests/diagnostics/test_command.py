@@ -191,6 +191,20 @@ def test_missing_packages_end_with_what_to_install(missing, extra, monkeypatch, 
     assert f"pip install 'focalboost[{extra}]'" in message_of(result)
 
 
+def test_smote_is_left_out_without_its_package(table, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    table.to_csv("p.csv", index=False)
+    found = _command.find_spec
+    monkeypatch.setattr(
+        _command, "find_spec", lambda name: None if name == "imblearn" else found(name)
+    )
+    main(["compare", "p.csv", "--target", "fraud", *QUICK])
+    out, err = capsys.readouterr()
+    assert "SMOTE is left out" in out
+    assert "pip install imbalanced-learn" in out
+    assert "14/14" in err
+
+
 def test_a_host_that_is_asked_for_has_to_be_there(monkeypatch, capsys):
     found = _command.find_spec
     monkeypatch.setattr(

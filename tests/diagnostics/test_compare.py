@@ -15,6 +15,9 @@ from focalboost.diagnostics import Method, _compare, compare_losses, tuned
 from focalboost.diagnostics import _plan as plan
 from focalboost.diagnostics._report import faults
 from focalboost.diagnostics._scores import METRICS, scores
+from focalboost.diagnostics import _rebalance as rebalance
+from focalboost.diagnostics._journal import Fit
+from focalboost.diagnostics._scores import METRICS, Scores, scores
 
 LOSSES = ("log loss", "weights: ratio", FocalLoss(2), FocalLoss((0, 2)))
 GRID = [{"n_estimators": 30, "learning_rate": 0.2, "max_depth": 3}]
@@ -193,7 +196,7 @@ def test_what_failed_is_tried_again(small, tmp_path, monkeypatch):
     path = tmp_path / "fits.jsonl"
     losses = [*LOSSES[:1], Method("SMOTE", resampling="smote")]
     with monkeypatch.context() as patched:
-        patched.setitem(sys.modules, "imblearn.over_sampling", None)
+        patched.setattr(rebalance, "SMOTE_NEIGHBORS", "five")
         first = compared(X, y, losses=losses, file=path)
     assert {fit.method for fit in first.failures} == {"SMOTE"}
     again = compared(X, y, losses=losses, file=path)
@@ -217,6 +220,16 @@ def test_a_grid_that_has_no_form_in_a_file_is_refused(small, tmp_path):
     compared(*small, losses=LOSSES[:1], **options)
     with pytest.raises(TypeError, match="use numbers and text"):
         compared(*small, losses=LOSSES[:1], **options, file=tmp_path / "fits.jsonl")
+@pytest.mark.parametrize("module", ["imblearn", "imblearn.over_sampling"])
+def test_a_missing_package_is_said_before_anything_is_trained(
+    module, small, tmp_path, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, "imblearn.over_sampling", raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    path = tmp_path / "fits.jsonl"
+    with pytest.raises(ModuleNotFoundError, match="pip install imbalanced-learn, or "):
+        compared(*small, losses=["log loss", "SMOTE"], file=path)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
