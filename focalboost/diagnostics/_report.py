@@ -159,10 +159,11 @@ def heads(comparison: Comparison) -> list[str]:
 def data_in_words(comparison: Comparison) -> str:
     """What was compared on."""
     n_rows, n_positive = len(comparison.y_true), int(comparison.y_true.sum())
+    rare = n_rows >= 10 * n_positive
+    share = f"1 in {n_rows / n_positive:.0f}" if rare else f"{n_positive / n_rows:.0%}"
     return (
-        f"{n_rows} rows, {n_positive} of them positive (1 in "
-        f"{n_rows / n_positive:.0f}); {len(comparison.constants)} folds; "
-        f"{comparison.settings['host']}."
+        f"{n_rows} rows, {n_positive} of them positive ({share}); "
+        f"{len(comparison.constants)} folds; {comparison.settings['host']}."
     )
 
 

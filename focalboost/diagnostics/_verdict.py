@@ -65,7 +65,13 @@ def _better_than(other: str, comparison: "Comparison") -> list[str]:
 def _reference_verdict(comparison: "Comparison", remark: str) -> Verdict:
     reference = comparison.reference
     others = [name for name in comparison.names if name != reference]
-    text = f"Use {reference}: of {len(others)} others none is better beyond chance."
+    if not others:
+        text = f"There is nothing to compare {reference} with: give more losses."
+        return Verdict(reference, text + remark)
+    of_others = f"none of the {len(others)} others is"
+    if len(others) == 1:
+        of_others = f"{others[0]} is not"
+    text = f"Use {reference}: {of_others} better beyond chance."
     scored = [
         name for name in others if comparison.difference(name, reference).mean > 0
     ]
