@@ -16,9 +16,7 @@ from focalboost.diagnostics import _plan as plan
 from focalboost.diagnostics._report import faults
 from focalboost.diagnostics._scores import METRICS, scores
 from focalboost.diagnostics import _rebalance as rebalance
-from focalboost.diagnostics._journal import Fit
-from focalboost.diagnostics._report import data_in_words
-from focalboost.diagnostics._scores import METRICS, Scores, scores
+from focalboost.diagnostics._scores import METRICS, scores
 
 LOSSES = ("log loss", "weights: ratio", FocalLoss(2), FocalLoss((0, 2)))
 GRID = [{"n_estimators": 30, "learning_rate": 0.2, "max_depth": 3}]
