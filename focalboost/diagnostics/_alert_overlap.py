@@ -96,7 +96,7 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     y = binary_labels(y_true)
     given = {"first": first, "second": second}
     scores = [finite_scores(name, values, len(y)) for name, values in given.items()]
-    limit = int(checked_counts([n_alerts], len(y))[0])
+    limit = int(checked_counts(n_alerts, len(y))[0])
     ranks = [rankdata(-values, method="max").astype(np.int64) for values in scores]
     by_first, by_second = (rank <= limit for rank in ranks)
     hardness = np.minimum(*ranks)

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from focalboost._validation import reject, require_two_classes, whole_number
 from focalboost.diagnostics._frames import data_frame
 from focalboost.diagnostics._intervals import wilson
-from focalboost.diagnostics._labels import binary_labels, finite_scores, open_share
+from focalboost.diagnostics._labels import (
+    binary_labels,
+    finite_scores,
+    numbers_of,
+    open_share,
+)
 
 __all__ = ["Alerts", "alerts", "checked_counts"]
 
@@ -82,8 +87,8 @@ def alerts(
     y_true: Any,
     score: Any,
     *,
-    n_alerts: Sequence[int] | None = None,
-    false_positive_rates: Sequence[float] | None = None,
+    n_alerts: int | Sequence[int] | None = None,
+    false_positive_rates: float | Sequence[float] | None = None,
     costs: tuple[float, float] | None = None,
     level: float = 0.95,
 ) -> Alerts:
@@ -95,10 +100,10 @@ def alerts(
         Labels 0 and 1, or booleans: ``y == "fraud"`` of words.
     score : array-like of shape (n_samples,)
         Larger for what is more likely positive: probabilities or raw predictions.
-    n_alerts : sequence of int, optional
+    n_alerts : int or sequence of int, optional
         Numbers of alerts, from 1 to n_samples; by default about 20 for each power of
         ten.
-    false_positive_rates : sequence of float, optional
+    false_positive_rates : float or sequence of float, optional
         In place of ``n_alerts``, for each rate the most alerts, by a threshold, that
         keep the share of negatives with an alert at or below it; at least one row.
     costs : (float, float), optional
@@ -133,7 +138,7 @@ def alerts(
         advice = "Give one of the two."
         reject("n_alerts", "None beside false_positive_rates", n_alerts, advice)
     if false_positive_rates is not None:
-        counts = _counts_of_rates(y, scores, false_positive_rates)
+        counts = _counts_of_rates(y, scores, numbers_of(false_positive_rates))
     else:
         counts = checked_counts(n_alerts, len(y))
     found = _found(y, scores, counts)
@@ -192,16 +197,19 @@ def _counts_of_rates(
     return np.asarray(counts, dtype=np.int64)
 
 
-def checked_counts(n_alerts: Sequence[int] | None, n_rows: int) -> NDArray[np.int64]:
+def checked_counts(
+    n_alerts: int | Sequence[int] | None, n_rows: int
+) -> NDArray[np.int64]:
     """Numbers of alerts that there are rows for, by default a grid of them."""
     if n_alerts is None:
         n_points = 2 + int(20 * np.log10(n_rows))
         grid = np.geomspace(1, n_rows, n_points).round()
         return np.unique(grid.astype(np.int64))
-    for count in n_alerts:
+    counts = numbers_of(n_alerts)
+    for count in counts:
         if whole_number("n_alerts", count, 1) > n_rows:
             reject("n_alerts", f"at most {n_rows}, all rows", count, "Use fewer.")
-    return np.asarray(n_alerts, dtype=np.int64)
+    return np.asarray(counts, dtype=np.int64)
 
 
 def _checked_costs(costs: tuple[float, float]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from scipy.special import expit, log_softmax
 from focalboost._host import checked_loss
 from focalboost._validation import one_of, reject, require_classes
 from focalboost.diagnostics._frames import data_frame
-from focalboost.diagnostics._labels import codes_of, numeric_labels
+from focalboost.diagnostics._labels import codes_of, numbers_of, numeric_labels
 from focalboost.diagnostics._rounds import loss_of_model, raw_prediction_at
 from focalboost.losses import FocalLoss, Loss
 
@@ -92,7 +92,7 @@ def gradient_budget(
     *,
     curvature: str = "certified",
     difficulty: str = "posterior",
-    edges: Sequence[float] = EDGES,
+    edges: float | Sequence[float] = EDGES,
 ) -> GradientBudget:
     """Return which share of |gradient| and curvature easy and hard rows carry.
 
@@ -120,7 +120,7 @@ def gradient_budget(
     difficulty : {"posterior", "score"}, default="posterior"
         p_t is the probability of the true class by the posterior, so that losses can
         be compared, or by the focal score, as in the paper.
-    edges : sequence of float
+    edges : float or sequence of float
         Bounds of the bins of p_t, increasing, inside (0, 1).
 
     Raises
@@ -187,7 +187,7 @@ def gradient_budget_by_round(
     model: Any,
     X: Any,
     y_true: Any,
-    rounds: Iterable[int] = (0, 10, 100),
+    rounds: int | Iterable[int] = (0, 10, 100),
     sample_weight: Any = None,
     **options: Any,
 ) -> tuple[GradientBudget, ...]:
@@ -201,7 +201,7 @@ def gradient_budget_by_round(
         The rows that the model was trained on, or others.
     y_true : array-like of shape (n_samples,)
         Labels as the model was trained on.
-    rounds : iterable of int, default=(0, 10, 100)
+    rounds : int or iterable of int, default=(0, 10, 100)
         Numbers of boosting rounds, at most those that the model has. 0 is where
         training starts; of a LightGBM model, which does not keep it, it is the best
         constant for these rows.
@@ -239,7 +239,7 @@ def gradient_budget_by_round(
         budget = gradient_budget(y, raw, loss, sample_weight, **options)
         return replace(budget, n_rounds=n_rounds)
 
-    return tuple(after(n_rounds) for n_rounds in rounds)
+    return tuple(after(n_rounds) for n_rounds in numbers_of(rounds))
 
 
 def _per_row(derivative: Any, y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -271,8 +271,8 @@ def _shares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums / total if total > 0 else sums
 
 
-def _checked_edges(edges: Sequence[float]) -> tuple[float, ...]:
-    bounds = np.asarray(edges, dtype=np.float64)
+def _checked_edges(edges: float | Sequence[float]) -> tuple[float, ...]:
+    bounds = np.asarray(numbers_of(edges), dtype=np.float64)
     is_inside = bounds.ndim == 1 and np.all((bounds > 0) & (bounds < 1))
     if not (is_inside and np.all(np.diff(bounds) > 0)):
         reject("edges", "increasing numbers inside (0, 1)", edges, f"Use {EDGES}.")

@@ -20,10 +20,13 @@ from focalboost.diagnostics._methods import METHODS, Method
 from focalboost.diagnostics._plan import Plan, fitted
 from focalboost.diagnostics._progress import progress_bar
 from focalboost.diagnostics._rebalance import Part, require_samplers
-from focalboost.diagnostics._tuning import default_grid
+from focalboost.diagnostics._tuning import points_of
 from focalboost.losses import FocalLoss
 
 __all__ = ["compare_losses"]
+
+#: What names a method.
+LossLike = Method | FocalLoss | str
 
 
 def compare_losses(
@@ -31,10 +34,10 @@ def compare_losses(
     X: Any,
     y: Any,
     *,
-    losses: Sequence[Method | FocalLoss | str] = METHODS,
+    losses: LossLike | Sequence[LossLike] = METHODS,
     cv: Any = None,
     groups: Any = None,
-    grid: Sequence[Mapping[str, Any]] | None = None,
+    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     sample_weight: Any = None,
     stop_on: str = "loss",
     false_positive_rate: float = 0.001,
@@ -60,7 +63,7 @@ def compare_losses(
         Features, missing values as NaN.
     y : array-like of shape (n_samples,)
         Labels of two classes, the later in order the positive one.
-    losses : sequence of Method, FocalLoss or str, default=METHODS
+    losses : Method, FocalLoss, str or a sequence of these, default=METHODS
         What to compare; the first is what the others are compared with. A text is the
         name of one of ``METHODS``.
     cv : int, splitter or iterable of splits, optional
@@ -71,7 +74,7 @@ def compare_losses(
         Rows of one group, such as a customer, stay in one part of each fold, by
         ``cv``; a number, or 5 by default, is then of ``StratifiedGroupKFold``. The
         inner holdout of the search is drawn by rows.
-    grid : sequence of dicts of the host's parameters, optional
+    grid : dict of the host's parameters or sequence of dicts, optional
         The points that each method may choose from; they replace what is set on the
         estimator. By default two, the host's defaults and smaller, regularised trees,
         with at most 300 rounds at learning rate 0.1, without what is set on the
@@ -136,7 +139,7 @@ def compare_losses(
     _check_rate(false_positive_rate)
     if n_jobs != 1 and estimator.get_params(deep=False)["n_jobs"] is None:
         estimator = type(estimator)(**{**estimator.get_params(deep=False), "n_jobs": 1})
-    points = default_grid(estimator) if grid is None else tuple(map(dict, grid))
+    points = points_of(grid, estimator)
     for point in points:
         require_comparable(clone(estimator).set_params(**point))
     folds = folds_of(cv, data, groups, random_state)
@@ -184,15 +187,16 @@ def _comparison(plan: Plan, methods: tuple[Method, ...], fits: list[Fit]) -> Com
     )
 
 
-def _methods(losses: Sequence[Method | FocalLoss | str]) -> tuple[Method, ...]:
-    methods = tuple(_method(loss) for loss in losses)
+def _methods(losses: LossLike | Sequence[LossLike]) -> tuple[Method, ...]:
+    several = [losses] if isinstance(losses, LossLike) else losses
+    methods = tuple(_method(loss) for loss in several)
     names = [method.name for method in methods]
     if not names or len(set(names)) < len(names):
         reject("losses", "methods of different names", names, "Name each once.")
     return methods
 
 
-def _method(loss: Method | FocalLoss | str) -> Method:
+def _method(loss: LossLike) -> Method:
     if isinstance(loss, FocalLoss):
         gamma = "({:g}, {:g})".format(*loss.gammas)
         gamma = gamma if isinstance(loss.gamma, tuple) else f"{loss.gamma:g}"

@@ -14,9 +14,15 @@ __all__ = [
     "binary_labels",
     "codes_of",
     "finite_scores",
+    "numbers_of",
     "numeric_labels",
     "open_share",
 ]
+
+
+def numbers_of(given: Any) -> list[Any]:
+    """One number or several, as a list."""
+    return [given] if isinstance(given, Real) else list(given)
 
 
 def binary_labels(y_true: Any) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from focalboost.diagnostics._fitting import Fitted, fit
 from focalboost.diagnostics._methods import Method
 from focalboost.diagnostics._rebalance import Part
 
-__all__ = ["Tuned", "default_grid", "tuned"]
+__all__ = ["Tuned", "default_grid", "points_of", "tuned"]
 
 #: The share of the rows that rounds and grid point are chosen on.
 VALIDATION_SHARE = 0.25
@@ -101,10 +101,19 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     return tuple(points)
 
 
+def points_of(
+    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, estimator: Any
+) -> tuple[dict[str, Any], ...]:
+    """The points of a grid, which may be a single one, or None for the default."""
+    if grid is None:
+        return default_grid(estimator)
+    return tuple(map(dict, [grid] if isinstance(grid, Mapping) else grid))
+
+
 def tuned(
     method: Method,
     estimator: Any,
-    grid: Sequence[Mapping[str, Any]] | None,
+    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
     X: Any,
     y: Any,
     sample_weight: Any,
@@ -131,7 +140,6 @@ def tuned(
     True
     """
     start = perf_counter()
-    grid = default_grid(estimator) if grid is None else grid
     y = np.asarray(y, np.int8)
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
     train, valid = _holdout(Part(X, y, weight), random_state)
@@ -141,7 +149,7 @@ def tuned(
         fitted = fit(method, candidate, *train, *valid, random_state, stop_on=stop_on)
         return Tuned(fitted, point, *_judged(fitted, valid), fitted.seconds)
 
-    found = [at(point) for point in grid]
+    found = [at(point) for point in points_of(grid, estimator)]
     best = min(found, key=lambda one: (-one.average_precision, one.log_loss))
     seconds = perf_counter() - start
     return Tuned(

@@ -136,6 +136,13 @@ def test_wrong_arguments_are_named(change, message):
         alerts(**{**right, **change})
 
 
+def test_a_single_number_is_taken_for_one():
+    y_true, score = [0, 1, 0, 1], [3, 4, 1, 2]
+    assert alerts(y_true, score, n_alerts=2).n_alerts.tolist() == [2]
+    assert alerts(y_true, score, n_alerts=np.int64(2)).recall.tolist() == [0.5]
+    assert alerts(y_true, score, false_positive_rates=0.5).n_alerts.tolist() == [3]
+
+
 def test_the_cheapest_number_needs_costs():
     with pytest.raises(ValueError, match="costs must be given"):
         _ = alerts([0, 1], [1, 2]).cheapest

@@ -228,6 +228,13 @@ def test_labels_are_those_that_the_model_was_trained_on(host, rare, kind):
     np.testing.assert_array_equal(found.n_rows, expected.n_rows)
 
 
+def test_a_single_number_is_taken_for_one(host, rare):
+    X, y = rare
+    model = host.classifier(n_estimators=2, n_jobs=1).fit(X, y)
+    (budget,) = gradient_budget_by_round(model, X, y, 2, edges=0.5)
+    assert (budget.n_rounds, budget.edges) == (2, (0.5,))
+
+
 def test_labels_that_the_model_does_not_know_are_refused(host, rare):
     X, y = rare
     words = np.where(y == 1, "fraud", "ok")

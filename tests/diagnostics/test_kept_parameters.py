@@ -62,6 +62,14 @@ def test_a_grid_replaces_what_is_set(host, small):
     assert found.settings["parameters"] == {"n_estimators": 7, "max_depth": 2}
 
 
+@pytest.mark.parametrize("loss", ["log loss", FocalLoss(2), LOG_LOSS])
+def test_a_single_loss_or_grid_point_is_taken_for_one(host, loss, small):
+    point = {"n_estimators": 3}
+    found = compared(host.classifier(n_jobs=1), *small, losses=loss, grid=point)
+    assert len(found.names) == 1
+    assert found.settings["grid"] == (point,)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
