@@ -1,7 +1,7 @@
 """Rows with labels and weights, weighted or resampled as a method says."""
 
 from collections.abc import Iterable
-from types import ModuleType
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ __all__ = ["Part", "class_ratio", "rebalanced", "require_samplers", "weighted"]
 
 #: Neighbours that SMOTE draws lines to, as in the paper.
 SMOTE_NEIGHBORS = 5
+
+INSTALL_SMOTE = "pip install imbalanced-learn"
 
 
 class Part(NamedTuple):
@@ -51,13 +53,10 @@ def weighted(part: Part, of_positive: float) -> Part:
 
 def require_samplers(methods: Iterable[Method]) -> None:
     """Check that what the methods resample with is installed."""
-    if any(method.resampling == "smote" for method in methods):
-        _sampling()
-
-
-def _sampling() -> ModuleType:
-    advice = "pip install imbalanced-learn, or leave SMOTE out of losses"
-    return import_extra("imblearn.over_sampling", advice)
+    is_needed = any(method.resampling == "smote" for method in methods)
+    # Not imported: one that is there and broken fails in the fits that need it.
+    if is_needed and find_spec("imblearn") is None:
+        import_extra("imblearn", f"{INSTALL_SMOTE}, or leave SMOTE out of losses")
 
 
 def rebalanced(method: Method, train: Part, random_state: int) -> tuple[Part, float]:
@@ -91,10 +90,11 @@ def _with_synthetic_positives(train: Part, random_state: int) -> Part:
     """As many positives as negatives; neighbours are found on standardised columns."""
     if train.weight is not None:
         reject("sample_weight", "None for SMOTE", train.weight, "Leave SMOTE out.")
+    sampling = import_extra("imblearn.over_sampling", INSTALL_SMOTE)
     n_neighbors = min(SMOTE_NEIGHBORS, int(train.y.sum()) - 1)
     X = np.asarray(train.X, dtype=np.float64)
     scale = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
-    smote = _sampling().SMOTE(k_neighbors=n_neighbors, random_state=random_state)
+    smote = sampling.SMOTE(k_neighbors=n_neighbors, random_state=random_state)
     scaled, y = smote.fit_resample(scale.fit_transform(X), train.y)
     synthetic = scale[-1].inverse_transform(scaled[len(X) :])
     # Fractions between whole numbers would give every synthetic positive away.

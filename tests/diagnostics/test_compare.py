@@ -13,9 +13,8 @@ from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier
 from focalboost.diagnostics import Method, _compare, compare_losses, tuned
 from focalboost.diagnostics import _plan as plan
-from focalboost.diagnostics._report import faults
-from focalboost.diagnostics._scores import METRICS, scores
 from focalboost.diagnostics import _rebalance as rebalance
+from focalboost.diagnostics._report import faults
 from focalboost.diagnostics._scores import METRICS, scores
 
 LOSSES = ("log loss", "weights: ratio", FocalLoss(2), FocalLoss((0, 2)))
@@ -219,12 +218,12 @@ def test_a_grid_that_has_no_form_in_a_file_is_refused(small, tmp_path):
     compared(*small, losses=LOSSES[:1], **options)
     with pytest.raises(TypeError, match="use numbers and text"):
         compared(*small, losses=LOSSES[:1], **options, file=tmp_path / "fits.jsonl")
-@pytest.mark.parametrize("module", ["imblearn", "imblearn.over_sampling"])
+
+
 def test_a_missing_package_is_said_before_anything_is_trained(
-    module, small, tmp_path, monkeypatch
+    small, tmp_path, monkeypatch
 ):
-    monkeypatch.delitem(sys.modules, "imblearn.over_sampling", raising=False)
-    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "imblearn", None)
     path = tmp_path / "fits.jsonl"
     with pytest.raises(ModuleNotFoundError, match="pip install imbalanced-learn, or "):
         compared(*small, losses=["log loss", "SMOTE"], file=path)

@@ -1,11 +1,13 @@
-"""What a comparison concludes from the scores of its methods."""
+"""The verdict of a comparison, and its data in words."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from focalboost.diagnostics import Comparison, Method
 from focalboost.diagnostics._journal import Fit
+from focalboost.diagnostics._report import data_in_words
 from focalboost.diagnostics._scores import METRICS, Scores
 
 
@@ -42,9 +44,35 @@ def made(**values):
 def test_the_verdict_is_log_loss_where_none_is_better():
     verdict = made(log_loss=(0.50, 1), focal=(0.501, 1), weights=(0.40, 1)).verdict
     assert verdict.use == "log loss"
-    assert "Use log loss: of 2 others none is better beyond chance." in verdict.text
+    assert "Use log loss: none of the 2 others is better beyond chance." in verdict.text
     assert "The highest mean has focal, a difference of +0.001" in verdict.text
     assert "Worse beyond chance: weights." in verdict.text
+
+
+def test_the_verdict_names_the_only_other():
+    verdict = made(log_loss=(0.50, 1), weights=(0.40, 1)).verdict
+    assert "Use log loss: weights is not better beyond chance." in verdict.text
+
+
+def test_a_single_method_is_compared_with_nothing():
+    verdict = made(log_loss=(0.50, 1)).verdict
+    assert verdict.use == "log loss"
+    expected = "There is nothing to compare log loss with: give more losses."
+    assert verdict.text == expected
+
+
+@pytest.mark.parametrize(
+    ("n_positive", "share"),
+    [(1, "1 in 1000"), (100, "1 in 10"), (400, "40%"), (977, "98%")],
+)
+def test_the_share_of_positives_is_in_words(n_positive, share):
+    found = made(log_loss=(0.50, 1))
+    y_true = (np.arange(1000) < n_positive).astype(np.int8)
+    found = replace(found, y_true=y_true, settings={"host": "xgboost 3"})
+    expected = (
+        f"1000 rows, {n_positive} of them positive ({share}); 5 folds; xgboost 3."
+    )
+    assert data_in_words(found) == expected
 
 
 def test_the_verdict_is_what_beats_log_loss():
