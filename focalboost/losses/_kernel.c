@@ -163,12 +163,10 @@ static void release(Call *call) {
 }
 
 /* 'f' or 'd' of native floats; LightGBM's labels, views of ctypes arrays, name the byte
-   order in front of it. */
+   order in front of it. NumPy puts '=' in front of what is not aligned. */
 static char format_of(const Py_buffer *buffer) {
-    const char *format = buffer->format ? buffer->format : "";
-    if (*format == (PY_LITTLE_ENDIAN ? '<' : '>') || *format == '=')
-        format++;
-    return format[0] && !format[1] ? format[0] : 0;
+    const char *format = buffer->format;
+    return format[*format == (PY_LITTLE_ENDIAN ? '<' : '>')];
 }
 
 /* One or two dimensions of float or double; 1 if it is usable, -1 with an exception. */
@@ -238,10 +236,8 @@ static double *doubles(PyObject *tuple, int count) {
     double *values = malloc(sizeof(double) * (size_t)count);
     if (values == NULL)
         return (double *)PyErr_NoMemory();
-    for (int k = 0; k < count; k++) {
-        PyObject *item = PyTuple_GetItem(tuple, k);
-        values[k] = item == NULL ? -1 : PyFloat_AsDouble(item);
-    }
+    for (int k = 0; k < count; k++)
+        values[k] = PyFloat_AsDouble(PyTuple_GetItem(tuple, k));
     if (PyErr_Occurred()) {
         free(values);
         return NULL;

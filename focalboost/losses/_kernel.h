@@ -44,12 +44,13 @@ INLINE REAL SUFFIXED(log_normal)(REAL v) {
 
 /* log(1 + t) for t >= 0: beyond 1, rounding 1 + t costs the logarithm less than an ulp. */
 INLINE REAL SUFFIXED(log1p_any)(REAL t) {
-    const REAL small = SUFFIXED(log1p_small)(t < 1 ? t : 1);
+    const REAL small = SUFFIXED(log1p_small)(t);
     const REAL large = SUFFIXED(log_normal)(1 + t);
     return t < 1 ? small : large;
 }
 
-/* q**gamma; of a gamma that is not a half, in double only. */
+/* q**gamma; of a gamma that is not a half, in double only. It is wrong where q is below
+   the normal numbers: there the product with q and any weight of float rounds to 0. */
 INLINE void SUFFIXED(power)(const REAL *q, double gamma, REAL *result) {
     const int halves = is_half(gamma) ? (int)(2 * gamma) : -1;
     switch (halves) {
@@ -63,7 +64,7 @@ INLINE void SUFFIXED(power)(const REAL *q, double gamma, REAL *result) {
     case 7: EACH_ROW result[i] = q[i] * q[i] * q[i] * SQRT(q[i]); break;
     default:
         EACH_ROW result[i] = SUFFIXED(exp_minus)(
-            -(REAL)gamma * SUFFIXED(log_normal)(q[i] > SMALLEST ? q[i] : SMALLEST));
+            -(REAL)gamma * SUFFIXED(log_normal)(q[i]));
     }
 }
 
