@@ -1,5 +1,6 @@
 """Evaluates a formula block by block, so that its temporaries stay in the cache."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -82,7 +83,7 @@ def cut(arrays: Sequence[Array | None], block: slice) -> list[Array | None]:
 
 def blocks_of(array: NDArray[Any]) -> list[slice]:
     """As few blocks of almost equal size as are not larger than BLOCK."""
-    entries_in_row = max(1, int(np.prod(array.shape[1:], dtype=np.int64)))
+    entries_in_row = max(1, math.prod(array.shape[1:]))
     entries = 4 * BLOCK // array.itemsize
     count = -(-len(array) // max(FEWEST_ROWS, entries // entries_in_row))
     edges = [len(array) * i // max(1, count) for i in range(count + 1)]

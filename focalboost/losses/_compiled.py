@@ -85,23 +85,20 @@ def evaluate(
         if not compiled(raw, y, weight, gradient, curvature):
             declined.append(block)
 
-    n_threads = min(n_threads, max(1, raw.size // ENTRIES_OF_A_THREAD))
+    n_threads = min(n_threads, raw.size // ENTRIES_OF_A_THREAD)
     for_each(fill, blocks_of(raw), n_threads)
     return None if declined else results
 
 
 def _is_usable(array: Array | None) -> bool:
-    """Whether the kernel can read it: in place, with one or two dimensions."""
+    """Whether it is an array of one or two dimensions with something in it."""
     return array is None or (
-        isinstance(array, np.ndarray)
-        and array.ndim in (1, 2)
-        and array.size > 0
-        and array.flags.aligned
+        isinstance(array, np.ndarray) and array.ndim in (1, 2) and array.size > 0
     )
 
 
 def _readable(name: str, values: Array | None, raw: Array) -> Array | None:
     """A block of float32, or of the dtype of the raw predictions."""
-    if values is None or values.dtype in (np.float32, raw.dtype):
+    if values is None or values.dtype == np.float32:
         return values
     return like(name, values, raw, numpy_namespace)

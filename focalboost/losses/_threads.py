@@ -79,7 +79,7 @@ def default_threads() -> int:
     processor that this process may use.
     """
     setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if setting.isdigit() and int(setting) > 0:
+    if setting.isdecimal() and int(setting) > 0:
         return int(setting)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
