@@ -103,6 +103,24 @@ def form(request):
         pytest.skip("no compiler was found at installation")
 
 
+@pytest.fixture
+def counted(monkeypatch):
+    """Whether the compiled form has done each call, or declined it."""
+    kernel, calls = _compiled._kernel, []
+
+    class Counting:
+        def binary(self, *arguments):
+            calls.append(kernel.binary(*arguments))
+            return calls[-1]
+
+        def softmax(self, *arguments):
+            calls.append(kernel.softmax(*arguments))
+            return calls[-1]
+
+    monkeypatch.setattr(_compiled, "_kernel", Counting())
+    return calls
+
+
 @pytest.fixture(scope="session")
 def rare():
     """Features and labels with 2 positives in 100, some of them hard to tell."""

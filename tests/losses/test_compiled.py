@@ -3,50 +3,19 @@
 import numpy as np
 import pytest
 from checks import LOSSES, each_loss, losses, numbers, random_property
+from compiled import EVERY_LOSS, SOFTMAX_LOSSES, by_formulas, each_raw_dtype, needed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
-from focalboost.losses import _blockwise, _compiled, is_compiled
+from focalboost.losses import _blockwise, _compiled
 
-pytestmark = pytest.mark.skipif(
-    not is_compiled(), reason="no compiler was found at installation"
-)
-
-SOFTMAX_LOSSES = [
-    SoftmaxFocalLoss(3),
-    SoftmaxFocalLoss(5, 0),
-    SoftmaxFocalLoss(2, (0.5, 3), (0.2, 0.8)),
-    SoftmaxFocalLoss(4, (0, 1, 2.3, 5), (1, 2, 3, 4)),
-    SoftmaxFocalLoss(20, 1.37),
-]
-#: On both sides of the last product of q and its square root.
-HALVES = [FocalLoss(gamma) for gamma in (3.5, 4, 4.5)]
-EVERY_LOSS = [*LOSSES, *HALVES, *SOFTMAX_LOSSES]
-each_raw_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+pytestmark = [needed, pytest.mark.usefixtures("counted")]
 
 N_ROWS = 1003  # a remainder in every tile
 
 #: To a unit in the last place where double has been rounded; float has its own errors.
 RTOL = {"float64": 1.2e-7, "float32": 4e-6}
-
-
-@pytest.fixture(autouse=True)
-def counted(monkeypatch):
-    """Count what the kernel does and what it declines."""
-    kernel, calls = _compiled._kernel, []
-
-    class Counting:
-        def binary(self, *arguments):
-            calls.append(kernel.binary(*arguments))
-            return calls[-1]
-
-        def softmax(self, *arguments):
-            calls.append(kernel.softmax(*arguments))
-            return calls[-1]
-
-    monkeypatch.setattr(_compiled, "_kernel", Counting())
-    return calls
 
 
 def arrays_of(loss, dtype, n=N_ROWS, scale=6):
@@ -56,13 +25,6 @@ def arrays_of(loss, dtype, n=N_ROWS, scale=6):
     raw = scale * rng.normal(size=(n, n_classes) if n_classes else n)
     y = rng.integers(n_classes or 2, size=n).astype(np.float32)
     return y, raw.astype(dtype), rng.lognormal(size=n).astype(np.float32)
-
-
-def by_formulas(method, y, raw, *weight, **options):
-    """The same from the formulas, in float64."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compiled, "_kernel", None)
-        return method(y, raw.astype(np.float64), *weight, **options)
 
 
 def assert_close(actual, expected, dtype):
@@ -93,19 +55,6 @@ def test_the_hessian_is_that_of_the_formulas(loss, dtype, counted):
     size = weight * (1 + 2 * max(loss.gammas))  # the hessian crosses zero
     assert np.all(abs(hessian - exact) <= 4e-7 * size)
     assert counted == [True]
-
-
-@pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
-def test_extreme_raw_predictions(loss, counted):
-    ends = np.array([0, 1e-30, 1, 16.7, 40, 87.5, 103, 700, 745, 1e4, 1e30])
-    raw = np.concatenate([-ends, ends])
-    if isinstance(loss, SoftmaxFocalLoss):
-        raw = np.stack([raw] + [0.1 * raw[::-1]] * (loss.n_classes - 1), axis=1)
-    for label in (0.0, 1.0):
-        y = np.full(len(raw), label)
-        actual = loss.gradient_curvature(y, raw, dtype="float32")
-        assert_close(actual, by_formulas(loss.gradient_curvature, y, raw), "float64")
-    assert all(counted)
 
 
 def reversed_rows(array):
@@ -186,6 +135,9 @@ def test_a_row_does_not_depend_on_its_place(loss, dtype, monkeypatch):
     [
         ("raw", np.nan, "raw_prediction must be finite"),
         ("raw", -np.inf, "raw_prediction must be finite"),
+        ("raw", np.inf, "raw_prediction must be finite"),
+        ("raw", -1.1e30, "raw_prediction must be finite"),
+        ("raw", 1.1e30, "raw_prediction must be finite"),
         ("y", 2.0, "y_true must be 0 or 1"),
         ("y", np.nan, "y_true must be 0 or 1"),
         ("weight", -1.0, "sample_weight must be finite and >= 0"),
@@ -205,18 +157,26 @@ def test_the_formulas_word_the_errors(where, value, message, position, several):
         loss.gradient_curvature(y, raw, weight)
 
 
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_an_error_in_any_column_is_an_error(column):
+    raw = np.zeros((N_ROWS, 3), np.float32)
+    raw[0, column] = np.nan
+    with pytest.raises(ValueError, match="raw_prediction must be finite"):
+        FocalLoss().gradient_curvature(np.zeros_like(raw), raw)
+
+
 @pytest.mark.parametrize("weight_of_one", [3.3e38, 1e39])
+@pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("several", [False, True])
-def test_results_beyond_float32_are_an_error(several, weight_of_one):
+def test_results_beyond_float32_are_an_error(several, label, weight_of_one):
     """The gradient of a hard row of weight 1 reaches 1.1 at gamma = 2."""
     loss = SoftmaxFocalLoss(2) if several else FocalLoss()
-    y, raw = np.ones(N_ROWS), np.full((N_ROWS, 2) if several else N_ROWS, -4.0)
-    if several:
-        raw[:, 0] = 0
+    raw = np.full(N_ROWS, 4.0 - 8 * label)
     weight = np.ones(N_ROWS)
     weight[500] = weight_of_one
+    raw = np.stack([0 * raw, raw], axis=1) if several else raw
     with pytest.raises(ValueError, match="must be within the range of float32"):
-        loss.gradient_curvature(y, raw, weight, dtype="float32")
+        loss.gradient_curvature(np.full(N_ROWS, label), raw, weight, dtype="float32")
 
 
 def test_soft_labels_are_the_formulas(counted):
@@ -229,6 +189,27 @@ def test_soft_labels_are_the_formulas(counted):
     assert_close(actual, expected, "float32")
 
 
+@pytest.mark.parametrize("loss", [FocalLoss(0.1), SoftmaxFocalLoss(2, 0.1)], ids=repr)
+def test_weights_beyond_float32_are_the_formulas(loss, counted):
+    """They bring q below the normal numbers back, whose power the kernel has not."""
+    raw = np.array([709.5, 0]) if isinstance(loss, FocalLoss) else np.diag([709.5, 0])
+    y, weight = np.array([1, 0]), np.array([1e305, 1])
+    y = y if isinstance(loss, FocalLoss) else 1 - y
+    actual = loss.gradient_curvature(y, raw, weight, dtype="float32")
+    assert counted == [False]
+    expected = by_formulas(loss.gradient_curvature, y, raw, weight)
+    assert_close(actual, expected, "float64")
+
+
+def test_rows_of_no_weight_are_the_common_case(counted):
+    for loss in (FocalLoss(), SoftmaxFocalLoss(3)):
+        y, raw, weight = arrays_of(loss, "float32")
+        weight[::2] = 0
+        results = loss.gradient_curvature(y, raw, weight)
+        assert not any(np.any(result[::2]) for result in results)
+    assert counted == [True, True]
+
+
 def test_what_the_kernel_cannot_read_is_declined():
     """Nothing is written, and nothing beyond an array is read."""
     binary = _compiled._found().binary
@@ -237,17 +218,22 @@ def test_what_the_kernel_cannot_read_is_declined():
     for arrays in (
         (raw.astype(">f4"), y, None, *results),
         (raw.astype("f2"), y, None, *results),
+        (np.frombuffer(bytes(21), "f4", 5, 1), y, None, *results),  # unaligned
+        (raw[0].reshape(()), y, None, *results),
         (raw.reshape(5, 1, 1), y, None, *results),
         (raw, y[:4], None, *results),
+        (raw[:4], y, None, *results[:, :4]),
         (raw, y, y[:4], *results),
-        (raw, y, None, *results.astype("f8")),
+        (raw, y, None, results[0].astype("f8"), results[1]),
+        (raw, y, None, results[0], results[1].astype("f8")),
         (raw, y.astype("i4"), None, *results),
     ):
         assert binary(*arrays, *options) is False
     assert np.all(results == 1)
-    results.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only"):
-        binary(raw, y, None, *results, *options)
+    read_only = np.broadcast_to(results[0], 5)
+    for two in ((results[0], read_only), (read_only, results[1])):
+        with pytest.raises(ValueError, match="read-only"):
+            binary(raw, y, None, *two, *options)
 
 
 @random_property
@@ -257,6 +243,32 @@ def test_random_losses(loss, data):
     y = data.draw(numbers(6, 0, 1)).round()
     actual = loss.gradient_curvature(y, raw, dtype="float32")
     assert_close(actual, by_formulas(loss.gradient_curvature, y, raw), "float64")
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"), [(99, 0), (199, 1), (200, 2), ((70, 3), 2), (900, 4)]
+)
+def test_a_thread_is_worth_its_start(shape, count, monkeypatch):
+    given = []
+    monkeypatch.setattr(_compiled, "ENTRIES_OF_A_THREAD", 100)
+    monkeypatch.setattr(_compiled, "for_each", lambda *call: given.append(call[2]))
+    zeros = np.zeros(shape, np.float32)
+    FocalLoss().gradient_curvature(zeros, zeros, n_threads=4)
+    assert given == [count]
+
+
+def test_a_kernel_that_cannot_be_loaded_is_an_error(monkeypatch):
+    """But none need be there."""
+
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    error = ModuleNotFoundError("No module named 'focalboost.losses._kernel'")
+    assert _compiled._found() is None
+    error = ImportError("undefined symbol")
+    with pytest.raises(ImportError, match="undefined symbol"):
+        _compiled._found()
 
 
 def test_the_objective_is_compiled(counted):
