@@ -253,8 +253,7 @@ static int on_softmax(Call *call, Softmax *loss) {
         loss->has_many_gammas |= loss->gamma[k] != loss->gamma[0];
         loss->has_alpha |= loss->alpha[k] != 1;
     }
-    const size_t entries = (size_t)loss->n_classes * TILE;
-    void *workspace = malloc(entries * (in_double ? sizeof(double) : sizeof(float)));
+    void *workspace = malloc(sizeof(double) * TILE * (size_t)loss->n_classes);
     if (workspace == NULL)
         return 0;
     int done;

@@ -68,9 +68,9 @@ INLINE void SUFFIXED(power)(const REAL *q, double gamma, REAL *result) {
     }
 }
 
-/* Numbers of either precision; rows behind the last one are filled up. */
+/* Numbers of either precision; rows behind the last one are 0, a common case of each. */
 INLINE void SUFFIXED(load)(REAL *tile, const Numbers *from, Py_ssize_t row,
-                           Py_ssize_t column, REAL filling) {
+                           Py_ssize_t column) {
     const int rows = rows_of_tile(from->n_rows, row);
     const Py_ssize_t step = from->row_step;
     const char *start = from->start + row * step + column * from->column_step;
@@ -87,15 +87,15 @@ INLINE void SUFFIXED(load)(REAL *tile, const Numbers *from, Py_ssize_t row,
         for (int i = 0; i < rows; i++)
             tile[i] = (REAL)*(const float *)(start + i * step);
     for (int i = rows; i < TILE; i++)
-        tile[i] = filling;
+        tile[i] = 0;
 }
 
 /* Labels and weights, which are 1 where there are none. */
 INLINE void SUFFIXED(load_target)(REAL *y, REAL *weight, const Arrays *arrays,
                                   Py_ssize_t row, Py_ssize_t column) {
-    SUFFIXED(load)(y, &arrays->y_true, row, column, 0);
+    SUFFIXED(load)(y, &arrays->y_true, row, column);
     if (arrays->has_weight)
-        SUFFIXED(load)(weight, &arrays->weight, row, column, 1);
+        SUFFIXED(load)(weight, &arrays->weight, row, column);
     else
         EACH_ROW weight[i] = 1;
 }
@@ -157,7 +157,7 @@ MULTIVERSION static int SUFFIXED(binary)(const Binary *loss, const Arrays *array
     REAL y[TILE], raw[TILE], weight[TILE], p[TILE], q[TILE], s[TILE];
     REAL gamma[TILE], modulation[TILE], steepness[TILE], gradient[TILE], curvature[TILE];
     for (Py_ssize_t row = 0; row < arrays->raw.n_rows; row += TILE) {
-        SUFFIXED(load)(raw, &arrays->raw, row, column, 0);
+        SUFFIXED(load)(raw, &arrays->raw, row, column);
         SUFFIXED(load_target)(y, weight, arrays, row, column);
         if (!SUFFIXED(sides)(y, raw, weight, p, q, s))
             return 0;
@@ -257,7 +257,7 @@ MULTIVERSION static int SUFFIXED(softmax)(const Softmax *loss, const Arrays *arr
     for (Py_ssize_t row = 0; row < arrays->raw.n_rows; row += TILE) {
         SUFFIXED(load_target)(y, weight, arrays, row, 0);
         for (int k = 0; k < loss->n_classes; k++)
-            SUFFIXED(load)(workspace + (size_t)k * TILE, &arrays->raw, row, k, 0);
+            SUFFIXED(load)(workspace + (size_t)k * TILE, &arrays->raw, row, k);
         int is_bad = !SUFFIXED(largest)(workspace, loss->n_classes, top);
         SUFFIXED(sum_up)(loss, y, top, workspace, &sums);
         EACH_ROW {
