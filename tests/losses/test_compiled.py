@@ -165,18 +165,22 @@ def test_an_error_in_any_column_is_an_error(column):
         FocalLoss().gradient_curvature(np.zeros_like(raw), raw)
 
 
-@pytest.mark.parametrize("weight_of_one", [3.3e38, 1e39])
+@pytest.mark.parametrize(
+    ("weight_of_one", "rate"), [(3.3e38, 0.3), (1e39, 0.3), (1e38, 1)]
+)
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("several", [False, True])
-def test_results_beyond_float32_are_an_error(several, label, weight_of_one):
-    """The gradient of a hard row of weight 1 reaches 1.1 at gamma = 2."""
+def test_results_beyond_float32_are_an_error(several, label, weight_of_one, rate):
+    """Of a hard row of weight 1 the gradient reaches 1.1, the curvature 4 at rate 1."""
     loss = SoftmaxFocalLoss(2) if several else FocalLoss()
     raw = np.full(N_ROWS, 4.0 - 8 * label)
     weight = np.ones(N_ROWS)
     weight[500] = weight_of_one
     raw = np.stack([0 * raw, raw], axis=1) if several else raw
     with pytest.raises(ValueError, match="must be within the range of float32"):
-        loss.gradient_curvature(np.full(N_ROWS, label), raw, weight, dtype="float32")
+        loss.gradient_curvature(
+            np.full(N_ROWS, label), raw, weight, max_learning_rate=rate, dtype="float32"
+        )
 
 
 def test_soft_labels_are_the_formulas(counted):
