@@ -27,8 +27,6 @@ SECONDS_OF_AN_INTRODUCTION = 10  # a worker says who it is as soon as it connect
 class LocalSums:
     """A metric for LightGBM: the sums of the rows of this worker, one by one."""
 
-    __name__ = "sums"
-
     def __init__(self, metric: FocalMetric) -> None:
         self.metric = metric
 
@@ -130,7 +128,7 @@ class _Peers:
         meeting = _variable(job)
         with socket.create_server((place.hosts[0], 0)) as server:
             server.settimeout(place.time_out)
-            meeting.set(server.getsockname()[:2])
+            meeting.set(server.getsockname())
             while len(self.connections) < len(place.hosts) - 1:
                 connection = server.accept()[0]
                 if _knows(job, connection):

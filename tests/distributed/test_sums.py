@@ -29,7 +29,9 @@ def pair(client, before=lambda address: None):
     job = str(uuid.uuid4())
     with ExitStack() as closing, ThreadPoolExecutor(1) as pool:
         first = pool.submit(peers, 0, job)
-        before(tuple(distributed.Variable(job, client=client).get(timeout=30)))
+        address = tuple(distributed.Variable(job, client=client).get(timeout=30))
+        assert address[0] == "127.0.0.1"  # not on every network of the machine
+        before(address)
         both = [peers(1, job)]
         both.insert(0, first.result(30))
         for one in both:
@@ -48,8 +50,23 @@ def test_both_get_the_same_sum(client):
     values = [np.array([[0.1, 1e300]]), np.array([[0.2, -1e300]])]
     with pair(client) as both:
         first, second = sums(both, *values)
+        assert [one.connections[0].gettimeout() for one in both] == [30, 30]
     assert first.tobytes() == second.tobytes()
     np.testing.assert_array_equal(first, values[0] + values[1])
+
+
+def test_the_first_waits_for_all_others(client):
+    job, hosts = str(uuid.uuid4()), ["127.0.0.1"] * 3
+
+    def total(rank):
+        one = _Peers(_Place(rank, hosts, 30.0), job)
+        values = one.sum(np.array([10.0**rank]))
+        for connection in one.connections:
+            connection.close()
+        return values
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(total, range(3))) == [111] * 3
 
 
 def closed(connection):

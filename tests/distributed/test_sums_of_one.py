@@ -1,5 +1,6 @@
 """What one of LightGBM's workers makes of what it is told, and of what it receives."""
 
+import socket
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from focalboost import focal_metric
 from focalboost.distributed import _sums
-from focalboost.distributed._sums import LocalSums, SumOverWorkers, _Place
+from focalboost.distributed._sums import LocalSums, SumOverWorkers, _Peers, _Place
 
 ADDRESSES = {"a": "tcp://10.0.0.1:4000", "b": "tls://10.0.0.2:4000"}
 
@@ -34,10 +35,9 @@ def test_the_port_tells_the_rank(own_host):
 
 
 def test_of_several_with_a_port_the_host_tells_the_rank(own_host):
-    machines = "10.0.0.3:5,10.0.0.1:5,10.0.0.1:6,10.0.0.2:5"
-    found = place(machines=machines, local_listen_port="5")
-    assert found.hosts[found.rank] == own_host
-    assert found.rank != 2
+    machines = "10.0.0.1:6,10.0.0.2:6,10.0.0.1:5,10.0.0.2:5"
+    found = place(machines=machines, local_listen_port=5)
+    assert found.rank == {"10.0.0.1": 2, "10.0.0.2": 3}[own_host]
 
 
 def test_a_worker_alone_is_told_of_no_machines(own_host):
@@ -113,6 +113,18 @@ def test_it_comes_before_what_prints_records_and_stops():
     ]
     assert SumOverWorkers.order < min(callback.order for callback in later)
     assert not SumOverWorkers.before_iteration
+
+
+def test_the_others_hear_of_a_loss_at_once():
+    peers = _Peers(_Place(0, [""], 10.0), "job")
+    lost, left = socket.socketpair(), socket.socketpair()
+    peers.connections = [lost[0], left[0]]
+    lost[1].close()
+    with pytest.raises(ConnectionError, match=r"ended .*\(the connection was"):
+        peers.sum(np.ones(2))
+    with left[1]:
+        left[1].settimeout(1)
+        assert left[1].recv(1) == b""
 
 
 class Arriving:
