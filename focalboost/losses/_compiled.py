@@ -91,10 +91,8 @@ def evaluate(
 
 
 def _is_usable(array: Array | None) -> bool:
-    """Whether it is an array of one or two dimensions with something in it."""
-    return array is None or (
-        isinstance(array, np.ndarray) and array.ndim in (1, 2) and array.size > 0
-    )
+    """Whether it is NumPy's, of one or two dimensions."""
+    return array is None or (isinstance(array, np.ndarray) and array.ndim in (1, 2))
 
 
 def _readable(name: str, values: Array | None, raw: Array) -> Array | None:

@@ -92,9 +92,10 @@ def test_a_lost_worker_is_named(client, rank, lose):
             both[rank].sum(np.ones(3))
 
 
-def test_the_first_worker_does_not_come(client):
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_other_worker_does_not_come(client, rank):
     with pytest.raises(ConnectionError, match=LOST):
-        peers(0, str(uuid.uuid4()), time_out=0.2)
+        peers(rank, str(uuid.uuid4()), time_out=0.2)
 
 
 def test_the_first_worker_is_gone(client):

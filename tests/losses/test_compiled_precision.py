@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from checks import LOSSES
+from checks import LOSSES, each_loss
 from compiled import EVERY_LOSS, by_formulas, each_raw_dtype, needed
 
 from focalboost import SoftmaxFocalLoss
@@ -63,6 +63,17 @@ def test_float32_loses_a_few_ulp(loss, counted):
         assert np.max(np.abs(ulp)) < 4 + 2 * max(loss.gammas)
         assert np.abs(np.mean(ulp)) < 0.1
         assert np.all(np.abs(one[~normal]) < 1.1e-37)
+    assert set(counted) == {True}
+
+
+@each_loss
+def test_float32_loses_a_few_ulp_of_the_hessian_s_terms(loss, counted):
+    """The hessian crosses zero."""
+    y, raw = rows(loss, "float32")
+    gradient, hessian = loss.gradient_hessian(y, raw)
+    exact = by_formulas(loss.gradient_hessian, y, raw)[1]
+    assert np.all(abs(hessian - exact) <= 4e-7 * (1 + 2 * max(loss.gammas)))
+    np.testing.assert_array_equal(gradient, loss.gradient_curvature(y, raw)[0])
     assert set(counted) == {True}
 
 
