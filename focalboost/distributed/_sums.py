@@ -180,14 +180,14 @@ def _array_of(
     return np.frombuffer(_received(connection, like.nbytes)).reshape(like.shape)
 
 
-def _received(connection: socket.socket, n_bytes: int) -> bytes:
+def _received(connection: socket.socket, n_bytes: int) -> bytearray:
     data = bytearray()
     while len(data) < n_bytes:
         piece = connection.recv(n_bytes - len(data))
         if not piece:
             raise ConnectionError("the connection was closed")
         data += piece
-    return bytes(data)
+    return data
 
 
 def _variable(job: str) -> Any:
