@@ -59,7 +59,9 @@ def test_dtypes_of_results(given, returned):
 @pytest.mark.parametrize("loss", [LOSS, SoftmaxFocalLoss(4, (0, 1, 2, 3))], ids=str)
 @pytest.mark.parametrize("given", ["float32", "float64"])
 @pytest.mark.parametrize("wanted", [None, "float32", "float64"])
-def test_dtypes_that_are_asked_for(loss, method, given, wanted):
+@pytest.mark.parametrize("block", [7, 1000])
+def test_dtypes_that_are_asked_for(loss, method, given, wanted, block, monkeypatch):
+    monkeypatch.setattr(_blockwise, "BLOCK", block)
     raw = RAW.reshape(16, 4) if loss is not LOSS else RAW
     y_true = np.resize(HARD, len(raw))
     values = getattr(loss, method)(y_true, raw.astype(given), dtype=wanted)
