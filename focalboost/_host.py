@@ -134,8 +134,9 @@ def warn_of_no_split(has_split: bool) -> None:
         warnings.warn(
             "The model has learned nothing: no tree has a split, so every row gets the "
             "same prediction. Likely causes: no feature tells the classes apart, too "
-            "few rows, or min_child_weight, min_child_samples (min_data_in_leaf), "
-            "gamma (min_split_loss) or lambda too large for the few positives.",
+            "few rows, a base_score or init_score far from the best constant, or "
+            "min_child_weight, min_child_samples (min_data_in_leaf), gamma "
+            "(min_split_loss) or lambda too large for the few positives.",
             UserWarning,
             stacklevel=3,
         )

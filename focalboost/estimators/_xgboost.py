@@ -58,8 +58,9 @@ class FocalXGBClassifier(FittedXGBClassifier):
         number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     **kwargs
         Every parameter of ``xgboost.XGBClassifier``. ``objective`` and
-        ``scale_pos_weight`` are refused. The default ``eval_metric`` is the relative
-        focal loss; callables get (labels, posterior).
+        ``scale_pos_weight`` are refused; a ``base_score`` replaces the baseline, and
+        is warned of where it is a poor start. The default ``eval_metric`` is the
+        relative focal loss; callables get (labels, posterior).
 
     Attributes
     ----------

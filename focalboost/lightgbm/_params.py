@@ -74,6 +74,12 @@ _CONFLICTS: tuple[_Conflict, ...] = (
         "Leave it out, or give the Dataset an init_score to start elsewhere.",
     ),
     (
+        ("base_score",),
+        (),
+        "LightGBM has none: the start is the baseline, or the init_score of the "
+        "Dataset or of fit.",
+    ),
+    (
         ("boosting", "boosting_type", "boost"),
         ("gbdt", "gbrt", "dart", "goss"),
         "Random forests take no custom objective in LightGBM: use 'gbdt'.",

@@ -8,6 +8,7 @@ from focalboost.objectives._objective import (
     FocalObjective,
     focal_objective,
 )
+from focalboost.objectives._start import warn_of_poor_base_score
 
 __all__ = [
     "Curvature",
@@ -16,5 +17,6 @@ __all__ = [
     "focal_metric",
     "focal_objective",
     "has_gpu",
+    "warn_of_poor_base_score",
     "weights_of",
 ]

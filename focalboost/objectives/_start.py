@@ -12,7 +12,7 @@ from scipy.special import expit
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.objectives._grammar import Arguments, DataSet, is_from
 
-__all__ = ["warn_of_poor_start"]
+__all__ = ["warn_of_poor_base_score", "warn_of_poor_start"]
 
 #: A start is poor if its loss exceeds the best constant's by more than a tenth: the
 #: first rounds then move all rows together instead of telling them apart.
@@ -41,20 +41,48 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     masses: Any = loss.class_masses(y_true, sample_weight)
     if np.min(masses) <= 0:
         return
-    # Both losses may be 0: a large gamma and small weights underflow together.
-    tolerated = TOLERATED_EXCESS * loss.best_constant_loss(masses)
-    is_poor = loss.constant_loss(start, masses) > tolerated
-    if not is_poor and not _lacks_objective(loss, start, data_set):
+    if not (_is_poor(loss, start, masses) or _lacks_objective(loss, start, data_set)):
         return
     best = np.asarray(loss.baseline(y_true, sample_weight))
     if _is_first(loss, best, data_set):
         warnings.warn(
-            f"Training starts from raw prediction {_shown(start)}, but the constant "
-            f"with the smallest focal loss is {_shown(best)}. "
-            f"{_remedy(loss, best, data_set)}",
+            f"{_contrast(start, best)} {_remedy(loss, best, data_set)}",
             UserWarning,
             stacklevel=3,
         )
+
+
+def warn_of_poor_base_score(
+    loss: Loss, start: NDArray[np.float64], y_true: Any, sample_weight: Any
+) -> None:
+    """Warn if the raw prediction of a base_score is far from the best constant."""
+    masses: Any = loss.class_masses(y_true, sample_weight)
+    if np.min(masses) <= 0:
+        return
+    best = np.asarray(loss.baseline(y_true, sample_weight))
+    if start.size not in (1, best.size) or not np.all(np.isfinite(start)):
+        return
+    start = np.broadcast_to(start.ravel(), best.size).reshape(best.shape)
+    if _is_poor(loss, start, masses):
+        warnings.warn(
+            f"{_contrast(start, best)} Leave base_score out: it is set to that.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _is_poor(loss: Loss, start: Any, masses: Any) -> bool:
+    """Whether a constant wastes rounds or stalls training."""
+    # Both losses may be 0: a large gamma and small weights underflow together.
+    tolerated = TOLERATED_EXCESS * loss.best_constant_loss(masses)
+    return bool(loss.constant_loss(start, masses) > tolerated)
+
+
+def _contrast(start: Any, best: NDArray[Any]) -> str:
+    return (
+        f"Training starts from raw prediction {_shown(start)}, but the constant with "
+        f"the smallest focal loss is {_shown(best)}."
+    )
 
 
 def _lacks_objective(loss: Loss, start: Any, data_set: DataSet | None) -> bool:

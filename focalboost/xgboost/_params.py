@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from focalboost._host import (
     as_list,
@@ -18,7 +18,13 @@ from focalboost._host import (
 )
 from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss
-from focalboost.objectives import Curvature, FocalMetric, FocalObjective, has_gpu
+from focalboost.objectives import (
+    Curvature,
+    FocalMetric,
+    FocalObjective,
+    has_gpu,
+    warn_of_poor_base_score,
+)
 
 if TYPE_CHECKING:
     import xgboost
@@ -63,6 +69,8 @@ def make_plan(
         _refuse_rebasing(given, xgb_model, loss)
     elif "base_score" not in given:
         given["base_score"] = _base_score(loss, *target)
+    else:
+        _check_base_score(given["base_score"], loss, target)
     objective = FocalObjective(
         loss,
         curvature,
@@ -144,6 +152,20 @@ def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[flo
         _require_base_scores()
     base_score: float | list[float] = score.tolist()
     return base_score
+
+
+def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> None:
+    """Warn of a given start that is poor; XGBoost words errors about others."""
+    try:
+        given = json.loads(base_score) if isinstance(base_score, str) else base_score
+        score = np.asarray(given, dtype=np.float64)
+    except (ValueError, TypeError):
+        return
+    if isinstance(loss, FocalLoss):
+        if not np.all((score >= 0) & (score <= 1)):
+            return
+        score = logit(np.clip(score, SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE))
+    warn_of_poor_base_score(loss, score, *target)
 
 
 def has_base_scores() -> bool:

@@ -232,7 +232,7 @@ def test_what_json_has_no_form_for_is_told_apart():
 
 def test_base_score_of_one_s_own(rare, tmp_path):
     host, path = XGBoostDriver(), tmp_path / "model.ubj"
-    params = {"base_score": 0.3}
+    params = {"base_score": 0.2}
     trained(host, rare, 3, checkpoint=path, params=params)
     booster = trained(host, rare, checkpoint=path, params=params)
     assert_same(host, booster, trained(host, rare, params=params), rare[0])

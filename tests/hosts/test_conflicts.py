@@ -31,6 +31,7 @@ LIGHTGBM = [
     ({"boosting_type": "random_forest"}, "use 'gbdt'"),
     ({"boost_from_average": False}, "give the Dataset an init_score"),
     ({"sigmoid": 2}, "the link is expit"),
+    ({"base_score": 0.9}, "params['base_score'] must be left out"),
     ({"num_class": 2}, "pass loss=SoftmaxFocalLoss(num_class)"),
     ({"metric": "binary_logloss"}, "metric must be a metric of the ranking"),
     ({"metric": ["auc", "binary_error"]}, "got 'binary_error'"),
@@ -136,6 +137,7 @@ def test_no_base_score_and_no_metric_mean_the_defaults(mixed):
 
 
 @pytest.mark.filterwarnings("ignore:The model has learned nothing")
+@pytest.mark.filterwarnings("ignore:Training starts from raw prediction -4.59")
 def test_base_score_is_honoured_on_a_fresh_start(mixed):
     data = xgboost.DMatrix(*mixed)
     booster = focalboost.xgboost.train({"base_score": 0.01, "eta": 1e-9}, data, 1)

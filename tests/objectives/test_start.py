@@ -5,12 +5,14 @@ import warnings
 
 import numpy as np
 import pytest
+from host_drivers import XGBoostDriver
 from optional import lightgbm, xgboost
 
 import focalboost.lightgbm
 import focalboost.xgboost
 from focalboost import FocalLoss, focal_objective
 from focalboost.objectives import _start
+from focalboost.xgboost._params import has_base_scores
 
 START = "Training starts from raw prediction"
 QUIET = {"nthread": 1, "verbosity": 0}
@@ -88,6 +90,49 @@ def test_it_warns_once_under_python_s_own_filter(rare):
         params = QUIET | {"objective": "binary:logistic", "learning_rate": 1e-9}
         xgboost.train(params, dtrain, 4, obj=focal_objective())
     assert sum(START in str(item.message) for item in record) == 1
+
+
+def fitted_from(base_score, X, y):
+    estimator = XGBoostDriver().estimator(base_score=base_score, n_estimators=3)
+    return lambda: estimator.fit(X, y)
+
+
+@pytest.mark.parametrize("base_score", [0.9, "0.9", [0.9], 0.02])
+def test_a_base_score_that_is_a_poor_start_is_told(base_score, rare):
+    (message,) = caught(fitted_from(base_score, *rare))
+    assert "smallest focal loss is -1.33796. Leave base_score out" in message
+
+
+@pytest.mark.parametrize("base_score", [0.208, 0.2, None])
+def test_a_base_score_that_is_no_poor_start_is_silent(base_score, rare):
+    assert not caught(fitted_from(base_score, *rare))
+
+
+def test_a_base_score_given_to_train_is_told(rare):
+    dtrain = xgboost.DMatrix(*rare)
+    params = QUIET | {"base_score": 0.9}
+    (message,) = caught(lambda: focalboost.xgboost.train(params, dtrain, 3))
+    assert message.startswith(f"{START} 2.19722, but")
+
+
+@pytest.mark.parametrize("base_score", [0.9, [5, 0, 0]])
+def test_a_base_score_of_several_classes_is_told(base_score, faults):
+    if not has_base_scores():
+        pytest.skip("XGBoost before 3.1 has one base_score")
+    (message,) = caught(fitted_from(base_score, *faults))
+    assert message.startswith(f"{START} [")
+
+
+@pytest.mark.parametrize("base_score", [1.5, "none"])
+def test_a_base_score_that_is_none_is_left_to_xgboost(base_score, rare):
+    with pytest.raises(xgboost.core.XGBoostError):
+        fitted_from(base_score, *rare)()
+
+
+def test_a_base_score_of_a_single_class_has_no_best_start(rare):
+    dtrain = xgboost.DMatrix(rare[0], np.zeros(len(rare[1])))
+    params = QUIET | {"base_score": 0.9}
+    assert not caught(lambda: focalboost.xgboost.train(params, dtrain, 1))
 
 
 def test_raw_predictions_that_differ_are_not_a_start(rare):

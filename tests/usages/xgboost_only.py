@@ -45,7 +45,7 @@ def a_linear_model(case):
 
 @usage
 def a_start_by_base_score(case):
-    return case.make(base_score=0.3).fit(case.X, case.y).intercept_
+    return case.make(base_score=0.45).fit(case.X, case.y).intercept_
 
 
 @usage
