@@ -21,8 +21,8 @@ TOLERATED_EXCESS = 1.1
 #: XGBoost's margin if no objective is named beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
-#: The losses whose start has been warned of, for each data set that lives: a model that
-#: stays a constant would be warned of in every round.
+#: The losses whose start has been warned of, for each data set that lives, until raw
+#: predictions differ: a model that stays a constant would be warned of in every round.
 _warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
 
 
@@ -37,6 +37,7 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     y_true, raw, sample_weight, data_set = arguments
     start = _constant(np.asarray(raw))
     if start is None:
+        _forget(data_set)
         return
     masses: Any = loss.class_masses(y_true, sample_weight)
     if np.min(masses) <= 0:
@@ -103,6 +104,14 @@ def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
     return first
 
 
+def _forget(data_set: DataSet | None) -> None:
+    """A model that has left the constant: the next constant starts another training."""
+    if data_set is None:
+        _warned_baselines.clear()
+    else:
+        _warned.pop(data_set, None)
+
+
 def _constant(raw: NDArray[Any]) -> Any:
     """The raw prediction of all rows, if it is one; the ends are looked at first."""
     if raw.size == 0 or np.any(raw[0] != raw[-1]) or not (raw == raw[0]).all():
@@ -111,8 +120,8 @@ def _constant(raw: NDArray[Any]) -> Any:
 
 
 def _shown(constant: Any) -> str:
-    """A constant to six digits, as it can be typed."""
-    digits = [f"{value:.6g}" for value in np.ravel(constant)]
+    """A constant to six digits, as it can be typed; -0 is 0."""
+    digits = [f"{value + 0.0:.6g}" for value in np.ravel(constant)]
     return digits[0] if np.ndim(constant) == 0 else f"[{', '.join(digits)}]"
 
 

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -133,6 +134,29 @@ def test_a_base_score_of_a_single_class_has_no_best_start(rare):
     dtrain = xgboost.DMatrix(rare[0], np.zeros(len(rare[1])))
     params = QUIET | {"base_score": 0.9}
     assert not caught(lambda: focalboost.xgboost.train(params, dtrain, 1))
+
+
+def test_every_training_from_a_poor_start_is_told(rare):
+    dtrain, objective = xgboost.DMatrix(*rare), focal_objective()
+    named = QUIET | {"objective": "binary:logistic", "base_score": 0.5}
+    told = []
+    for params in (QUIET, named, named):
+        told += caught(partial(xgboost.train, params, dtrain, 3, obj=objective))
+    starts = [re.search(r"prediction (.*), but", message)[1] for message in told]
+    assert starts == ["0.5", "0", "0"]
+
+
+def test_every_fit_of_a_host_s_classifier_is_told(host, rare):
+    options = {"n_jobs": 1, "n_estimators": 3, "objective": focal_objective()}
+    model = host.host_classifier(verbosity=-(host.name == "lightgbm"), **options)
+    assert [len(caught(lambda: model.fit(*rare))) for _ in range(2)] == [1, 1]
+
+
+def test_a_data_set_of_lightgbm_is_told_again(rare):
+    params = QUIET_LGB | {"objective": focal_objective()}
+    train_set = lightgbm.Dataset(*rare)
+    trainings = [caught(lambda: lightgbm.train(params, train_set, 3)) for _ in range(2)]
+    assert [len(messages) for messages in trainings] == [1, 1]
 
 
 def test_raw_predictions_that_differ_are_not_a_start(rare):
