@@ -10,6 +10,7 @@ from focalboost._validation import learning_rate_limit, reject
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 __all__ = [
+    "WEIGHTS_INSTEAD",
     "as_list",
     "checked_loss",
     "import_host",
@@ -24,6 +25,12 @@ __all__ = [
 #: The larger of the hosts' default learning rates, 0.3 and 0.1: unless the user asks
 #: for less, the certified curvature's floor is not taken for a smaller one.
 DEFAULT_LEARNING_RATE_LIMIT = 0.3
+
+#: What to use in place of a host's parameter that weighs the positives.
+WEIGHTS_INSTEAD = (
+    "Use sample_weight, class_weight or focal_alpha with an estimator, and with train "
+    "the weights of the data set or loss=FocalLoss(alpha=...)."
+)
 
 
 def import_host(name: str) -> ModuleType:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from focalboost._host import (
+    WEIGHTS_INSTEAD,
     as_list,
     learning_rate_bound,
     one_value,
@@ -55,18 +56,10 @@ RANKING_METRICS = {
 #: All names of a parameter, the values allowed, and what to do instead.
 _Conflict = tuple[tuple[str, ...], tuple[object, ...], str]
 
-_PLAIN_WEIGHTS = (
-    "Use the weights of the Dataset or sample_weight, class_weight or alpha."
-)
-
 #: Other parameters that contradict the focal loss.
 _CONFLICTS: tuple[_Conflict, ...] = (
-    (
-        ("is_unbalance", "unbalance", "unbalanced_sets"),
-        (False,),
-        _PLAIN_WEIGHTS,
-    ),
-    (("scale_pos_weight",), (1,), _PLAIN_WEIGHTS),
+    (("is_unbalance", "unbalance", "unbalanced_sets"), (False,), WEIGHTS_INSTEAD),
+    (("scale_pos_weight",), (1,), WEIGHTS_INSTEAD),
     (("sigmoid",), (1,), "Leave it out: the link is expit(raw prediction)."),
     (
         ("boost_from_average",),

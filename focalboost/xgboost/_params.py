@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from focalboost._host import (
+    WEIGHTS_INSTEAD,
     as_list,
     import_host,
     learning_rate_bound,
@@ -107,12 +108,7 @@ def _refuse_conflicts(
         "Leave it out: the objective is the focal loss, and the saved model's is "
         f"{fixed['objective']}.",
     )
-    refuse(
-        params,
-        ["scale_pos_weight"],
-        (1,),
-        "Use the weights of the DMatrix or sample_weight, class_weight, or alpha.",
-    )
+    refuse(params, ["scale_pos_weight"], (1,), WEIGHTS_INSTEAD)
     refuse(
         params,
         ["num_class"],

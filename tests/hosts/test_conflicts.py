@@ -12,7 +12,7 @@ from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
 
 XGBOOST = [
     ({"objective": "reg:squarederror"}, "params['objective'] must be 'binary:logi"),
-    ({"scale_pos_weight": 99}, "Use the weights of the DMatrix or sample_weight"),
+    ({"scale_pos_weight": 99}, "or loss=FocalLoss(alpha=...)"),
     ({"num_class": 1.5}, "pass loss=SoftmaxFocalLoss(num_class)"),
     ({"eval_metric": "logloss"}, "eval_metric must be a metric of the ranking"),
     ({"eval_metric": ["auc", "error"]}, "got 'error'"),
@@ -25,7 +25,7 @@ LIGHTGBM = [
     ({"objective": "regression"}, "params['objective'] must be 'binary'"),
     ({"application": "multiclass"}, "params['application'] must be 'binary'"),
     ({"is_unbalance": True}, "params['is_unbalance'] must be"),
-    ({"unbalance": True}, "Use the weights of the Dataset or sample_weight"),
+    ({"unbalance": True}, "class_weight or focal_alpha with an estimator"),
     ({"scale_pos_weight": 99.0}, "params['scale_pos_weight'] must be"),
     ({"boosting": "rf"}, "Random forests take no custom objective"),
     ({"boosting_type": "random_forest"}, "use 'gbdt'"),
