@@ -48,8 +48,8 @@ subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_sample
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
 n_jobs, importance_type, **kwargs
         As in ``lightgbm.LGBMClassifier``. An ``objective`` other than LightGBM's own
-        log loss, ``is_unbalance``, ``scale_pos_weight`` and ``boosting_type="rf"`` are
-        refused.
+        log loss, ``is_unbalance``, ``scale_pos_weight``, ``boosting_type="rf"``, and
+        ``gamma`` and ``alpha`` are refused.
 
     Attributes
     ----------

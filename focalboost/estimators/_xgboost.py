@@ -57,7 +57,8 @@ class FocalXGBClassifier(FittedXGBClassifier):
         population, not undone in the probabilities. "effective" is by the effective
         number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     **kwargs
-        Every parameter of ``xgboost.XGBClassifier``. ``objective`` and
+        Every parameter of ``xgboost.XGBClassifier``; its ``gamma`` and ``alpha`` are
+        the minimum split loss and the L1 penalty, as there. ``objective`` and
         ``scale_pos_weight`` are refused; a ``base_score`` replaces the baseline, and
         is warned of where it is a poor start. The default ``eval_metric`` is the
         relative focal loss; callables get (labels, posterior).

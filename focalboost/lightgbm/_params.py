@@ -60,6 +60,18 @@ _Conflict = tuple[tuple[str, ...], tuple[object, ...], str]
 _CONFLICTS: tuple[_Conflict, ...] = (
     (("is_unbalance", "unbalance", "unbalanced_sets"), (False,), WEIGHTS_INSTEAD),
     (("scale_pos_weight",), (1,), WEIGHTS_INSTEAD),
+    (
+        ("gamma",),
+        (),
+        "LightGBM has none. Did you mean focal_gamma, or loss=FocalLoss(gamma=...) of "
+        "train?",
+    ),
+    (
+        ("alpha",),
+        (),
+        "LightGBM's is of other objectives. Did you mean focal_alpha, or "
+        "loss=FocalLoss(alpha=...) of train? reg_alpha is the L1 penalty.",
+    ),
     (("sigmoid",), (1,), "Leave it out: the link is expit(raw prediction)."),
     (
         ("boost_from_average",),

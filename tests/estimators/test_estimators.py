@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from host_drivers import XGBoostDriver
 from optional import FocalLGBMClassifier, FocalXGBClassifier, lightgbm
 from scipy.special import expit, logit
 from sklearn.base import clone
@@ -223,6 +224,19 @@ def test_wrong_parameters_raise_in_fit(host, params, message, rare):
     model = host.estimator(**params)
     with pytest.raises(ValueError, match=message):
         model.fit(*rare)
+
+
+def test_gamma_and_alpha_are_xgboost_s_own(rare):
+    plain = XGBoostDriver().estimator(n_estimators=3).fit(*rare)
+    model = XGBoostDriver().estimator(n_estimators=3, gamma=5, alpha=0.25).fit(*rare)
+    assert model.focal_loss_ == plain.focal_loss_ == FocalLoss(2)
+    assert abs(model.predict_proba(rare[0]) - plain.predict_proba(rare[0])).max() > 0.01
+
+
+@pytest.mark.parametrize("name", ["gamma", "alpha"])
+def test_gamma_and_alpha_are_refused_for_lightgbm(name, rare):
+    with pytest.raises(ValueError, match=f"Did you mean focal_{name}"):
+        FocalLGBMClassifier(**{name: 0.25}).fit(*rare)
 
 
 def test_a_metric_of_probabilities_by_name_is_refused(host, rare):

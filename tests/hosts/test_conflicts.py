@@ -31,6 +31,8 @@ LIGHTGBM = [
     ({"boosting_type": "random_forest"}, "use 'gbdt'"),
     ({"boost_from_average": False}, "give the Dataset an init_score"),
     ({"sigmoid": 2}, "the link is expit"),
+    ({"gamma": 5}, "LightGBM has none. Did you mean focal_gamma, or"),
+    ({"alpha": 0.25}, "Did you mean focal_alpha, or loss=FocalLoss(alpha=...) of"),
     ({"base_score": 0.9}, "params['base_score'] must be left out"),
     ({"num_class": 2}, "pass loss=SoftmaxFocalLoss(num_class)"),
     ({"metric": "binary_logloss"}, "metric must be a metric of the ranking"),
