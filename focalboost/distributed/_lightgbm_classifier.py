@@ -124,7 +124,8 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         client = client_of(self.client)
         parts = _computed(client, summaries_of(y, sample_weight))
         target = SpreadTarget(parts, self.class_weight)
-        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes)
+        order = target.classes, target.masses
+        loss = loss_of(self.focal_gamma, self.focal_alpha, *order)
         params = without_own(self.get_params(deep=False))
         del params["client"], params["n_estimators"]
         limit = self.focal_max_learning_rate

@@ -28,10 +28,11 @@ __all__ = ["Rows", "SpreadTarget", "Summary", "summaries_of"]
 
 
 class Summary(NamedTuple):
-    """The labels that occur in some rows, and in how many of positive weight."""
+    """The labels that occur in some rows, and their rows of positive weight."""
 
     classes: NDArray[Any]
     counts: NDArray[np.int64]
+    masses: NDArray[np.float64]  #: sums of the weights
     n_rows: int
 
     @property
@@ -56,15 +57,16 @@ def _summary(labels: Any, weights: Any = None) -> Summary:
         reject("y", "a label in every row", "nan", "Drop the rows without a label.")
     if len(flat) > 0:
         check_classification_targets(flat)
-    counts_row = np.ones(len(flat), bool)
+    weight = np.ones(len(flat))
     if weights is not None:
         weight = np.ravel(np.asarray(weights, dtype=np.float64))
         require_length("sample_weight", weight, len(flat))
         require_weights(np, weight)
-        counts_row = weight > 0
     classes, codes = np.unique(flat, return_inverse=True)
-    counts = np.bincount(np.ravel(codes)[counts_row], minlength=len(classes))
-    return Summary(classes, counts, len(flat))
+    codes, n_classes = np.ravel(codes), len(classes)
+    counts = np.bincount(codes[weight > 0], minlength=n_classes)
+    masses = np.bincount(codes, weight, n_classes).astype(np.float64)
+    return Summary(classes, counts, masses, len(flat))
 
 
 def classes_and_counts(parts: Sequence[Summary]) -> Summary:
@@ -74,9 +76,15 @@ def classes_and_counts(parts: Sequence[Summary]) -> Summary:
         reject("y", "labels of one row or more", "no row", "Pass rows.")
     every_class = np.concatenate([part.classes for part in known])
     classes, codes = np.unique(every_class, return_inverse=True)
+    codes = np.ravel(codes)
     counts = np.concatenate([part.counts for part in known])
-    totals = np.bincount(np.ravel(codes), counts).astype(np.int64)
-    return Summary(classes, totals, sum(part.n_rows for part in known))
+    masses = np.concatenate([part.masses for part in known])
+    return Summary(
+        classes,
+        np.bincount(codes, counts).astype(np.int64),
+        np.bincount(codes, masses),
+        sum(part.n_rows for part in known),
+    )
 
 
 class Rows(NamedTuple):
@@ -92,10 +100,12 @@ class SpreadTarget:
     """The classes of all rows, of which each partition may lack some."""
 
     def __init__(self, parts: Sequence[Summary], class_weight: Any) -> None:
-        classes, counts, _ = classes_and_counts(parts)
+        classes, counts, masses, _ = classes_and_counts(parts)
         require_positive_total(float(counts.sum()))
         self.target = Target(classes, None, None)
-        self.target.class_weight = class_weights(class_weight, classes, counts)
+        weights = class_weights(class_weight, classes, counts)
+        self.target.class_weight = weights
+        self.masses = masses if weights is None else masses * weights
 
     @property
     def classes(self) -> NDArray[Any]:

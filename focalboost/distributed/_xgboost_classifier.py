@@ -126,7 +126,8 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             require_rounds(self.n_estimators)
         parts = await self._computed(summaries_of(y, sample_weight))
         target = SpreadTarget(parts, self.class_weight)
-        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes)
+        order = target.classes, target.masses
+        loss = loss_of(self.focal_gamma, self.focal_alpha, *order)
         model = self._model_to_continue(xgb_model, loss, target)
         rows = target.rows(X, y, sample_weight, base_margin, parts)
         dtrain = await self._matrix(rows, feature_weights=feature_weights)

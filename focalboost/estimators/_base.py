@@ -18,6 +18,7 @@ from focalboost._validation import (
     focusing_parameter,
     reject,
 )
+from focalboost.estimators._order import alpha_of_two, warn_of_common_positives
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 __all__ = [
@@ -35,17 +36,28 @@ __all__ = [
 OWN_PARAMS = ("focal_gamma", "focal_alpha", "focal_max_learning_rate", "class_weight")
 
 
-def loss_of(gamma: Any, alpha: Any, classes: NDArray[Any]) -> Loss:
-    """The loss that the parameters name for these classes."""
+def loss_of(
+    gamma: Any, alpha: Any, classes: NDArray[Any], masses: NDArray[Any] | None
+) -> Loss:
+    """The loss that the parameters name for these classes.
+
+    The masses are the weights of the classes; None where their order has a meaning.
+    """
+    given = {"focal_gamma": gamma, "focal_alpha": alpha}
     if isinstance(gamma, Mapping):
         gamma = _by_class("focal_gamma", gamma, classes)
         if len(classes) == 2:
             gamma = gamma[::-1]  # (positive, negative)
-    if len(classes) == 2:
-        gamma = focusing_parameter(gamma, "focal_gamma")
-        return FocalLoss(gamma, class_balance(alpha, "focal_alpha"))
     if isinstance(alpha, Mapping):
         alpha = _by_class("focal_alpha", alpha, classes)
+        if len(classes) == 2:
+            alpha = alpha_of_two(alpha)
+    if len(classes) == 2:
+        gamma = focusing_parameter(gamma, "focal_gamma")
+        loss = FocalLoss(gamma, class_balance(alpha, "focal_alpha"))
+        if masses is not None:
+            warn_of_common_positives(loss, given, classes, masses)
+        return loss
     gamma = class_gammas(gamma, len(classes), "focal_gamma")
     alpha = class_alphas(alpha, len(classes), "focal_alpha")
     return SoftmaxFocalLoss(len(classes), gamma, alpha)

@@ -33,8 +33,9 @@ class FocalLGBMClassifier(FittedLGBMClassifier):
         for two classes, of which the positive one is the later in the order of the
         labels, K numbers in that order for K classes, or a dict by label.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight in (0, 1) of the positive class; for K > 2 classes K
-        positive weights, or a dict by label. Undone in the probabilities.
+        Class-balance weight in (0, 1) of the positive class, or a dict by label of two
+        that sum to 1; for K > 2 classes K positive weights, or a dict by label. Undone
+        in the probabilities.
     focal_max_learning_rate : float or None, default=None
         The largest learning rate that a callback will set, in (0, 2); None for the
         parameter ``learning_rate``, or 0.3 if that is larger.
@@ -200,7 +201,7 @@ n_jobs, importance_type, **kwargs
         """
         rows = TrainingRows(self, X, y, sample_weight, Target)
         classes = rows.target.classes
-        loss = loss_of(self.focal_gamma, self.focal_alpha, classes)
+        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, rows.masses)
         require_rounds(self.n_estimators)
         evaluation = Evaluation(rows, eval_set, eval_X, eval_y)
         params = without_own(self.get_params(deep=False))

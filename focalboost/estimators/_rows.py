@@ -89,6 +89,15 @@ class TrainingRows:
         if self.weight is not None:
             require_weights_of_hosts(self.weight)
 
+    @property
+    def masses(self) -> NDArray[np.float64] | None:
+        """The weight of each class; None for labels of several columns."""
+        if isinstance(self.target, Indicators):
+            return None
+        n_classes = len(self.target.classes)
+        codes = self.y.astype(np.intp)
+        return np.bincount(codes, self.weight, n_classes).astype(np.float64)
+
     def starts(self, scores: Any, by_class: bool = False) -> Any:
         """Raw predictions to start from, one for each row, or for each of its classes.
 

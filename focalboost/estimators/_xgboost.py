@@ -47,8 +47,9 @@ class FocalXGBClassifier(FittedXGBClassifier):
         for two classes, of which the positive one is the later in the order of the
         labels, K numbers in that order for K classes, or a dict by label.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight in (0, 1) of the positive class; for K > 2 classes K
-        positive weights, or a dict by label. Undone in the probabilities.
+        Class-balance weight in (0, 1) of the positive class, or a dict by label of two
+        that sum to 1; for K > 2 classes K positive weights, or a dict by label. Undone
+        in the probabilities.
     focal_max_learning_rate : float or None, default=None
         The largest learning rate that a callback will set, in (0, 2); None for the
         parameter ``learning_rate``, or 0.3 if that is larger.
@@ -154,7 +155,7 @@ class FocalXGBClassifier(FittedXGBClassifier):
         """Fit the model; arguments as in ``XGBClassifier.fit``."""
         rows = TrainingRows(self, X, y, sample_weight, target_of)
         classes = rows.target.classes
-        loss = loss_of(self.focal_gamma, self.focal_alpha, classes)
+        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, rows.masses)
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
         if xgb_model is not None:

@@ -96,7 +96,11 @@ def fitted(host, table, y, **params):
     "params",
     [
         {},
-        {"focal_gamma": (0, 2), "focal_alpha": 0.3, "class_weight": "balanced"},
+        {
+            "focal_gamma": {"fraud": 2, "other": 0},
+            "focal_alpha": {"fraud": 0.7, "other": 0.3},
+            "class_weight": "balanced",
+        },
         {"class_weight": "effective"},
         {"class_weight": {"fraud": 3, "other": 1}},
     ],
@@ -112,6 +116,15 @@ def test_two_classes(host, client, table, params, tmp_path):
     loaded = host.alone()
     loaded.load_model(path)
     np.testing.assert_array_equal(loaded.predict_proba(X), answers(model, X))
+
+
+def test_common_positives_are_warned_of_by_the_weight_of_all_rows(host, client, table):
+    X, weight = (spread(array) for array in (table[0], 1.0 + 9 * (table[1] <= 0)))
+    y = spread(np.where(table[1] > 0, "a", "b"))
+    model = host.on_cluster(**host.params, focal_gamma=(0, 2))
+    with pytest.warns(UserWarning, match="Of the labels 'a' and 'b' the later"):
+        model.fit(X, y, sample_weight=weight)
+    model.set_params(class_weight={"a": 999, "b": 1}).fit(X, y, sample_weight=weight)
 
 
 def test_three_classes_of_which_a_partition_lacks_one(host, client, table, classes):

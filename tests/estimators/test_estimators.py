@@ -280,6 +280,7 @@ def test_pipeline_with_string_labels(host, rare):
     assert average_precision_score(y, proba[:, fraud]) > 10 * y.mean()
 
 
+@pytest.mark.filterwarnings("ignore:Of the labels .* the later in order")
 def test_mirrored_labels_mirror_the_model(host, mixed):
     X, y = mixed
     one = host.estimator(focal_gamma=(0, 2), focal_alpha=0.25).fit(X, y)

@@ -91,6 +91,7 @@ LABELS = {
 
 @each_file
 @pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.filterwarnings("ignore:Of the labels -1 and 3 the later")
 def test_a_file_restores_the_probabilities_and_the_labels(
     host, name, labels, rare, tmp_path
 ):
