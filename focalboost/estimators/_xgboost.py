@@ -97,7 +97,9 @@ class FocalXGBClassifier(FittedXGBClassifier):
     Notes
     -----
     A row of weight 0 is left out of training. A row of a whole weight up to 8 counts
-    exactly as that many rows, unless rows are sampled. Models are kept by pickle,
+    exactly as that many rows on the same bins, unless rows are sampled; the bins are
+    the same with ``tree_method="exact"``, or if no feature has more than ``max_bin``
+    values, and quantiles otherwise, which move with weights. Models are kept by pickle,
     joblib and skops, and by ``save_model`` and ``load_model`` in XGBoost's format;
     ``focalboost.export.to_onnx`` makes ONNX graphs of them.
 

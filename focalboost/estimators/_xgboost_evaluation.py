@@ -25,7 +25,8 @@ class WeightedObjective:
 
     XGBoost adds up float32 gradients in float64. A row's gradient is rounded to 21 of
     24 bits, a relative change of 2**-21 at most, so that its product with a whole
-    weight up to 8 needs no further rounding, and equals the sum over as many rows.
+    weight up to 8 needs no further rounding, and equals the sum over as many rows. The
+    trees are the same where the bins are.
     """
 
     objective: FocalObjective

@@ -146,6 +146,20 @@ def test_a_row_of_weight_3_is_three_rows_to_xgboost(params, data, request):
     np.testing.assert_array_equal(weighted, repeated)
 
 
+def test_bins_of_xgboost_move_with_weights_unless_they_hold_every_value(mixed):
+    X, y = mixed
+    times = 1 + np.arange(len(y)) % 8
+
+    def difference(**params):
+        model = XGBoostDriver().estimator(n_estimators=5, **params)
+        repeated = model.fit(X.repeat(times, axis=0), y.repeat(times)).predict_proba(X)
+        weighted = model.fit(X, y, sample_weight=times).predict_proba(X)
+        return abs(weighted - repeated).max()
+
+    assert difference(tree_method="exact") == difference(max_bin=len(X)) == 0
+    assert difference() > 0.01
+
+
 def test_gradients_of_xgboost_have_room_for_a_weight(rare):
     y_true = rare[1].astype(np.float32)
     raw = np.random.default_rng(0).normal(size=len(y_true)).astype(np.float32)
