@@ -196,7 +196,9 @@ n_jobs, importance_type, **kwargs
         """Fit the model; arguments as in ``LGBMClassifier.fit``.
 
         Without ``eval_metric`` (and ``metric``) evaluation and early stopping watch
-        the relative focal loss. Callable metrics get (labels, posterior[, weight]).
+        the relative focal loss. Callable metrics get (labels, posterior[, weight])
+        and return (name, value, is_higher_better); LightGBM's own name of the average
+        precision is "average_precision".
         An ``init_score`` replaces the baseline, and has to be added to predictions.
         """
         rows = TrainingRows(self, X, y, sample_weight, Target)

@@ -62,7 +62,8 @@ class FocalXGBClassifier(FittedXGBClassifier):
         the minimum split loss and the L1 penalty, as there. ``objective`` and
         ``scale_pos_weight`` are refused; a ``base_score`` replaces the baseline, and
         is warned of where it is a poor start. The default ``eval_metric`` is the
-        relative focal loss; callables get (labels, posterior).
+        relative focal loss; callables get (labels, posterior), and XGBoost minimises
+        them. Its own name of the average precision is "aucpr".
 
     Attributes
     ----------

@@ -53,6 +53,17 @@ RANKING_METRICS = {
     *("map", "mean_average_precision", "None", "none", "null", "custom", "na", ""),
 }
 
+#: Its other metrics, by all their names, for the wording of an error.
+OTHER_METRICS = {
+    *("l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error"),
+    *("mse", "regression_l2", "regression", "rmse", "root_mean_squared_error"),
+    *("l2_root", "quantile", "mape", "mean_absolute_percentage_error", "huber", "fair"),
+    *("poisson", "gamma", "gamma_deviance", "tweedie", "r2", "binary_logloss"),
+    *("binary", "binary_error", "multi_logloss", "multiclass", "softmax"),
+    *("multiclassova", "multiclass_ova", "ova", "ovr", "multi_error", "cross_entropy"),
+    *("xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv"),
+}
+
 #: All names of a parameter, the values allowed, and what to do instead.
 _Conflict = tuple[tuple[str, ...], tuple[object, ...], str]
 
@@ -151,11 +162,16 @@ def _refuse_probability_metrics(metrics: list[Any]) -> None:
     words = (m.split(",") if isinstance(m, str) else [m] for m in metrics)
     for metric in itertools.chain.from_iterable(words):
         if isinstance(metric, str) and metric.strip() not in RANKING_METRICS:
+            reason = (
+                "LightGBM would evaluate it on raw predictions as if they were "
+                "probabilities."
+                if metric.strip() in OTHER_METRICS
+                else "No metric of LightGBM's is known by that name."
+            )
             reject(
                 "metric",
                 "a metric of the ranking, such as 'auc' or 'average_precision'",
                 metric,
-                "LightGBM would evaluate it on raw predictions as if they were "
-                "probabilities. Leave it out for the relative focal loss, or pass a "
-                "callable.",
+                f"{reason} Leave it out for the relative focal loss, or pass a "
+                "callable that returns (name, value, is_higher_better).",
             )

@@ -38,6 +38,13 @@ SMALLEST_BASE_SCORE = 1e-6
 #: Metrics that depend on the order of the predictions only, by their name before "@".
 RANKING_METRICS = ("auc", "aucpr", "pre", "map", "ndcg")
 
+#: Its other metrics, by their names before "@", for the wording of an error.
+OTHER_METRICS = {
+    *("rmse", "rmsle", "mae", "mape", "mphe", "logloss", "error", "merror", "mlogloss"),
+    *("poisson-nloglik", "gamma-nloglik", "cox-nloglik", "aft-nloglik", "quantile"),
+    *("gamma-deviance", "tweedie-nloglik", "interval-regression-accuracy"),
+}
+
 LEARNING_RATE = ("learning_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.3
 THREADS = ("nthread", "n_jobs")
@@ -122,14 +129,21 @@ def _refuse_conflicts(
 def _refuse_probability_metrics(eval_metric: Any) -> None:
     """Reject metrics that would take the focal score for a probability."""
     for metric in as_list(eval_metric):
-        if isinstance(metric, str) and metric.split("@")[0] not in RANKING_METRICS:
+        if not isinstance(metric, str):
+            continue
+        name = metric.split("@")[0]
+        if name not in RANKING_METRICS:
+            reason = (
+                "XGBoost would evaluate it on the focal score, which is no probability."
+                if name in OTHER_METRICS
+                else "No metric of XGBoost's is known by that name."
+            )
             reject(
                 "eval_metric",
-                "a metric of the ranking, such as 'auc' or 'aucpr'",
+                "a metric of the ranking, such as 'auc' or 'aucpr' (average precision)",
                 metric,
-                "XGBoost would evaluate it on the focal score, which is not a "
-                "probability. Leave it out for the relative focal loss, or pass a "
-                "callable.",
+                f"{reason} Leave it out for the relative focal loss, or pass a "
+                "callable, which XGBoost minimises: return 1 - score for a score.",
             )
 
 

@@ -16,7 +16,11 @@ XGBOOST = [
     ({"num_class": 1.5}, "pass loss=SoftmaxFocalLoss(num_class)"),
     ({"eval_metric": "logloss"}, "eval_metric must be a metric of the ranking"),
     ({"eval_metric": ["auc", "error"]}, "got 'error'"),
-    ({"eval_metric": "mape"}, "got 'mape'"),
+    ({"eval_metric": "mape"}, "got 'mape'. XGBoost would evaluate it on the focal"),
+    ({"eval_metric": "error@0.2"}, "XGBoost would evaluate it on the focal score"),
+    ({"eval_metric": "average_precision"}, "or 'aucpr' (average precision); got"),
+    ({"eval_metric": "average_precision"}, "No metric of XGBoost's is known by that"),
+    ({"eval_metric": "f1"}, "which XGBoost minimises: return 1 - score"),
     ({"objective": ["binary:logistic"]}, "params['objective'] must be"),
     ({"eta": 2.5}, "learning_rate must be a number between 0 and 2"),
 ]
@@ -36,7 +40,9 @@ LIGHTGBM = [
     ({"base_score": 0.9}, "params['base_score'] must be left out"),
     ({"num_class": 2}, "pass loss=SoftmaxFocalLoss(num_class)"),
     ({"metric": "binary_logloss"}, "metric must be a metric of the ranking"),
-    ({"metric": ["auc", "binary_error"]}, "got 'binary_error'"),
+    ({"metric": ["auc", "binary_error"]}, "got 'binary_error'. LightGBM would eval"),
+    ({"metric": "aucpr"}, "'average_precision'; got 'aucpr'. No metric of LightGBM's"),
+    ({"metric": "f1"}, "a callable that returns (name, value, is_higher_better)"),
     ({"metrics": "auc,binary_logloss"}, "got 'binary_logloss'"),
     ({"shrinkage_rate": 3}, "learning_rate must be a number between 0 and 2"),
 ]
