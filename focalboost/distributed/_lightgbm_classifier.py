@@ -154,6 +154,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         learned = {k: v for k, v in vars(host).items() if k not in own}
         self.__dict__.update(learned)
         self._learned(loss, target.classes)
+        self._has_names_of_table = isinstance(kwargs.get("feature_name", "auto"), str)
         return self
 
     def to_local(self) -> FocalLGBMClassifier:

@@ -234,5 +234,6 @@ n_jobs, importance_type, **kwargs
         note = note_of(Provenance(loss, classes))
         finalise_with_note(model.booster_, start.baseline, note)
         self.__dict__.update(learned)
+        self._has_names_of_table = isinstance(feature_name, str)  # "auto"
         self._learned(loss, classes)
         return self

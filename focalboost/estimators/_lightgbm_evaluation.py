@@ -6,6 +6,7 @@ import numpy as np
 
 from focalboost.estimators._base import PosteriorMetric
 from focalboost.estimators._rows import TrainingRows
+from focalboost.estimators._tables import require_names_of_training
 from focalboost.estimators._target import effective_weights
 from focalboost.lightgbm._start import Baseline, constant_scores
 from focalboost.losses import Loss
@@ -32,6 +33,8 @@ class Evaluation:
         self._pairs = [
             rows.evaluated(X, y, with_weights=False) for X, y in eval_set or ()
         ]
+        for X, _ in self._pairs:
+            require_names_of_training(X, rows.X)
 
     def arguments(self) -> dict[str, Any]:
         """The sets with encoded labels, under the names they were given by.

@@ -16,6 +16,7 @@ from focalboost._provenance import Provenance
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
+from focalboost.estimators._tables import require_fitted_names
 from focalboost.lightgbm._file import booster_of_text, text_of_file
 from focalboost.lightgbm._model import provenance_of
 from focalboost.lightgbm._text import is_finalised, number_of_scores
@@ -41,6 +42,13 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         tags.target_tags.one_d_labels = True
         tags.classifier_tags.multi_label = False
         return tags
+
+    #: False where the names of features were given apart from X.
+    _has_names_of_table = True
+
+    def _require_table(self, X: Any, fitted: bool) -> None:
+        if fitted and self._has_names_of_table:
+            require_fitted_names(X, self)
 
     def predict(
         self,
@@ -107,9 +115,10 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         check_is_fitted(self)
         raw_score, pred_leaf, pred_contrib = options
         start_iteration, num_iteration, validate_features = span
+        by_host = validate_features and hasattr(X, "iloc")  # of pandas
         return LGBMModel.predict(
             self,
-            features(X, self, min_samples=1),
+            features(X, self, min_samples=1, fitted=not by_host),
             raw_score=raw_score,
             pred_leaf=pred_leaf,
             pred_contrib=pred_contrib,

@@ -35,8 +35,9 @@ def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) 
     XGBoost ignores the byte order of an array, and reads other numbers than are there.
     """
     if type(X).__name__ == "LazyFrame":  # of Polars
-        return X.collect()
+        X = X.collect()
     if not (issparse(X) or _is_array_like(X)):
+        estimator._require_table(X, fitted)
         return X
     checked = check_array(
         X,
