@@ -16,7 +16,7 @@ from focalboost._provenance import Provenance
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
-from focalboost.estimators._tables import require_fitted_names
+from focalboost.estimators._tables import require_fitted_names, require_numbers
 from focalboost.lightgbm._file import booster_of_text, text_of_file
 from focalboost.lightgbm._model import provenance_of
 from focalboost.lightgbm._text import is_finalised, number_of_scores
@@ -47,6 +47,7 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     _has_names_of_table = True
 
     def _require_table(self, X: Any, fitted: bool) -> None:
+        require_numbers(X)
         if fitted and self._has_names_of_table:
             require_fitted_names(X, self)
 

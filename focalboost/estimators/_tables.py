@@ -7,7 +7,29 @@ from sklearn.utils.validation import _check_feature_names
 
 from focalboost._validation import reject
 
-__all__ = ["require_fitted_names", "require_names_of_training"]
+__all__ = ["require_fitted_names", "require_names_of_training", "require_numbers"]
+
+#: What LightGBM reads of Polars and Arrow; others end the process.
+READABLE = {
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float", "double", "float32", "float64", "bool", "boolean"),
+}
+
+
+def require_numbers(X: Any) -> None:
+    """Check that LightGBM can read the columns of a table of Polars or Arrow."""
+    if type(X).__module__.partition(".")[0] not in ("polars", "pyarrow"):
+        return
+    types = X.dtypes if hasattr(X, "dtypes") else X.schema.types
+    for name, kind in zip(_columns(X), map(str, types), strict=True):
+        if kind.lower() not in READABLE:
+            reject(
+                f"column {name!r} of X",
+                "of numbers or booleans",
+                kind,
+                "Pass X.to_pandas(): of pandas LightGBM reads categories, and text "
+                "after astype('category').",
+            )
 
 
 def require_fitted_names(X: Any, estimator: Any) -> None:
@@ -38,7 +60,12 @@ def require_names_of_training(X: Any, training_X: Any) -> None:
 
 def _names(X: Any) -> list[str] | None:
     """The names of the columns as LightGBM writes them; None if they are no text."""
-    names = list(getattr(X, "column_names", getattr(X, "columns", ())))  # of Arrow
+    names = _columns(X)
     if not names or not all(isinstance(name, str) for name in names):
         return None
     return [name.replace(" ", "_") for name in names]
+
+
+def _columns(X: Any) -> list[Any]:
+    """The names of the columns, whatever they are."""
+    return list(getattr(X, "column_names", getattr(X, "columns", ())))  # Arrow's first

@@ -1,4 +1,4 @@
-"""Tables for LightGBM: names of columns."""
+"""Tables for LightGBM: names of columns, and columns that it cannot read."""
 
 import pickle
 
@@ -92,3 +92,53 @@ def test_names_that_say_nothing_are_taken_by_position(names, rare):
     np.testing.assert_array_equal(
         named.predict_proba(as_pandas(X, names)), named.predict_proba(X)
     )
+
+
+def categories_of_polars(labels):
+    polars = optional("polars")
+    return polars.DataFrame({"a": polars.Series(labels, dtype=polars.Categorical)})
+
+
+def enumeration_of_polars(labels):
+    polars = optional("polars")
+    kind = polars.Enum(["x", "y"])
+    return polars.DataFrame({"a": polars.Series(labels, dtype=kind)})
+
+
+def text_of_polars(labels):
+    return optional("polars").DataFrame({"a": labels})
+
+
+def categories_of_arrow(labels):
+    arrow = optional("pyarrow")
+    return arrow.table({"a": arrow.array(labels).dictionary_encode()})
+
+
+def text_of_arrow(labels):
+    return optional("pyarrow").table({"a": labels})
+
+
+UNREADABLE = [
+    *(categories_of_polars, enumeration_of_polars, text_of_polars),
+    *(categories_of_arrow, text_of_arrow),
+]
+
+
+@pytest.mark.parametrize("table", UNREADABLE)
+def test_columns_that_end_lightgbm_are_refused(table, rare):
+    X, y = rare
+    bad = table(["x", "y"] * (len(y) // 2))
+    model = fitted(X[:, :1].copy(), y)
+    for call in (model.predict, model.predict_proba, lambda bad: fitted(bad, y)):
+        with pytest.raises(
+            ValueError, match="column 'a' of X must be of numbers or bo"
+        ):
+            call(bad)
+    with pytest.raises(ValueError, match=r"Pass X.to_pandas\(\)"):
+        fitted(X[:, :1].copy(), y, eval_set=[(bad, y)])
+
+
+def test_the_advice_for_columns_that_end_lightgbm_works(rare):
+    labels = np.where(rare[0][:, 0] > 0, "x", "y").tolist()
+    X = categories_of_polars(labels).to_pandas()
+    assert fitted(X, rare[1]).predict_proba(X).shape == (len(labels), 2)
