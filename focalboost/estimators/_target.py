@@ -90,7 +90,7 @@ def _column(y: Any) -> NDArray[Any]:
             None,
             "A classifier requires y to be passed, but the target y is None.",
         )
-    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    labels = check_array(_of_numpy(y), ensure_2d=False, dtype=None, input_name="y")
     if labels.dtype.kind == "O":
         _require_one_kind(labels)
     if labels.ndim == 2 and labels.shape[1] > 1:
@@ -101,6 +101,17 @@ def _column(y: Any) -> NDArray[Any]:
             "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
         )
     return np.asarray(column_or_1d(labels, warn=True))
+
+
+def _of_numpy(y: Any) -> Any:
+    """Nullable labels of pandas, of which none is missing, in the type of NumPy.
+
+    scikit-learn would make floats of whole numbers and of booleans.
+    """
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if dtype is None or dtype.kind not in "biuf" or y.isna().any():
+        return y
+    return y.to_numpy(dtype=dtype)
 
 
 def _require_one_kind(labels: NDArray[Any]) -> None:

@@ -99,6 +99,19 @@ def test_pandas_frames_and_series(host, rare):
     assert list(model.feature_names_in_) == list("abcde")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [("Int64", "int64"), ("boolean", "bool"), ("UInt8", "uint8")]
+)
+def test_nullable_labels_keep_their_type(host, dtype, kind, rare):
+    pandas = pytest.importorskip("pandas")
+    X, y = rare
+    labels = pandas.Series(y.astype(kind)).astype(dtype)
+    model = host.estimator(n_estimators=2).fit(X, labels)
+    assert model.predict(X).dtype == model.classes_.dtype == kind
+    with pytest.raises(ValueError, match=r"Input y contains NaN|missing"):
+        model.fit(X, labels.where(y == 0))
+
+
 def test_sample_weight_and_class_weight_multiply(host, mixed):
     X, y = mixed
     weight = 1 + X[:, 1] ** 2
