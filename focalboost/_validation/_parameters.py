@@ -123,7 +123,8 @@ def learning_rate_limit(value: object, name: str = "max_learning_rate") -> float
             name,
             "a number between 0 and 2, both excluded",
             value,
-            "Use 0.3 or less; a Newton step of twice its length raises any loss.",
+            "Use 0.3: a rate of 0 trains nothing, and a Newton step of twice its "
+            "length raises any loss.",
         )
     return _number(value)
 

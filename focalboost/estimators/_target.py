@@ -16,12 +16,16 @@ __all__ = [
     "Target",
     "class_weights",
     "effective_weights",
+    "require_class_weight",
     "target_of",
 ]
 
 #: The share of new information in one more row of a class, in the effective number of
 #: samples: the largest with which Cui et al. experiment.
 EFFECTIVE_BETA = 0.9999
+
+#: Class weights that have a name.
+WORDS = ("balanced", "effective")
 
 
 class Target:
@@ -171,8 +175,9 @@ def class_weights(
     """The weight of each class, by its rows of positive weight; None for none."""
     if class_weight is None:
         return None
+    require_class_weight(class_weight)
     by_count = {"effective": effective_weights, "balanced": _balanced_weights}
-    if isinstance(class_weight, str) and class_weight in by_count:
+    if isinstance(class_weight, str):
         return by_count[class_weight](counts)
     given = np.asarray(
         compute_class_weight(class_weight, classes=classes, y=classes), np.float64
@@ -192,6 +197,18 @@ def _balanced_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
     shares = len(counts) * counts / counts.sum()
     weights = np.divide(1, shares, where=counts > 0, out=np.zeros(len(counts)))
     return np.asarray(weights)
+
+
+def require_class_weight(class_weight: Any) -> None:
+    """Reject what names no weights."""
+    is_word = isinstance(class_weight, str) and class_weight in WORDS
+    if not (is_word or isinstance(class_weight, dict)):
+        reject(
+            "class_weight",
+            "a dict by label, 'balanced', 'effective' or None",
+            class_weight,
+            "Use class_weight={label: weight}.",
+        )
 
 
 def effective_weights(counts: NDArray[Any]) -> NDArray[np.float64]:

@@ -231,6 +231,7 @@ def test_clone_and_params(host):
         ({"scale_pos_weight": 10}, "scale_pos_weight.* must be 1"),
         ({"objective": "regression"}, "objective.* must be 'binary"),
         ({"learning_rate": 2.5}, "learning_rate must be a number between 0 and 2"),
+        ({"learning_rate": 0}, "got 0. Use 0.3: a rate of 0 trains nothing"),
     ],
 )
 def test_wrong_parameters_raise_in_fit(host, params, message, rare):

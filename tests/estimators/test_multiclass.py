@@ -189,9 +189,10 @@ def test_lightgbm_s_evaluation_sets_have_effective_weights_too(faults):
     np.testing.assert_allclose(seen[0], np.sort(expected), rtol=1e-6)
 
 
-@pytest.mark.parametrize("weight", ["efective", 3])
+@pytest.mark.parametrize("weight", ["efective", "balance", 3, [1, 2, 3]])
 def test_other_class_weights_are_refused(host, weight, faults):
-    with pytest.raises((ValueError, TypeError), match="class_weight"):
+    words = "class_weight must be a dict by label, 'balanced', 'effective' or None"
+    with pytest.raises(ValueError, match=words):
         host.estimator(class_weight=weight).fit(*faults)
 
 
