@@ -1,12 +1,13 @@
 """The posterior as C code, to apply to the raw predictions of an exported model."""
 
 from textwrap import dedent, indent
+from typing import Any
 
 from focalboost._validation import reject
 from focalboost.export._c_names import is_taken
 from focalboost.export._formulas import log_odds_program, log_weight_program
 from focalboost.export._trace import Operand, Program
-from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
+from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 
 __all__ = ["posterior_source"]
 
@@ -75,7 +76,7 @@ static void {name}(const double *raw, double *probability)
 """
 
 
-def posterior_source(loss: Loss, name: str = "posterior") -> str:
+def posterior_source(loss: Any, name: str = "posterior") -> str:
     """Return C code (C99, and C++) of the class-posterior of a raw prediction.
 
     For a ``FocalLoss`` it is ``double posterior(double raw)``, for a
@@ -86,15 +87,15 @@ def posterior_source(loss: Loss, name: str = "posterior") -> str:
 
     Parameters
     ----------
-    loss : FocalLoss or SoftmaxFocalLoss
-        The loss of the model: ``focal_loss_`` of a fitted estimator.
+    loss : FocalLoss, SoftmaxFocalLoss or estimator
+        The loss of the model, or a fitted estimator, which has it as ``focal_loss_``.
     name : str, default="posterior"
         The name of the function.
 
     Raises
     ------
     ValueError
-        If the loss is none, or the name is no identifier, or one that C, C++ or math.h
+        If there is no loss, or the name is no identifier, or one that C, C++ or math.h
         has taken.
 
     Examples
@@ -107,10 +108,16 @@ def posterior_source(loss: Loss, name: str = "posterior") -> str:
     if not name.isidentifier() or not name.isascii() or is_taken(name):
         rule = "an identifier of C that C, C++ and math.h leave free"
         reject("name", rule, name, "Use name='posterior'.")
+    loss = getattr(loss, "focal_loss_", loss)
     if isinstance(loss, FocalLoss):
         return _filled(_BINARY, log_odds_program(loss), name=name, loss=loss)
     if not isinstance(loss, SoftmaxFocalLoss):
-        reject("loss", "a FocalLoss or a SoftmaxFocalLoss", loss, "Use focal_loss_.")
+        reject(
+            "loss",
+            "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost",
+            loss,
+            "Call fit first, or use focal_loss_.",
+        )
     n_classes = loss.n_classes
     return _filled(
         _SOFTMAX,

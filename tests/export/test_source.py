@@ -128,8 +128,16 @@ def test_names_of_the_code_itself_are_free(command, tmp_path):
 
 
 def test_what_is_no_loss_is_refused():
-    with pytest.raises(ValueError, match="loss must be a FocalLoss or a Softmax"):
+    with pytest.raises(ValueError, match="loss must be a FocalLoss, a Softmax"):
         posterior_source(2.0)
+
+
+def test_a_fitted_estimator_stands_for_its_loss(host, rare):
+    estimator = host.estimator(focal_gamma=(0, 2), n_estimators=2)
+    with pytest.raises(ValueError, match="or a fitted estimator of focalboost"):
+        posterior_source(estimator)
+    model = estimator.fit(*rare)
+    assert posterior_source(model) == posterior_source(FocalLoss((0, 2)))
 
 
 # What LightGBM's library does for its command line program, which the wheel lacks.
