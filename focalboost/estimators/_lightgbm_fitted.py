@@ -9,7 +9,7 @@ import numpy as np
 from lightgbm import Booster, LGBMClassifier, LGBMModel
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from focalboost._files import write_in_one_step
 from focalboost._provenance import Provenance
@@ -19,13 +19,22 @@ from focalboost.estimators._rows import features
 from focalboost.estimators._tables import require_fitted_names, require_numbers
 from focalboost.lightgbm._file import booster_of_text, text_of_file
 from focalboost.lightgbm._model import provenance_of
-from focalboost.lightgbm._text import is_finalised, number_of_scores
+from focalboost.lightgbm._text import (
+    is_finalised,
+    note_in,
+    number_of_scores,
+    with_note,
+    without_note,
+)
 from focalboost.losses import FocalLoss, Loss
 
 __all__ = ["FittedLGBMClassifier"]
 
 #: start_iteration, num_iteration and validate_features of a prediction.
 _Span = tuple[int, int | None, bool]
+
+#: The note of the best round of an early-stopped model.
+_BEST_ITERATION = "focalboost_best_iteration"
 
 #: The digest of a file, before its last line; LightGBM passes over it. It finds
 #: accidents, and says nothing of who wrote the file.
@@ -117,9 +126,14 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         raw_score, pred_leaf, pred_contrib = options
         start_iteration, num_iteration, validate_features = span
         by_host = validate_features and hasattr(X, "iloc")  # of pandas
+        least = 0 if raw_score else 1
+        X = features(X, self, min_samples=least, fitted=not by_host)
+        if raw_score and _num_samples(X) == 0:  # which LightGBM refuses
+            n_classes = len(self.classes_)
+            return np.zeros((0, n_classes) if n_classes > 2 else 0)
         return LGBMModel.predict(
             self,
-            features(X, self, min_samples=1, fitted=not by_host),
+            X,
             raw_score=raw_score,
             pred_leaf=pred_leaf,
             pred_contrib=pred_contrib,
@@ -138,6 +152,9 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         check_is_fitted(self)
         self._require_labels_with_a_form()
         text = self.booster_.model_to_string()
+        if (self._best_iteration or 0) > 0:
+            text = without_note(text, _BEST_ITERATION)
+            text = with_note(text, str(self._best_iteration), _BEST_ITERATION)
         model, _, last = text.rstrip("\n").rpartition("\n")
         signed = f"{model}\nfocalboost_sha256:{_digest(text)}\n{last}\n"
         write_in_one_step(fname, signed.encode())
@@ -166,7 +183,9 @@ class FittedLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         self._n_features = self._n_features_in = len(names)
         default = [f"Column_{i}" for i in range(len(names))]
         self._fitted_with_feature_names = names != default
-        self._evals_result, self._best_score, self._best_iteration = {}, {}, -1
+        best = note_in(text, _BEST_ITERATION) or ""
+        self._evals_result, self._best_score = {}, {}
+        self._best_iteration = int(best) if best.isdecimal() else -1
         self._learned(known.loss, known.classes)
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 

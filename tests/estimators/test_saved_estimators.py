@@ -168,6 +168,14 @@ def test_a_file_of_an_early_stopped_model(host, name, rare, tmp_path):
     loaded = host.estimator()
     loaded.load_model(tmp_path / name)
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    best = "best_iteration" if host.name == "xgboost" else "best_iteration_"
+    assert getattr(loaded, best) == getattr(model, best) > 0
+    loaded.save_model(tmp_path / name)
+    loaded.load_model(tmp_path / name)
+    assert getattr(loaded, best) == getattr(model, best)
+    loaded.set_params(early_stopping_rounds=None)
+    loaded.fit(X, y)
+    assert getattr(loaded, best, 0) <= 0
 
 
 @each_file
