@@ -18,6 +18,7 @@ from focalboost.estimators._base import (
     refuse_other_labels,
     require_rounds,
 )
+from focalboost.estimators._rows import pairs_of
 from focalboost.losses import SoftmaxFocalLoss
 from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
 
@@ -132,7 +133,7 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         rows = target.rows(X, y, sample_weight, base_margin, parts)
         dtrain = await self._matrix(rows, feature_weights=feature_weights)
         evals = []
-        for i, (features, truth) in enumerate(eval_set or ()):
+        for i, (features, truth) in enumerate(pairs_of(eval_set)):
             weight = _entry("sample_weight_eval_set", sample_weight_eval_set, i)
             margin = _entry("base_margin_eval_set", base_margin_eval_set, i)
             known = await self._computed(summaries_of(truth, weight))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from focalboost.estimators._base import PosteriorMetric
-from focalboost.estimators._rows import TrainingRows
+from focalboost.estimators._rows import TrainingRows, pairs_of
 from focalboost.estimators._tables import require_names_of_training
 from focalboost.estimators._target import effective_weights
 from focalboost.lightgbm._start import Baseline, constant_scores
@@ -23,15 +23,13 @@ class Evaluation:
     ) -> None:
         self._rows = rows
         self._given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
-        if isinstance(eval_set, tuple):
-            eval_set = [eval_set]
         if eval_set is None and eval_X is not None and eval_y is not None:
             several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
             eval_set = (
                 zip(eval_X, eval_y, strict=True) if several else [(eval_X, eval_y)]
             )
         self._pairs = [
-            rows.evaluated(X, y, with_weights=False) for X, y in eval_set or ()
+            rows.evaluated(X, y, with_weights=False) for X, y in pairs_of(eval_set)
         ]
         for X, _ in self._pairs:
             require_names_of_training(X, rows.X)

@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from focalboost._validation import (
+    reject,
     require_length,
     require_positive_total,
     require_weights,
@@ -26,7 +27,7 @@ from focalboost._validation import (
 )
 from focalboost.estimators._target import Indicators, Target
 
-__all__ = ["TrainingRows", "features", "rows_at"]
+__all__ = ["TrainingRows", "features", "pairs_of", "rows_at"]
 
 
 def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) -> Any:
@@ -58,6 +59,30 @@ def _is_array_like(X: Any) -> bool:
         return True
     on_device = hasattr(X, "__cuda_array_interface__")
     return hasattr(X, "__array__") and not hasattr(X, "columns") and not on_device
+
+
+def pairs_of(eval_set: Any) -> list[Any]:
+    """Evaluation sets as a list of pairs; a single pair may stand alone."""
+    if eval_set is None:
+        return []
+    if isinstance(eval_set, tuple) and len(eval_set) == 2 and not _is_pair(eval_set[0]):
+        eval_set = [eval_set]
+    pairs = list(eval_set)
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        reject(
+            "eval_set",
+            "a list of pairs of features and labels",
+            [type(pair).__name__ for pair in pairs[:5]],
+            "Use eval_set=[(X_valid, y_valid)].",
+        )
+    return pairs
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is features and labels, and not the rows of a list of lists."""
+    if isinstance(value, list):
+        return len(value) == 2 and hasattr(value[0], "shape")
+    return isinstance(value, tuple)
 
 
 class TrainingRows:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from focalboost.estimators._base import PosteriorMetric
-from focalboost.estimators._rows import TrainingRows
+from focalboost.estimators._rows import TrainingRows, pairs_of
 from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric, FocalObjective
 from focalboost.objectives._grammar import as_gradients
@@ -61,7 +61,7 @@ def evaluation(
     """Evaluation sets with encoded labels, and their weights."""
     if eval_set is None:
         return None, sample_weight
-    pairs = [rows.evaluated(X, y, with_weights=True) for X, y in eval_set]
+    pairs = [rows.evaluated(X, y, with_weights=True) for X, y in pairs_of(eval_set)]
     given = [None] * len(pairs) if sample_weight is None else sample_weight
     if len(given) != len(pairs):
         return pairs, given  # XGBoost words this error

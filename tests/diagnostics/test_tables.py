@@ -65,7 +65,9 @@ def test_the_time_may_be_named_and_need_not_be_there(payments, tmp_path):
     path = written(payments, tmp_path)
     assert read_table(path, "fraud").time is None
     assert read_table(path, "fraud", "hour").time == "hour"
-    with pytest.raises(DataError, match="no column 'week': give --time one of 'day', 'am"):
+    with pytest.raises(
+        DataError, match="no column 'week': give --time one of 'day', 'am"
+    ):
         read_table(path, "fraud", "week")
 
 
@@ -112,7 +114,9 @@ def test_an_npz_knows_its_target_and_its_test_rows(payments, tmp_path):
     np.testing.assert_array_equal(table.features["hour"], hour)
     other = read_table(path, "late")
     np.testing.assert_array_equal(other.y_true, late)
-    with pytest.raises(DataError, match="no column 'split': give --target one of 'y', 'l"):
+    with pytest.raises(
+        DataError, match="no column 'split': give --target one of 'y', 'l"
+    ):
         read_table(path, "split")
 
 

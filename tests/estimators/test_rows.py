@@ -193,6 +193,32 @@ def test_weights_that_are_none_are_refused(host, weight, message, mixed):
         host.estimator().fit(*mixed, sample_weight=weight)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_no_rows_have_no_predictions(host, n_classes, faults):
+    X, y = faults[0], np.minimum(faults[1], n_classes - 1)
+    model = host.estimator(n_estimators=2).fit(X, y)
+    for none in (X[:0], a_pandas_frame(X)[:0], sparse_rows(X)[:0]):
+        assert model.predict_proba(none).shape == (0, n_classes)
+        assert model.predict(none).shape == (0,)
+        several = (n_classes,) if n_classes > 2 else ()
+        assert model.decision_function(none).shape == (0, *several)
+    with pytest.raises(ValueError, match=r"X has 4 features, but .* expecting 5"):
+        model.predict(X[:0, 1:])
+
+
+@pytest.mark.parametrize("form", [np.asarray, list])
+def test_a_single_evaluation_set_may_stand_alone(host, form, mixed):
+    X, y = map(form, mixed)
+    quiet = {"verbose": False} if host.name == "xgboost" else {}
+    histories = [
+        host.estimator(n_estimators=2).fit(X, y, eval_set=sets, **quiet).evals_result_
+        for sets in ((X, y), [(X, y)], ((X, y),))
+    ]
+    assert histories[0] == histories[1] == histories[2]
+    with pytest.raises(ValueError, match="eval_set must be a list of pairs"):
+        host.estimator(n_estimators=2).fit(X, y, eval_set=[X, y], **quiet)
+
+
 def test_one_number_weighs_every_row(host, mixed):
     X, y = mixed
     one = host.estimator(n_estimators=3).fit(X, y, sample_weight=2)
