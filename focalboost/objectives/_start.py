@@ -107,7 +107,7 @@ def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
 def _forget(data_set: DataSet | None) -> None:
     """A model that has left the constant: the next constant starts another training."""
     if data_set is None:
-        _warned_baselines.clear()
+        _warned_of.cache_clear()
     else:
         _warned.pop(data_set, None)
 
