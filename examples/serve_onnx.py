@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     problem = simulated_problem(options.rows, options.imbalance, options.seed)
     X, y = problem.features.to_numpy(np.float32), problem.y_true
     labels = np.where(y == 1, "fraud", "honest")
-    model = FocalXGBClassifier(focal_gamma=(0, 2), n_jobs=1)
+    model = FocalXGBClassifier(focal_gamma={"fraud": 0, "honest": 2}, n_jobs=1)
     model.set_params(n_estimators=60, max_depth=4, learning_rate=0.1)
     model.fit(X[problem.train], labels[problem.train])
     options.model.write_bytes(to_onnx(model).SerializeToString())

@@ -86,7 +86,8 @@ class Evaluation:
             return {codes[label]: weight for label, weight in own.items()}
         if own != "effective":
             return own
-        return dict(enumerate(effective_weights(np.bincount(y, minlength=len(codes)))))
+        counts = np.bincount(np.asarray(y, np.intp), minlength=len(codes))
+        return dict(enumerate(effective_weights(counts)))
 
     def _spread(self, given: Any) -> list[Any]:
         """One entry for each set, of a list that may be short or a dict by position."""

@@ -17,7 +17,6 @@ from focalboost._files import write_in_one_step
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.estimators._rows import features
-from focalboost.losses import SoftmaxFocalLoss
 from focalboost.xgboost._file import booster_of_content, content_of
 from focalboost.xgboost._model import DIGEST, provenance_of
 from focalboost.xgboost._params import has_base_scores, require_model_of
@@ -96,8 +95,8 @@ class FittedXGBClassifier(FocalClassifierMixin, XGBClassifier):
         )
         if len(raw) > 0:
             return raw
-        several = isinstance(self.focal_loss_, SoftmaxFocalLoss)
-        return raw.reshape((0, len(self.classes_)) if several else 0)
+        n_scores = np.size(self.intercept_)  # of classes, or of labels
+        return raw.reshape((0, n_scores) if n_scores > 1 else 0)
 
     def apply(self, X: Any, iteration_range: _Iterations = None) -> NDArray[Any]:
         """Return the leaf of every tree for each row, as ``XGBClassifier.apply``."""

@@ -150,6 +150,7 @@ def test_thresholds_between_neighbouring_float32_numbers():
 )
 @pytest.mark.filterwarnings("ignore:.*booster=dart. is deprecated")
 @pytest.mark.filterwarnings("ignore:The model has learned nothing")
+@pytest.mark.filterwarnings("ignore:Training starts from raw prediction")
 @pytest.mark.parametrize("table", ["dense", "three classes"])
 def test_xgboost_s_other_trees(params, table):
     if table == "three classes" and "base_score" in params:
