@@ -19,7 +19,13 @@ from focalboost.lightgbm._model import (
     has_split,
     provenance_of,
 )
-from focalboost.lightgbm._params import METRIC, NUM_CLASS, Plan, make_plan
+from focalboost.lightgbm._params import (
+    METRIC,
+    NUM_CLASS,
+    Plan,
+    make_plan,
+    rounds_apart,
+)
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature
 
@@ -98,6 +104,7 @@ def train(
     """
     import_host("lightgbm")
     client = client_of(client)
+    params, num_boost_round = rounds_apart(params, num_boost_round)
     loss = checked_loss(loss, one_value(params, NUM_CLASS))
     plan = make_plan(params, loss, None, curvature, max_learning_rate)
     model = None

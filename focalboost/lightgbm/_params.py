@@ -22,9 +22,9 @@ __all__ = [
     "METRIC",
     "MIN_CURVATURE",
     "NUM_CLASS",
-    "ROUNDS",
     "Plan",
     "make_plan",
+    "rounds_apart",
 ]
 
 #: LightGBM's names of the parameters that are read here.
@@ -108,6 +108,14 @@ class Plan(NamedTuple):
 
     params: dict[str, Any]
     metric: FocalMetric | None  #: None where the user has named another
+
+
+def rounds_apart(
+    params: Mapping[str, Any], num_boost_round: int
+) -> tuple[dict[str, Any], int]:
+    """The parameters without their number of rounds, which LightGBM prefers."""
+    others = {name: params[name] for name in params if name not in ROUNDS}
+    return others, one_value(params, ROUNDS, num_boost_round)
 
 
 def make_plan(

@@ -23,7 +23,12 @@ from focalboost.lightgbm._model import (
     is_without_features,
     provenance_of,
 )
-from focalboost.lightgbm._params import EARLY_STOPPING, NUM_CLASS, ROUNDS, make_plan
+from focalboost.lightgbm._params import (
+    EARLY_STOPPING,
+    NUM_CLASS,
+    make_plan,
+    rounds_apart,
+)
 from focalboost.lightgbm._start import require_data_set, starting_score, target_of
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature
@@ -110,8 +115,7 @@ def train(
     True
     """
     # Left in params they would count in place of the rounds that are left to do.
-    num_boost_round = one_value(params, ROUNDS, num_boost_round)
-    params = {name: params[name] for name in params if name not in ROUNDS}
+    params, num_boost_round = rounds_apart(params, num_boost_round)
     loss = checked_loss(loss, one_value(params, NUM_CLASS))
     _refuse_training_booster(keep_training_booster)
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)

@@ -18,7 +18,7 @@ def own_host(request, monkeypatch):
     """The host of this worker, which has an address for Dask as well."""
     worker = SimpleNamespace(address=ADDRESSES[request.param])
     dask = SimpleNamespace(get_worker=lambda: worker)
-    monkeypatch.setattr(_sums, "_distributed", lambda: dask)
+    monkeypatch.setattr(_sums, "distributed", lambda: dask)
     return worker.address[6:14]
 
 

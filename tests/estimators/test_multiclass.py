@@ -185,7 +185,7 @@ def test_lightgbm_s_evaluation_sets_have_effective_weights_too(faults):
         eval_class_weight=["effective"],
         eval_metric=metric,
     )
-    expected = effective_weights(np.bincount(y[:500]))
+    expected = effective_weights(np.bincount(y[:500].astype(int)))
     np.testing.assert_allclose(seen[0], np.sort(expected), rtol=1e-6)
 
 
