@@ -13,7 +13,6 @@ import focalboost.lightgbm
 import focalboost.xgboost
 from focalboost import FocalLoss, focal_objective
 from focalboost.objectives import _start
-from focalboost.xgboost._params import has_base_scores
 
 START = "Training starts from raw prediction"
 QUIET = {"nthread": 1, "verbosity": 0}
@@ -118,8 +117,6 @@ def test_a_base_score_given_to_train_is_told(rare):
 
 @pytest.mark.parametrize("base_score", [0.9, [5, 0, 0]])
 def test_a_base_score_of_several_classes_is_told(base_score, faults):
-    if not has_base_scores():
-        pytest.skip("XGBoost before 3.1 has one base_score")
     (message,) = caught(fitted_from(base_score, *faults))
     assert message.startswith(f"{START} [")
 
