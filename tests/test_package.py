@@ -43,7 +43,7 @@ ALLOWED = {
     "export": {"_imports", "_validation", "losses", "_host", "estimators"},
     "diagnostics": {
         *("_files", "_imports", "_json", "_validation", "losses", "_host"),
-        "estimators",
+        *("lightgbm", "estimators"),
     },
     "_command": {"diagnostics", "estimators"},
     "__main__": {"_command"},

@@ -3,24 +3,19 @@
 from typing import Any, NoReturn
 
 from focalboost._validation import reject
+from focalboost.lightgbm._params import LEARNING_RATE, MIN_CURVATURE, ROUNDS
 
 __all__ = ["host_of", "parameters_set", "require_comparable"]
 
-#: Other names that the hosts know parameters of a grid by.
+#: Names that the hosts know parameters of a grid by.
 _OTHER_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "xgboost": {"learning_rate": ("eta",), "reg_lambda": ("lambda",)},
     "lightgbm": {
-        "n_estimators": (
-            *("num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees"),
-            *("num_round", "num_rounds", "nrounds", "num_boost_round", "max_iter"),
-        ),
-        "learning_rate": ("shrinkage_rate", "eta"),
+        "n_estimators": ROUNDS,
+        "learning_rate": LEARNING_RATE,
         "num_leaves": ("num_leaf", "max_leaves", "max_leaf", "max_leaf_nodes"),
         "reg_lambda": ("lambda_l2", "lambda", "l2_regularization"),
-        "min_child_weight": (
-            *("min_sum_hessian_in_leaf", "min_sum_hessian", "min_hessian"),
-            "min_sum_hessian_per_leaf",
-        ),
+        "min_child_weight": MIN_CURVATURE,
     },
 }
 

@@ -42,9 +42,13 @@ def _watch(client: Any, earlier: set[Any], over: Event, lost: list[Any]) -> None
     with suppress(Exception):  # of a scheduler that does not answer the fit will tell
         while not over.wait(SECONDS_BETWEEN_LOOKS):
             stranded = set(client.run_on_scheduler(_stranded())) - earlier
-            own = stranded & set(client.futures)
-            lost += [distributed().Future(key, client) for key in own]
-            client.cancel(lost, force=True)
+            own = [
+                distributed().Future(key, client)
+                for key in stranded & set(client.futures)
+            ]
+            if own:
+                lost += own
+                client.cancel(own, force=True)
 
 
 def _stranded() -> Callable[..., list[Any]]:

@@ -19,9 +19,11 @@ from focalboost.objectives import Curvature, FocalMetric, FocalObjective
 
 __all__ = [
     "EARLY_STOPPING",
+    "LEARNING_RATE",
     "METRIC",
     "MIN_CURVATURE",
     "NUM_CLASS",
+    "ROUNDS",
     "Plan",
     "make_plan",
     "rounds_apart",
