@@ -163,13 +163,17 @@ def test_the_model_is_that_of_one_process(host, client, table, classes, loss):
 
 
 def test_both_workers_train(host, client, table):
+    """Dask may still move a chunk to the other worker, but not in every training."""
+    assert any(len(workers_of_training(host, client, table)) == 2 for _ in range(10))
+
+
+def workers_of_training(host, client, table):
     import distributed
 
     with distributed.get_task_stream(client) as stream:
         host.on_cluster(client, *map(spread, table))
     tasks = [(task["key"], task["worker"]) for task in stream.data]
-    training = {worker for key, worker in tasks if host.task in str(key)}
-    assert len(training) == 2
+    return {worker for key, worker in tasks if host.task in str(key)}
 
 
 @pytest.mark.parametrize(

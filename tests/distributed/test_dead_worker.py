@@ -31,7 +31,7 @@ def killing(diary):
 
     def kill(round_, rank, n_workers):
         if round_ == KILLED_IN and rank == n_workers - 1:
-            diary.write_text(f"{n_workers} {time.time()}")
+            diary.write_text(str(time.time()))
             os.kill(os.getpid(), signal.SIGKILL)
 
     return kill
@@ -88,7 +88,5 @@ def test_no_model_and_no_hang(train, n_workers, message, tmp_path):
         rows = [spread(array, (10_000, 10_000)) for array in (X, y)]
         with pytest.raises(Exception, match=message):
             train(client, killing(diary), *rows)
-        n_trained, killed = diary.read_text().split()
-        assert int(n_trained) == n_workers
-        assert time.time() - float(killed) < 60
+        assert time.time() - float(diary.read_text()) < 60
         assert client.submit(sum, [1, 2]).result(timeout=60) == 3
