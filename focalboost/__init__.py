@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from focalboost._checkpoint import Checkpoint
+from focalboost._hosts._checkpoint import Checkpoint
+from focalboost._hosts._imports import import_on_demand, those_installed
 from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 from focalboost.objectives import focal_metric, focal_objective
 
@@ -23,13 +24,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import an estimator when it is asked for, as its host may not be installed."""
-    if name in ("FocalLGBMClassifier", "FocalXGBClassifier"):
-        from focalboost import estimators
+_ON_DEMAND = {
+    "FocalLGBMClassifier": ("focalboost.estimators", ("lightgbm",)),
+    "FocalXGBClassifier": ("focalboost.estimators", ("xgboost",)),
+}
+__all__ = those_installed(__all__, _ON_DEMAND)
 
-        return getattr(estimators, name)
-    raise AttributeError(f"module 'focalboost' has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    return import_on_demand(__name__, name, _ON_DEMAND)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
-"""The command line: ``python -m focalboost compare DATA --target COLUMN``."""
+"""Run the command line: ``python -m focalboost compare DATA --target COLUMN``."""
 
-from focalboost._command import main
+from focalboost.comparison._command import main
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,7 @@ import pytest
 from checks import LOSSES
 
 from focalboost import FocalLoss, SoftmaxFocalLoss
-from focalboost.losses import _compiled, is_compiled
+from focalboost.losses import _evaluate, is_compiled
 
 __all__ = ["EVERY_LOSS", "SOFTMAX_LOSSES", "by_formulas", "each_raw_dtype", "needed"]
 
@@ -34,5 +34,5 @@ each_raw_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 def by_formulas(method, y, raw, *weight, **options):
     """The same from the formulas, in float64."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_compiled, "_kernel", None)
+        patch.setattr(_evaluate, "_kernel", None)
         return method(y, raw.astype(np.float64), *weight, **options)

@@ -5,30 +5,41 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from host_drivers import HOSTS, host_id
+from hypothesis import settings
 from scipy import special
 
-from focalboost.losses import _compiled, is_compiled
+from focalboost.losses import _evaluate, is_compiled
 from focalboost.xgboost._params import has_base_scores
+
+# Every run tries the same examples: what fails once can be repeated.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 #: Files of tests that cannot be read, or that run scripts that cannot, without these.
 #: Where a single test needs a library, it is skipped, with the reason.
 _HOSTS = ("xgboost", "lightgbm")
 _COMPARES = ("pandas", "matplotlib", "rich", "imblearn")
 NEEDS = {
-    "diagnostics/test_command.py": (*_HOSTS, *_COMPARES, "pyarrow"),
-    "diagnostics/test_compare.py": (*_HOSTS, *_COMPARES),
+    "comparison/test_columns.py": (*_HOSTS, *_COMPARES),
+    "comparison/test_command.py": (*_HOSTS, *_COMPARES, "pyarrow"),
+    "comparison/test_compare.py": (*_HOSTS, *_COMPARES),
+    "comparison/test_large_table.py": (*_HOSTS, *_COMPARES, "pyarrow"),
+    "comparison/test_methods.py": (*_HOSTS, *_COMPARES),
+    "comparison/test_report.py": (*_HOSTS, *_COMPARES),
+    "comparison/test_table_files.py": ("pandas",),
+    "comparison/test_tables.py": ("pandas", "pyarrow"),
+    "comparison/test_verdict.py": ("pandas",),
     "diagnostics/test_gradient_budget.py": _HOSTS,
-    "diagnostics/test_methods.py": (*_HOSTS, *_COMPARES),
-    "diagnostics/test_plots.py": (*_HOSTS, *_COMPARES),
-    "diagnostics/test_tables.py": ("pandas", "pyarrow"),
-    "diagnostics/test_verdict.py": ("pandas",),
+    "diagnostics/test_plots.py": ("matplotlib",),
     "distributed/test_dask_arguments.py": (*_HOSTS, "dask"),
-    "diagnostics/test_table_files.py": ("pandas",),
     "distributed/test_dask_estimators.py": (*_HOSTS, "dask"),
+    "distributed/test_dask_parameters.py": (*_HOSTS, "dask"),
     "distributed/test_dask_train.py": (*_HOSTS, "dask"),
     "distributed/test_dead_worker.py": (*_HOSTS, "dask"),
     "distributed/test_sums.py": ("lightgbm", "dask"),
+    "estimators/test_check_estimator_matrix.py": _HOSTS,
     "estimators/test_estimator_checks.py": _HOSTS,
+    "hosts/test_class_masses.py": _HOSTS,
     "test_benchmarks.py": (*_HOSTS, "pandas"),
     "test_examples.py": (*_HOSTS, "pandas"),
     "test_fuzzers.py": _HOSTS,
@@ -91,7 +102,7 @@ def host(request):
 @pytest.fixture
 def formulas_alone(monkeypatch):
     """Leave the compiled form of the formulas aside."""
-    monkeypatch.setattr(_compiled, "_kernel", None)
+    monkeypatch.setattr(_evaluate, "_kernel", None)
 
 
 @pytest.fixture(params=["compiled", "formulas"])
@@ -106,7 +117,7 @@ def form(request):
 @pytest.fixture
 def counted(monkeypatch):
     """Whether the compiled form has done each call, or declined it."""
-    kernel, calls = _compiled._kernel, []
+    kernel, calls = _evaluate._kernel, []
 
     class Counting:
         def binary(self, *arguments):
@@ -117,7 +128,7 @@ def counted(monkeypatch):
             calls.append(kernel.softmax(*arguments))
             return calls[-1]
 
-    monkeypatch.setattr(_compiled, "_kernel", Counting())
+    monkeypatch.setattr(_evaluate, "_kernel", Counting())
     return calls
 
 

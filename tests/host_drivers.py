@@ -46,6 +46,28 @@ class XGBoostDriver:
             **options,
         )
 
+    def cv(self, data, rounds, folds, params=(), **options):
+        """The history, and the models of the folds."""
+        seen = []
+
+        class Keep(xgboost.callback.TrainingCallback):
+            def before_training(self, model):
+                seen.extend(fold.bst for fold in model.cvfolds)
+                return model
+
+        stop = options.pop("stopping_rounds", None)
+        history = focalboost.xgboost.cv(
+            {**dict(self.quiet), **dict(params)},
+            data,
+            rounds,
+            folds=folds,
+            as_pandas=False,
+            early_stopping_rounds=stop,
+            callbacks=[Keep()],
+            **options,
+        )
+        return history, seen
+
     def plain_train(self, data, rounds=20, params=(), objective=None, init=None):
         base = {} if init is None else {"base_score": float(1 / (1 + np.exp(-init)))}
         return xgboost.train(
@@ -115,6 +137,20 @@ class LightGBMDriver:
             callbacks=callbacks or None,
             **options,
         )
+
+    def cv(self, data, rounds, folds, params=(), **options):
+        """The history, and the models of the folds."""
+        stop = {"early_stopping_round": options.pop("stopping_rounds", None)}
+        history = focalboost.lightgbm.cv(
+            {**dict(self.quiet), **dict(params), **stop},
+            data,
+            rounds,
+            folds=folds,
+            return_cvbooster=True,
+            **options,
+        )
+        models = history.pop("cvbooster")
+        return history, models.boosters
 
     def plain_train(self, data, rounds=20, params=(), objective="binary", init=None):
         if init is not None:

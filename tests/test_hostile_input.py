@@ -93,7 +93,7 @@ def fitted(estimator, y=Y, features=X, params=(), **options):
 # Errors are (exception, words); what works is None, and its numbers have to be finite.
 
 LABEL_0_1 = (ValueError, "y_true must be 0 or 1")
-TWO_CLASSES = (ValueError, "y_true must be labels of two classes")
+NO_WEIGHT = (ValueError, "y_true must be labels of rows with finite weights")
 FINITE_RAW = (ValueError, "raw_prediction must be finite and within 1e30 of 0")
 WEIGHTS = (ValueError, "sample_weight must be finite and >= 0")
 XGBOOST_ERROR = xgboost.core.XGBoostError if HAS_XGBOOST else ValueError
@@ -173,13 +173,16 @@ PARAMETERS = {
     "alpha an array": ({"alpha": [0.5]}, "alpha must be a number between 0 and 1"),
 }
 
+#: XGBoost learns nothing beyond it.
+TOO_HEAVY = (ValueError, "sample_weight must be of a total of at most 1e.18")
+
 #: Both hosts' train. A pair of errors is for XGBoost and LightGBM.
 TRAININGS = {
     "label nan": ({"y": at(Y, np.nan)}, BY_XGBOOST, LABEL_0_1),
     "label inf": ({"y": at(Y, np.inf)}, BY_XGBOOST, LABEL_0_1),
     "label -1": ({"y": 2 * Y - 1}, LABEL_0_1),
     "label 2": ({"y": Y + 1}, LABEL_0_1),
-    "label of one class": ({"y": 0 * Y}, TWO_CLASSES),
+    "label of one class": ({"y": 0 * Y}, None),
     "label missing": ({"y": None}, (ValueError, "must be with labels; got 'none'")),
     "label of text": (
         {"y": np.where(Y > 0, "a", "b")},
@@ -203,28 +206,29 @@ TRAININGS = {
         (XGBOOST_ERROR, "Weights must be positive"),
         (ValueError, "sample_weight must be finite and >= 0"),
     ),
-    "weight zero": ({"weight": 0 * ONES}, TWO_CLASSES),
-    "weight of one class": ({"weight": 1 - Y}, TWO_CLASSES),
+    "weight zero": ({"weight": 0 * ONES}, NO_WEIGHT),
+    "weight of one class": ({"weight": 1 - Y}, None),
     "weight too short": (
         {"weight": ONES[:-1]},
         (ValueError, r"must be of shape \(200,"),
     ),
-    "weight 1e30": ({"weight": 1e30 * ONES}, None),
+    "weight 1e30": ({"weight": 1e30 * ONES}, TOO_HEAVY, None),
     "weight 1e-30": ({"weight": 1e-30 * ONES}, None),
-    "weight of 60 decades": ({"weight": np.logspace(-30, 30, N)}, None),
+    "weight of 60 decades": ({"weight": np.logspace(-30, 30, N)}, TOO_HEAVY, None),
     "features missing": ({"features": np.nan * X}, None),
     "features constant": ({"features": 0 * X}, None),
     "loss of text": ({"loss": "focal"}, (ValueError, "loss must be a FocalLoss or a")),
     "loss a class": ({"loss": FocalLoss}, (ValueError, "loss must be a FocalLoss or")),
-    "loss of three classes": (
-        {"loss": SoftmaxFocalLoss(3)},
-        (ValueError, "labels of all 3 classes"),
-    ),
+    "loss of three classes": ({"loss": SoftmaxFocalLoss(3)}, None),
     "curvature unknown": (
         {"curvature": "clip"},
         (ValueError, "curvature must be one"),
     ),
-    "learning rate 0": ({"params": {"eta": 0}}, (ValueError, "rate must be a number")),
+    "learning rate 0": (
+        {"params": {"eta": 0}},
+        None,
+        (ValueError, "rate must be a number"),
+    ),
     "learning rate nan": ({"params": {"eta": np.nan}}, (ValueError, "rate must be a")),
     "learning rate 2": ({"params": {"eta": 2}}, (ValueError, "between 0 and 2, both")),
     "learning rate of text": ({"params": {"eta": "0.1"}}, None),
@@ -235,11 +239,11 @@ TRAININGS = {
     ),
     "objective": (
         {"params": {"objective": "regression"}},
-        (ValueError, r"params\['objective'\] must be 'binary"),
+        (ValueError, "objective must be 'binary"),
     ),
     "scale_pos_weight": (
         {"params": {"scale_pos_weight": 9}},
-        (ValueError, r"params\['scale_pos_weight'\] must be 1"),
+        (ValueError, "scale_pos_weight must be 1; got 9"),
     ),
     "num_class": (
         {"params": {"num_class": 3}, "loss": LOSS},
@@ -315,9 +319,9 @@ FITS = {
         (ValueError, r"sample_weight must be of shape"),
     ),
     "weight of text": ({"sample_weight": ["a"] * N}, (ValueError, "to float: 'a'")),
-    "weight of one class": ({"sample_weight": 1 - Y}, TWO_CLASSES),
+    "weight of one class": ({"sample_weight": 1 - Y}, None),
     "weight 1e39": ({"sample_weight": 1e39 * ONES}, (ValueError, "at most 1e.38")),
-    "weight 1e30": ({"sample_weight": 1e30 * ONES}, None),
+    "weight 1e30": ({"sample_weight": 1e30 * ONES}, TOO_HEAVY, None),
     "weight a number": ({"sample_weight": 2.0}, None),
     "class weight a word": (
         {"params": {"class_weight": "heavy"}},
@@ -339,7 +343,7 @@ FITS = {
     "learning rate": ({"params": {"learning_rate": 5}}, (ValueError, "learning_rate")),
     "evaluated on other labels": (
         {"eval_set": [(X, Y + 1)]},
-        (ValueError, "eval_set must be labelled with"),
+        (ValueError, "eval_set must be made of the labels"),
     ),
 }
 
@@ -376,7 +380,9 @@ def test_arrays(case, entry):
 
 @table(PARAMETERS)
 @pytest.mark.parametrize(
-    "entry", [FocalLoss, focal_objective, focal_metric, *ESTIMATORS], ids=str
+    "entry",
+    [FocalLoss, focal_objective, focal_metric, *ESTIMATORS],
+    ids=lambda entry: getattr(entry, "__name__", None),
 )
 def test_parameters(case, entry):
     given, words = case
@@ -399,7 +405,8 @@ def test_training(case, entry):
 @table(FITS)
 @pytest.mark.parametrize("entry", ESTIMATORS)
 def test_estimators(case, entry):
-    given, error = case
+    given, *errors = case
+    error = errors[-1] if "LGBM" in entry else errors[0]
     check(lambda: fitted(ESTIMATORS[entry], **given), error)
 
 

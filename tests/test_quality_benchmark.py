@@ -96,17 +96,21 @@ def test_caps_keep_rows_or_as_many_as_hold_the_positives():
 def test_a_split_keeps_the_imbalance_and_the_order_of_time():
     caps = Caps(train=Cap(1000, 0, 1000), test=Cap(500, 0, 500))
     parts = split(STREAM, 3, caps)
-    assert parts.X.shape == (1000, 12)
+    assert parts.X.shape == (1000, 16)
     assert len(parts.y_test) == 500
-    assert parts.X[:, 0].max() <= parts.X_test[:, 0].min()
-    whole = BY_NAME[STREAM].table(3)
+    whole = BY_NAME[STREAM].table(3)  # its rows are in the order of time
+    (tests,) = np.nonzero(whole.is_test)
+    np.testing.assert_array_equal(tests, np.arange(2800, 4000))
+    ratio = whole.X[:, 3]  # of the amount to the usual one, no two the same
+    assert np.isin(parts.X[:, 3], ratio[:2800]).all()
+    assert np.isin(parts.X_test[:, 3], ratio[2800:]).all()
     share = whole.y_true[~whole.is_test].mean()
     assert parts.y.mean() == pytest.approx(share, abs=0.001)
 
 
 def test_peers_hold_out_the_rows_of_the_search():
-    from focalboost.diagnostics import _tuning
-    from focalboost.diagnostics._rebalance import Part
+    from focalboost.comparison import _search as _tuning
+    from focalboost.comparison._methods import Part
 
     X = np.arange(200.0)[:, None]
     y = np.repeat([0, 1], [180, 20])
@@ -292,12 +296,10 @@ def test_the_gradient_budget_starts_at_one_half(tmp_path):
 @pytest.mark.slow
 def test_the_stored_report_is_the_one_of_the_stored_results(tmp_path):
     stored, written = BENCHMARKS / "results" / "quality", tmp_path / "RESULTS.md"
-    folder, readme = tmp_path / "quality", tmp_path / "README.md"
+    folder = tmp_path / "quality"
     shutil.copytree(stored, folder)
-    shutil.copy(BENCHMARKS.parent / "README.md", readme)
-    smoke(folder, "report", "--output", written, "--readme", readme)
-    for new, old in ((written, BENCHMARKS), (readme, BENCHMARKS.parent)):
-        assert new.read_text("utf-8") == (old / new.name).read_text("utf-8")
+    smoke(folder, "report", "--output", written)
+    assert written.read_text("utf-8") == (BENCHMARKS / written.name).read_text("utf-8")
     assert len(pd.read_csv(stored / "fits.csv")["problem"].unique()) >= 25
 
 

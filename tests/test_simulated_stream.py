@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import simulated_transactions
 from optional import lightgbm
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 
 from focalboost import FocalLoss, focal_metric
+from focalboost.datasets import make_transactions
 
 pytestmark = [
     pytest.mark.slow,
@@ -17,13 +17,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def stream():
-    """Training and later test part: features, labels and true posterior of each."""
-    sample = simulated_transactions.simulate_transactions(200_000, 1000, 0)
-    X = sample.features.to_numpy()
-    first = X[:, 0] <= np.quantile(X[:, 0], 0.7)
+    """Training and later test part: features, labels and true probabilities of each."""
+    payments = make_transactions(200_000, random_state=0, as_frame=False)
+    X = np.column_stack([payments.data[name] for name in payments.feature_names])
+    parts = slice(140_000), slice(140_000, None)
     return [
-        (X[rows], sample.y_true[rows], sample.posterior[rows])
-        for rows in (first, ~first)
+        (X[rows], payments.target[rows], payments.probability[rows]) for rows in parts
     ]
 
 

@@ -38,3 +38,21 @@ def test_training(tmp_path):
     share = table["objective_milliseconds"] * table["rounds"] / 1e3 / table["seconds"]
     assert (share[table["method"] == "focalboost"] > 0).all()
     assert (share < 1).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("small.py", ["--rows", "500", "--columns", "5", "--rounds", "3"]),
+        ("serve.py", ["--trees", "3"]),
+        ("increments.py", ["--increments", "2"]),
+    ],
+)
+def test_pairs(name, options, tmp_path):
+    table = run(name, tmp_path, *options, "--pairs", "1")
+    assert set(table["host"]) == {"xgboost", "lightgbm"}
+    assert (table.loc[table["method"] == "own", "ratio"] == 1).all()
+    assert (table["ratio"] > 0).all()
+    if name == "small.py":
+        leaves = table.set_index(["host", "threads", "method"])["leaves"].unstack()
+        assert (leaves["own"] == leaves["gamma = 0"]).all()

@@ -1,55 +1,63 @@
-"""What the rows with the largest scores are worth, where each is an alert."""
+"""Alerts: what the rows with the largest scores find, miss and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest, rankdata
 
-from focalboost._validation import reject, require_two_classes, whole_number
-from focalboost.diagnostics._frames import data_frame
-from focalboost.diagnostics._intervals import wilson
-from focalboost.diagnostics._labels import (
+from focalboost._hosts._imports import data_frame
+from focalboost._validation import (
     binary_labels,
     finite_scores,
     numbers_of,
     open_share,
+    reject,
+    require_two_classes,
+    whole_number,
 )
-
-__all__ = ["Alerts", "alerts", "checked_counts"]
+from focalboost.diagnostics._reliability import wilson
 
 Array = NDArray[np.float64]
+
+#: The cost of an alert and of a positive without one: numbers, or one for each row.
+Costs = tuple[Any, Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Alerts:
-    """Recall, precision and cost of the top rows, for each number of alerts.
+    """Recall, precision and cost of the rows with the largest scores.
 
     Attributes
     ----------
     n_alerts : ndarray of int, shape (A,)
-        Rows with an alert, those with the largest scores.
+        Numbers of rows with an alert.
+    threshold : ndarray of shape (A,)
+        The smallest score with an alert.
     n_found : ndarray of shape (A,)
-        Positives among them; of equal scores at the last place the expected number.
+        Positives among them. If several rows tie for the last alert, this is the
+        expected number under a random choice.
     n_positive, n_negative : int
-        Of all rows.
+        Numbers of all rows of each class.
     recall, recall_low, recall_high : ndarray of shape (A,)
-        Share of the positives that is found, with interval.
+        Share of the positives that get an alert, with its interval.
     precision, precision_low, precision_high : ndarray of shape (A,)
-        Share of the alerts that are positives, with interval.
+        Share of the alerts that are positives, with its interval.
     false_positive_rate : ndarray of shape (A,)
-        Share of the negatives with an alert.
+        Share of the negatives that get an alert.
     cost, cost_low, cost_high : ndarray of shape (A,), or None
-        Of alerts and missed positives, if costs are given; the interval is that of the
-        recall.
+        Total cost of alerts and missed positives, if costs are given. The interval
+        follows from that of the share of the missed costs.
     level : float
-        Of the intervals.
+        Level of the intervals.
     """
 
     __module__ = "focalboost.diagnostics"
 
     n_alerts: NDArray[np.int64]
+    threshold: Array
     n_found: Array
     n_positive: int
     n_negative: int
@@ -67,20 +75,15 @@ class Alerts:
 
     @property
     def cheapest(self) -> int:
-        """The number of alerts with the smallest cost, of those that were asked for."""
+        """The number of alerts with the smallest cost, among those of ``n_alerts``."""
         if self.cost is None:
             reject("costs", "given", None, "Use alerts(..., costs=(1, 100)).")
         return int(self.n_alerts[np.argmin(self.cost)])
 
     def to_pandas(self) -> Any:
-        """Return a DataFrame with one line for each number of alerts."""
-        hidden = ("n_positive", "n_negative", "level")
-        columns = {
-            name: values
-            for name, values in self.__dict__.items()
-            if name not in hidden and values is not None
-        }
-        return data_frame(columns)
+        """Return a DataFrame with one row for each number of alerts."""
+        columns = vars(self).items()
+        return data_frame({k: v for k, v in columns if isinstance(v, np.ndarray)})
 
 
 def alerts(
@@ -89,32 +92,39 @@ def alerts(
     *,
     n_alerts: int | Sequence[int] | None = None,
     false_positive_rates: float | Sequence[float] | None = None,
-    costs: tuple[float, float] | None = None,
+    costs: Costs | None = None,
     level: float = 0.95,
 ) -> Alerts:
-    """Return what alerts for the rows with the largest scores find, miss and cost.
+    """Return what alerts on the rows with the largest scores find, miss and cost.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels 0 and 1, or booleans: ``y == "fraud"`` of words.
+        Labels 0 and 1, or booleans. If the labels are words, pass ``y == "fraud"``.
     score : array-like of shape (n_samples,)
-        Larger for what is more likely positive: probabilities or raw predictions.
+        Probabilities or raw predictions: larger for rows that are more likely positive.
     n_alerts : int or sequence of int, optional
-        Numbers of alerts, from 1 to n_samples; by default about 20 for each power of
-        ten.
+        Numbers of alerts, from 1 to n_samples. The default is about 20 numbers for
+        each power of ten.
     false_positive_rates : float or sequence of float, optional
-        In place of ``n_alerts``, for each rate the most alerts, by a threshold, that
-        keep the share of negatives with an alert at or below it; at least one row.
-    costs : (float, float), optional
-        Of an alert, and of a positive without one.
+        Use this instead of ``n_alerts``. For each rate, the result has the most alerts
+        above a threshold whose share of the negatives is at most this rate.
+    costs : (cost of an alert, cost of a miss) or dict, optional
+        Each is a number, or has one value for each row: pass the amount of a payment as
+        the cost of missing it. A dict has the keys "alert" and "miss". An alert costs
+        the same whether it is right or wrong.
     level : float, default=0.95
-        Of the intervals (Wilson's), in (0, 1).
+        Level of the intervals (Wilson's), in (0, 1).
+
+    Returns
+    -------
+    Alerts
+        Recall, precision and cost, with intervals, for each number of alerts.
 
     Raises
     ------
     ValueError
-        If an argument is out of range, a class is missing, or no threshold keeps a
+        If an argument is out of range, a class is missing, or no threshold reaches a
         false-positive rate.
 
     Examples
@@ -129,31 +139,41 @@ def alerts(
     array([11., 12.,  3.])
     >>> found.cheapest
     3
+    >>> amount = [20, 30, 500, 10, 40, 70, 20, 10]
+    >>> alerts(y_true, score, n_alerts=[1, 2, 3], costs=(10, amount)).cost
+    array([50., 60., 30.])
     """
     y = binary_labels(y_true)
     scores = finite_scores("score", score, len(y))
-    require_two_classes(float(y.sum()), float((1 - y).sum()))
+    n_positive, n_negative = int(y.sum()), int((1 - y).sum())
+    require_two_classes(n_positive, n_negative)
     level = open_share("level", level, "Use level=0.95.")
     if n_alerts is not None and false_positive_rates is not None:
         advice = "Give one of the two."
         reject("n_alerts", "None beside false_positive_rates", n_alerts, advice)
+    size, positives = _above_each_score(scores, np.ones_like(y), y)
     if false_positive_rates is not None:
-        counts = _counts_of_rates(y, scores, numbers_of(false_positive_rates))
+        rates = numbers_of(false_positive_rates)
+        counts = _counts_of_rates(size, size - positives, rates)
     else:
-        counts = checked_counts(n_alerts, len(y))
-    found = _found(y, scores, counts)
-    n_positive, n_negative = int(y.sum()), int((1 - y).sum())
+        counts = _checked_counts(n_alerts, len(y))
+
+    # Linear between thresholds: the expectation if ties are broken at random.
+    def first(total: Array) -> Array:
+        return np.asarray(np.interp(counts, np.append(0, size), np.append(0, total)))
+
+    found = first(positives)
     recall, precision = found / n_positive, found / counts
     recall_low, recall_high = wilson(recall, n_positive, level)
     precision_low, precision_high = wilson(precision, counts, level)
-    cost: dict[str, Array | None] = dict.fromkeys(("cost", "cost_low", "cost_high"))
+    cost: tuple[Array | None, ...] = (None, None, None)
     if costs is not None:
-        of_alert, of_miss = _checked_costs(costs)
-        shares = (recall, recall_high, recall_low)
-        for name, share in zip(cost, shares, strict=True):
-            cost[name] = of_alert * counts + of_miss * n_positive * (1 - share)
+        of_alert, of_miss = _checked_costs(costs, y)
+        spent, saved = map(first, _above_each_score(scores, of_alert, of_miss))
+        cost = _costs_with_interval(spent, saved, of_miss, level)
     return Alerts(
         n_alerts=counts,
+        threshold=-np.sort(-scores)[counts - 1],
         n_found=found,
         n_positive=n_positive,
         n_negative=n_negative,
@@ -164,57 +184,315 @@ def alerts(
         precision_low=precision_low,
         precision_high=precision_high,
         false_positive_rate=(counts - found) / n_negative,
-        **cost,
+        cost=cost[0],
+        cost_low=cost[1],
+        cost_high=cost[2],
         level=level,
     )
 
 
-def _found(y: Array, score: Array, counts: NDArray[np.int64]) -> Array:
-    """Positives among the top rows, ties at the last place broken at random."""
-    values, group = np.unique(-score, return_inverse=True)
-    size = np.cumsum(np.bincount(group, minlength=len(values)))
-    positives = np.cumsum(np.bincount(group, y, minlength=len(values)))
-    # Linear between the ends of groups of equal scores, which is the expectation.
-    ends = (np.append(0, size), np.append(0, positives))
-    return np.asarray(np.interp(counts, *ends))
+@dataclass(frozen=True)
+class CheapestThreshold:
+    """The threshold of an alert with the smallest total cost.
+
+    Attributes
+    ----------
+    threshold : float
+        Alert on the rows whose score is at least this; inf is no alert at all.
+    low, high : float
+        Interval of the threshold.
+    n_alerts : int
+        Number of rows with an alert.
+    cost : float
+        Total cost of alerts and missed positives.
+    level : float
+        Level of the interval.
+    """
+
+    __module__ = "focalboost.diagnostics"
+
+    threshold: float
+    low: float
+    high: float
+    n_alerts: int
+    cost: float
+    level: float
+
+
+def cheapest_threshold(
+    y_true: Any,
+    score: Any,
+    costs: Costs,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 200,
+    random_state: int | np.random.Generator | None = 0,
+) -> CheapestThreshold:
+    """Return the threshold with the smallest total cost, with its interval.
+
+    Every score is tried as a threshold, and no alert at all. Use rows that the model
+    has not seen. The cost at a threshold that was chosen on the same rows is a bit too
+    small. The interval has the thresholds that are cheapest in resamples of the rows
+    (percentile bootstrap). It is often wide, because many thresholds cost nearly the
+    same, and rough where positives are few.
+
+    If the score is a probability and both costs are numbers, the cheapest threshold
+    should be near cost of an alert / cost of a miss. If the cost of a miss is an
+    amount, use ``probability * amount`` as score: its threshold is the cost of an
+    alert.
+
+    Parameters
+    ----------
+    y_true, score, costs : as in ``alerts``
+        See there.
+    level : float, default=0.95
+        Level of the interval, in (0, 1).
+    n_resamples : int, default=200
+        Number of resamples.
+    random_state : int, numpy Generator or None, default=0
+        Seed of the resamples.
+
+    Returns
+    -------
+    CheapestThreshold
+        The threshold, its number of alerts and its cost, with the interval.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or a class is missing.
+
+    References
+    ----------
+    Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993.
+
+    Examples
+    --------
+    >>> from focalboost.diagnostics import cheapest_threshold
+    >>> y_true = [0, 0, 1, 0, 1, 0, 0, 0]
+    >>> score = [1, 2, 9, 3, 7, 8, 1, 2]
+    >>> found = cheapest_threshold(y_true, score, (1, 10))
+    >>> found.threshold, found.n_alerts, found.cost
+    (7.0, 3, 3.0)
+    """
+    y = binary_labels(y_true)
+    scores = finite_scores("score", score, len(y))
+    require_two_classes(int(y.sum()), int((1 - y).sum()))
+    level = open_share("level", level, "Use level=0.95.")
+    n_resamples = whole_number("n_resamples", n_resamples, 1)
+    of_alert, of_miss = _checked_costs(costs, y)
+    order = np.argsort(-scores, kind="stable")
+    scores, added = scores[order], (of_alert - of_miss)[order]
+    ends = np.append(np.flatnonzero(np.diff(scores)), len(y) - 1)
+    thresholds = np.append(np.inf, scores[ends])
+
+    def relative_costs(added: Array) -> Array:
+        """Total costs at the thresholds, minus that of no alert."""
+        return np.append(0.0, np.cumsum(added)[ends])
+
+    best = int(np.argmin(relative_costs(added)))
+    rng = np.random.default_rng(random_state)
+    cheapest = [
+        thresholds[np.argmin(relative_costs(added * _repeats(len(y), rng)))]
+        for _ in range(n_resamples)
+    ]
+    tails = (1 - level) / 2, (1 + level) / 2
+    low, high = np.quantile(cheapest, tails, method="inverted_cdf")
+    return CheapestThreshold(
+        threshold=float(thresholds[best]),
+        low=float(low),
+        high=float(high),
+        n_alerts=int(np.append(0, ends + 1)[best]),
+        cost=float(of_miss.sum() + relative_costs(added)[best]),
+        level=level,
+    )
+
+
+def _repeats(n_rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """How often each row is in a resample."""
+    drawn = rng.integers(n_rows, size=n_rows)
+    return np.asarray(np.bincount(drawn, minlength=n_rows), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class AlertOverlap:
+    """The positives that two models find with the same number of alerts.
+
+    Attributes
+    ----------
+    n_alerts : int
+        Number of alerts of each model.
+    both, only_first, only_second, neither : ndarray of int
+        Row numbers of the positives. The hardest for both models come first.
+    first_rank, second_rank : ndarray of int, shape (n_samples,)
+        Rank of each row in each model, 1 for the largest score. Rows with equal scores
+        share the largest of their ranks.
+    p_value : float
+        Two-sided p-value of equal recall (McNemar's exact test).
+    """
+
+    __module__ = "focalboost.diagnostics"
+
+    n_alerts: int
+    both: NDArray[np.intp]
+    only_first: NDArray[np.intp]
+    only_second: NDArray[np.intp]
+    neither: NDArray[np.intp]
+    first_rank: NDArray[np.int64]
+    second_rank: NDArray[np.int64]
+    p_value: float
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row for each positive."""
+        groups = {
+            "both": self.both,
+            "only the first": self.only_first,
+            "only the second": self.only_second,
+            "neither": self.neither,
+        }
+        rows = np.concatenate(list(groups.values()))
+        sizes = [len(group) for group in groups.values()]
+        return data_frame(
+            {
+                "row": rows,
+                "found by": np.repeat(list(groups), sizes),
+                "first rank": self.first_rank[rows],
+                "second rank": self.second_rank[rows],
+            }
+        )
+
+
+def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertOverlap:
+    """Return which positives one model finds and another misses.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels 0 and 1, or booleans. If the labels are words, pass ``y == "fraud"``.
+    first, second : array-like of shape (n_samples,)
+        Scores of the two models: larger for rows that are more likely positive.
+    n_alerts : int
+        Number of alerts of each model. If rows with equal scores do not all fit, none
+        of them gets an alert.
+
+    Returns
+    -------
+    AlertOverlap
+        The positives that both models find, or one of them, or neither.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    McNemar, *Note on the Sampling Error of the Difference Between Correlated
+    Proportions*, 1947.
+
+    Examples
+    --------
+    >>> from focalboost.diagnostics import alert_overlap
+    >>> y_true = [1, 1, 1, 0, 0, 0]
+    >>> overlap = alert_overlap(y_true, [9, 8, 1, 2, 3, 4], [9, 1, 8, 2, 3, 4], 2)
+    >>> overlap.only_first, overlap.only_second
+    (array([1]), array([2]))
+    """
+    y = binary_labels(y_true)
+    given = {"first": first, "second": second}
+    scores = [finite_scores(name, values, len(y)) for name, values in given.items()]
+    limit = int(_checked_counts(n_alerts, len(y))[0])
+    ranks = [rankdata(-values, method="max").astype(np.int64) for values in scores]
+    by_first, by_second = (rank <= limit for rank in ranks)
+    hardness = np.minimum(*ranks)
+
+    def positives(chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
+        rows = np.flatnonzero((y == 1) & chosen)
+        return rows[np.argsort(-hardness[rows], kind="stable")]
+
+    only_first = positives(by_first & ~by_second)
+    only_second = positives(by_second & ~by_first)
+    n_only = len(only_first) + len(only_second)
+    p_value = binomtest(len(only_first), n_only).pvalue if n_only else 1.0
+    return AlertOverlap(
+        n_alerts=limit,
+        both=positives(by_first & by_second),
+        only_first=only_first,
+        only_second=only_second,
+        neither=positives(~by_first & ~by_second),
+        first_rank=ranks[0],
+        second_rank=ranks[1],
+        p_value=float(p_value),
+    )
+
+
+def _above_each_score(score: Array, *values: Array) -> list[Array]:
+    """Sums of values over rows with at least each score, from the largest down."""
+    group = np.unique(-score, return_inverse=True)[1]
+    return [np.cumsum(np.bincount(group, value)) for value in values]
 
 
 def _counts_of_rates(
-    y: Array, score: Array, rates: Sequence[float]
+    size: Array, negatives: Array, rates: Sequence[float]
 ) -> NDArray[np.int64]:
-    """The most alerts of a threshold that keep each false-positive rate."""
-    values, group = np.unique(-score, return_inverse=True)
-    size = np.cumsum(np.bincount(group, minlength=len(values)))
-    negatives = np.cumsum(np.bincount(group, 1 - y, minlength=len(values)))
-    counts = []
-    for rate in rates:
-        limit = open_share("false_positive_rates", rate, "Use [0.001].")
-        n_groups = np.searchsorted(negatives, limit * negatives[-1], side="right")
-        if n_groups == 0:
-            advice = "The largest score is that of too many negatives: raise the rate."
-            reject("false_positive_rates", "reached by a threshold", rate, advice)
-        counts.append(size[n_groups - 1])
-    return np.asarray(counts, dtype=np.int64)
+    """The most alerts above a threshold that keep each false-positive rate."""
+    limits = [open_share("false_positive_rates", r, "Use [0.001].") for r in rates]
+    allowed = np.multiply(limits, negatives[-1])
+    n_thresholds = np.searchsorted(negatives, allowed, side="right")
+    if not n_thresholds.all():
+        rule = "reached by a threshold"
+        advice = "Raise the rate: more negatives than this share the largest score."
+        reject("false_positive_rates", rule, min(limits), advice)
+    return np.asarray(size[n_thresholds - 1], dtype=np.int64)
 
 
-def checked_counts(
+def _checked_counts(
     n_alerts: int | Sequence[int] | None, n_rows: int
 ) -> NDArray[np.int64]:
-    """Numbers of alerts that there are rows for, by default a grid of them."""
+    """The numbers of alerts, each at most the number of rows."""
     if n_alerts is None:
         n_points = 2 + int(20 * np.log10(n_rows))
-        grid = np.geomspace(1, n_rows, n_points).round()
-        return np.unique(grid.astype(np.int64))
+        return np.unique(np.geomspace(1, n_rows, n_points).round().astype(np.int64))
     counts = numbers_of(n_alerts)
     for count in counts:
         if whole_number("n_alerts", count, 1) > n_rows:
-            reject("n_alerts", f"at most {n_rows}, all rows", count, "Use fewer.")
+            advice = f"Use n_alerts={n_rows} or less."
+            reject("n_alerts", f"at most {n_rows}, the number of rows", count, advice)
     return np.asarray(counts, dtype=np.int64)
 
 
-def _checked_costs(costs: tuple[float, float]) -> tuple[float, float]:
-    numbers = np.asarray(costs, dtype=np.float64)
-    if numbers.shape != (2,) or not np.all((numbers >= 0) & np.isfinite(numbers)):
-        rule = "a pair of finite numbers >= 0, of an alert and of a miss"
-        reject("costs", rule, costs, "Use costs=(1, 100).")
-    return float(numbers[0]), float(numbers[1])
+def _checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
+    """The cost of an alert on each row, and of a miss; that of a negative is 0."""
+    rule = (
+        "a pair (cost of an alert, cost of a miss) of finite numbers >= 0, or of one "
+        "such number for each row"
+    )
+    advice = 'Use costs=(1, 100), or costs={"alert": 1, "miss": amount}.'
+    if isinstance(costs, Mapping):
+        if set(costs) != {"alert", "miss"}:
+            reject("costs", 'a dict of "alert" and "miss"', list(costs), advice)
+        costs = costs["alert"], costs["miss"]
+    try:
+        of_alert, of_miss = (
+            np.broadcast_to(np.asarray(cost, dtype=np.float64), y.shape)
+            for cost in costs
+        )
+    except (TypeError, ValueError):
+        reject("costs", rule, costs, advice)
+    if not all(np.all((cost >= 0) & np.isfinite(cost)) for cost in (of_alert, of_miss)):
+        reject("costs", rule, costs, advice)
+    return of_alert, of_miss * y
+
+
+def _costs_with_interval(
+    spent: Array, saved: Array, of_miss: Array, level: float
+) -> tuple[Array, Array, Array]:
+    """The total costs, with the interval of the share of the misses that is saved.
+
+    Kish's effective number is that of positives of equal costs with the same precision.
+    """
+    total, squares = of_miss.sum(), (of_miss**2).sum()
+    if total == 0:
+        return spent, spent, spent
+    low, high = wilson(saved / total, total**2 / squares, level)
+    return spent + total - saved, spent + total * (1 - high), spent + total * (1 - low)

@@ -1,4 +1,4 @@
-"""Which rows a loss spends its gradient and its curvature on."""
+"""Gradient budget: which rows a loss spends its gradient and curvature on."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,44 +6,52 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
 
-from focalboost._host import checked_loss
-from focalboost._validation import one_of, reject, require_classes
-from focalboost.diagnostics._frames import data_frame
-from focalboost.diagnostics._labels import codes_of, numbers_of, numeric_labels
-from focalboost.diagnostics._rounds import loss_of_model, raw_prediction_at
-from focalboost.losses import FocalLoss, Loss
+from focalboost._hosts._imports import data_frame
+from focalboost._hosts._params import checked_loss
+from focalboost._validation import (
+    codes_of,
+    numbers_of,
+    numeric_labels,
+    one_of,
+    reject,
+    require_classes,
+    whole_number,
+)
+from focalboost.lightgbm import _model as lightgbm_model
+from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
+from focalboost.xgboost import _model as xgboost_model
 
-__all__ = ["GradientBudget", "gradient_budget", "gradient_budget_by_round"]
-
-#: Rows below the first two are hard, those above the last two easy.
+#: Rows below the first two are hard, rows above the last two are easy.
 EDGES = (0.1, 0.5, 0.9, 0.99, 0.999)
 
 
 @dataclass(frozen=True, eq=False)
 class GradientBudget:
-    """Shares of the total |gradient| and curvature, by class and by p_t.
+    """Shares of the total ``|gradient|`` and curvature, by class and by p_t.
+
+    p_t is the probability that the model gives to the true class.
 
     Attributes
     ----------
     loss : FocalLoss or SoftmaxFocalLoss
-        Whose gradient it is.
+        The loss of the gradient.
     classes : tuple of int
         0 for negatives and 1 for positives, or 0, ..., K - 1.
     edges : tuple of float
-        The B - 1 bounds inside (0, 1) between B bins of p_t; the first bins hold the
+        The B - 1 bounds inside (0, 1) between B bins of p_t. The first bins hold the
         hardest rows. A row on a bound belongs to the bin above it.
     n_rows : ndarray of int, shape (n_classes, B)
         Rows of each class and bin.
     gradient, curvature : ndarray of shape (n_classes, B)
-        Shares of the sums of |gradient| and of the curvature over all rows; each sums
-        to 1.
+        Shares of the sums of ``|gradient|`` and of the curvature over all rows. Each
+        array sums to 1.
     effective_rows : ndarray of shape (n_classes,)
-        (sum of |gradient|)**2 / (sum of gradient**2): so many rows of equal gradient
-        would carry as much.
+        ``sum(|gradient|)**2 / sum(gradient**2)``: the number of rows of equal
+        gradient that would weigh as much.
     n_rounds : int or None
-        The boosting rounds that the raw predictions come from, if it is known.
+        The boosting rounds that gave the raw predictions, if known.
     """
 
     __module__ = "focalboost.diagnostics"
@@ -59,7 +67,7 @@ class GradientBudget:
 
     @property
     def gradient_by_class(self) -> NDArray[np.float64]:
-        """The share of |gradient| of each class, shape (n_classes,)."""
+        """The share of ``|gradient|`` of each class, shape (n_classes,)."""
         return np.asarray(self.gradient.sum(axis=1))
 
     @property
@@ -68,20 +76,18 @@ class GradientBudget:
         return np.asarray(self.curvature.sum(axis=1))
 
     def to_pandas(self) -> Any:
-        """Return a DataFrame with one line for each class and bin."""
-        lower, upper = (0.0, *self.edges), (*self.edges, 1.0)
-        n_bins = len(lower)
+        """Return a DataFrame with one row for each class and bin."""
+        n_classes, n_bins = self.n_rows.shape
         columns = {
             "class": np.repeat(self.classes, n_bins),
-            "p_t from": np.tile(lower, len(self.classes)),
-            "p_t to": np.tile(upper, len(self.classes)),
+            "p_t from": np.tile((0.0, *self.edges), n_classes),
+            "p_t to": np.tile((*self.edges, 1.0), n_classes),
             "rows": self.n_rows.ravel(),
             "gradient": self.gradient.ravel(),
             "curvature": self.curvature.ravel(),
         }
-        if self.n_rounds is not None:
-            columns = {"rounds": np.full(self.n_rows.size, self.n_rounds), **columns}
-        return data_frame(columns)
+        rounds = {} if self.n_rounds is None else {"rounds": self.n_rounds}
+        return data_frame({**rounds, **columns})
 
 
 def gradient_budget(
@@ -94,14 +100,15 @@ def gradient_budget(
     difficulty: str = "posterior",
     edges: float | Sequence[float] = EDGES,
 ) -> GradientBudget:
-    """Return which share of |gradient| and curvature easy and hard rows carry.
+    """Return which share of ``|gradient|`` and curvature easy and hard rows carry.
 
-    Of any loss with a gradient that sums to zero over the rows, as that of every loss
-    does at the best constant, the negatives carry half of sum |gradient|, whatever the
-    imbalance and gamma: what positives carry there is a matter of the start. By the
-    same equation a negative's |gradient| is that of a positive of the same posterior
-    times the posterior odds, under every gamma: measured by the posterior, an easy
-    negative has the gradient that it has under log loss.
+    At the best constant the gradient sums to zero over the rows. The negatives then
+    carry half of ``sum |gradient|``, under any loss, imbalance and gamma. The share of
+    the positives there is a matter of the start, not of gamma.
+
+    For the same reason, the ``|gradient|`` of a negative is that of a positive of the
+    same posterior times the posterior odds. By the posterior, an easy negative has the
+    same gradient under every gamma as under log loss.
 
     Parameters
     ----------
@@ -110,18 +117,23 @@ def gradient_budget(
     raw_prediction : array-like
         Raw predictions of the shape of y_true, or (n_samples, K).
     loss : FocalLoss or SoftmaxFocalLoss
-        ``FocalLoss(gamma=0)`` is the log loss, with ``sample_weight`` the weighted one.
+        ``FocalLoss(gamma=0)`` is the log loss.
     sample_weight : array-like of shape (n_samples,), optional
-        Weights of the rows, which multiply gradient and curvature.
+        Weights of the rows. They multiply gradient and curvature.
     curvature : {"certified", "exact"}, default="certified"
-        What the host gets in place of the hessian. "exact" is the hessian, which the
-        hosts' own log loss takes; of hard rows it is negative where gamma > 0, and a
-        share is then one of the sum of absolute values.
+        "certified" is what the host gets in place of the hessian. "exact" is the
+        hessian, which the hosts' own log loss uses. The hessian of hard rows is
+        negative if gamma > 0: shares are then those of absolute values.
     difficulty : {"posterior", "score"}, default="posterior"
-        p_t is the probability of the true class by the posterior, so that losses can
-        be compared, or by the focal score, as in the paper.
+        "posterior" takes p_t from the posterior, which compares losses. "score" takes
+        it from the focal score, as the paper does.
     edges : float or sequence of float
         Bounds of the bins of p_t, increasing, inside (0, 1).
+
+    Returns
+    -------
+    GradientBudget
+        The shares, by class and by p_t.
 
     Raises
     ------
@@ -130,8 +142,8 @@ def gradient_budget(
 
     References
     ----------
-    Lin et al., *Focal Loss for Dense Object Detection*, 2017, whose figure 4 shows the
-    loss of easy and hard examples in this way.
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017. Figure 4 shows the loss
+    of easy and hard examples in this way.
 
     Examples
     --------
@@ -158,9 +170,9 @@ def gradient_budget(
         loss.gradient_curvature if curvature == "certified" else loss.gradient_hessian
     )
     sizes = [np.abs(_per_row(part, y)) for part in both(y, raw, sample_weight)]
-    easiness = np.searchsorted(bounds, _p_t(loss, y, raw, difficulty), side="right")
-    cell = (y.astype(np.intp) * (len(bounds) + 1) + easiness).ravel()
+    bin_of_row = np.searchsorted(bounds, _p_t(loss, y, raw, difficulty), side="right")
     shape = (n_classes, len(bounds) + 1)
+    cell = np.ravel_multi_index((y.astype(np.intp), bin_of_row), shape).ravel()
 
     def summed(values: NDArray[np.float64] | None) -> NDArray[Any]:
         weights = None if values is None else values.ravel()
@@ -168,18 +180,19 @@ def gradient_budget(
 
     gradient, squares = summed(sizes[0]), summed(sizes[0] ** 2).sum(axis=1)
     if not gradient.sum() > 0:
-        reject("y_true", "of rows with a gradient", y.shape, "Pass rows that count.")
+        rule = "labels of rows with a gradient"
+        reject("y_true", rule, y.shape, "Pass rows with a positive weight.")
     effective = np.divide(
         gradient.sum(axis=1) ** 2, squares, where=squares > 0, out=np.zeros(n_classes)
     )
     return GradientBudget(
-        loss,
-        tuple(range(n_classes)),
-        bounds,
-        summed(None),
-        gradient / gradient.sum(),
-        _shares(summed(sizes[1])),
-        effective,
+        loss=loss,
+        classes=tuple(range(n_classes)),
+        edges=bounds,
+        n_rows=summed(None),
+        gradient=gradient / gradient.sum(),
+        curvature=_shares(summed(sizes[1])),
+        effective_rows=effective,
     )
 
 
@@ -191,31 +204,33 @@ def gradient_budget_by_round(
     sample_weight: Any = None,
     **options: Any,
 ) -> tuple[GradientBudget, ...]:
-    """Return the budget of a fitted model after each number of rounds.
+    """Return the budget of a training after each number of its rounds.
+
+    The constant that balances the fitted model is left out, because it is added after
+    the last round.
 
     Parameters
     ----------
     model : FocalXGBClassifier, FocalLGBMClassifier, XGBClassifier or LGBMClassifier
-        A fitted model. The hosts' own classifiers have to be trained with log loss.
+        A fitted model. The hosts' own classifiers must be trained with log loss.
     X : array-like of shape (n_samples, n_features)
         The rows that the model was trained on, or others.
     y_true : array-like of shape (n_samples,)
-        Labels as the model was trained on.
+        Labels, as passed to ``fit``.
     rounds : int or iterable of int, default=(0, 10, 100)
-        Numbers of boosting rounds, at most those that the model has. 0 is where
-        training starts; of a LightGBM model, which does not keep it, it is the best
-        constant for these rows.
+        Numbers of boosting rounds, at most those of the model. 0 is the start of
+        training. A LightGBM model does not keep its start: 0 is then the best constant
+        for these rows.
     sample_weight : array-like of shape (n_samples,), optional
-        Weights of the rows, as in training.
+        Weights of the rows, as passed to ``fit``.
     **options
         ``curvature``, ``difficulty`` and ``edges`` of ``gradient_budget``. The default
-        curvature is the one that the model was trained with: the hessian for the
-        hosts' own log loss.
+        curvature is the one of the training: the hessian for the hosts' own log loss.
 
     Returns
     -------
     tuple of GradientBudget
-        One for each of the rounds.
+        One for each number of rounds.
 
     Examples
     --------
@@ -230,27 +245,91 @@ def gradient_budget_by_round(
     >>> bool(end.effective_rows[0] < start.effective_rows[0])
     True
     """
-    loss, own_curvature = loss_of_model(model)
+    loss, own_curvature = _loss_of(model)
     options.setdefault("curvature", own_curvature)
     y = codes_of(y_true, model.classes_)
 
     def after(n_rounds: int) -> GradientBudget:
-        raw = raw_prediction_at(model, X, n_rounds, loss, y, sample_weight)
+        raw = _raw_prediction_after(model, X, n_rounds, loss, y, sample_weight)
         budget = gradient_budget(y, raw, loss, sample_weight, **options)
         return replace(budget, n_rounds=n_rounds)
 
     return tuple(after(n_rounds) for n_rounds in numbers_of(rounds))
 
 
-def _per_row(derivative: Any, y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of K derivatives of a softmax row the one of its true class.
+def host_of(model: Any) -> str:
+    """The host of a classifier, by name: "xgboost" or "lightgbm"."""
+    modules = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    hosts = modules & {"xgboost", "lightgbm"}
+    if len(hosts) != 1:
+        rule = "a classifier of XGBoost or LightGBM"
+        reject("model", rule, model, "Use FocalLGBMClassifier().")
+    return hosts.pop()
 
-    The others are of the opposite sign and of the same sum.
+
+def _loss_of(model: Any) -> tuple[Loss, str]:
+    """The loss of a model's training, and the kind of its curvature."""
+    loss: Loss | None = getattr(model, "focal_loss_", None)
+    if loss is not None:
+        return loss, "certified"
+    host_of(model)
+    name = getattr(model, "objective_", None) or model.objective
+    if name in ("binary:logistic", "binary"):
+        return FocalLoss(0), "exact"
+    if name in ("multi:softprob", "multi:softmax", "multiclass"):
+        return SoftmaxFocalLoss(int(model.n_classes_), 0), "exact"
+    advice = "Fit it with the default objective."
+    return reject("model", "trained with log loss or focal loss", name, advice)
+
+
+def _raw_prediction_after(
+    model: Any, X: Any, n_rounds: int, loss: Loss, y_true: Any, sample_weight: Any
+) -> NDArray[np.float64]:
+    """The raw predictions of a training after a number of rounds; 0 is its start."""
+    whole_number("rounds", n_rounds, 0, "Use rounds=(0, 10, 100).")
+    is_xgboost = host_of(model) == "xgboost"
+    if is_xgboost:
+        trained = model.get_booster().num_boosted_rounds()
+        balance = xgboost_model.balance_of(model.get_booster())
+    else:
+        trained = model.booster_.current_iteration()
+        balance = lightgbm_model.balance_of(model.booster_)
+    if n_rounds > trained:
+        rule = f"at most the {trained} rounds of the model"
+        reject("rounds", rule, n_rounds, "Train longer, or use fewer.")
+    if n_rounds == 0:
+        start = _start(model, loss, y_true, sample_weight, balance)
+        return np.broadcast_to(start, (len(y_true), *np.shape(start))).copy()
+    options: dict[str, Any] = (
+        {"output_margin": True, "iteration_range": (0, n_rounds)}
+        if is_xgboost
+        else {"raw_score": True, "num_iteration": n_rounds}
+    )
+    return np.asarray(model.predict(X, **options), dtype=np.float64) - balance
+
+
+def _start(
+    model: Any, loss: Loss, y_true: Any, sample_weight: Any, balance: Any
+) -> Any:
+    """XGBoost keeps the start, for two classes as a probability; LightGBM does not."""
+    if host_of(model) == "lightgbm":
+        return loss.baseline(y_true, sample_weight)
+    intercept = np.asarray(model.intercept_, dtype=np.float64)
+    if isinstance(loss, SoftmaxFocalLoss):
+        return intercept - balance
+    start = logit(intercept) - balance
+    return start if np.ndim(y_true) == 2 else float(start[0])
+
+
+def _per_row(values: Any, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One value for each row: of K values of a softmax row, that of its true class.
+
+    The derivatives of the other classes sum to the same, with the opposite sign.
     """
-    values = np.asarray(derivative, dtype=np.float64)
-    if values.ndim == y.ndim:
-        return values
-    return np.take_along_axis(values, y.astype(np.intp)[:, None], axis=1)[:, 0]
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == y.ndim:
+        return array
+    return np.take_along_axis(array, y.astype(np.intp)[:, None], axis=1)[:, 0]
 
 
 def _p_t(
@@ -261,9 +340,9 @@ def _p_t(
         if difficulty == "posterior":
             raw = np.asarray(loss.posterior_log_odds(raw))
         return np.asarray(expit(np.where(y == 1, raw, -raw)))
-    is_posterior = difficulty == "posterior"
-    logs = loss.log_posterior(raw) if is_posterior else log_softmax(raw, axis=1)
-    return np.exp(_per_row(logs, y))
+    if difficulty == "posterior":
+        return np.exp(_per_row(loss.log_posterior(raw), y))
+    return np.exp(_per_row(log_softmax(raw, axis=1), y))
 
 
 def _shares(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,35 +1,26 @@
-"""Pictures of the results, with matplotlib: axes in or none, axes out."""
+"""Plots of the results with matplotlib: each takes axes or makes new ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from focalboost._imports import import_extra
+from focalboost._hosts._imports import import_extra
 from focalboost._validation import one_of, reject
 from focalboost.diagnostics._alerts import Alerts
 from focalboost.diagnostics._budget import GradientBudget
-from focalboost.diagnostics._comparison import Comparison
 from focalboost.diagnostics._reliability import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_alerts", "plot_comparison", "plot_gradient_budget", "plot_reliability"]
-
 T = TypeVar("T")
 
-#: Axis labels by attribute.
-_WORDS = {
+_LABELS = {
     "n_alerts": "alerts",
     "false_positive_rate": "false-positive rate",
-    "recall": "recall",
-    "precision": "precision",
-    "cost": "cost",
-    "average_precision": "average precision",
-    "log_loss": "log loss",
-    "corrected_log_loss": "log loss, corrected",
-    "brier": "Brier score",
+    "threshold": "threshold of the score",
 }
 
 
@@ -39,16 +30,18 @@ def plot_gradient_budget(
     of: str = "gradient",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw shares of |gradient| or curvature as stacked bars, one for each budget.
+    """Draw shares of ``|gradient|`` or curvature as stacked bars, one for each budget.
+
+    Negatives are blue, positives are red, and hard rows are dark.
 
     Parameters
     ----------
     budgets : GradientBudget, mapping of str to GradientBudget, or sequence
-        A mapping names the bars; of a sequence the rounds do.
+        A mapping gives names to the bars. The bars of a sequence are named by rounds.
     of : {"gradient", "curvature"}, default="gradient"
-        What to draw. Negatives are blue, positives red, hard rows dark.
+        What to draw.
     ax : matplotlib Axes, optional
-        Where to draw; by default new axes.
+        Where to draw. The default is a new figure.
 
     Returns
     -------
@@ -67,16 +60,16 @@ def plot_gradient_budget(
     'share of |gradient|'
     """
     one_of("of", of, ("gradient", "curvature"))
-    named = _named_budgets(budgets)
-    axes = _axes(ax)
+    named = _budgets_by_name(budgets)
+    axes = axes_of(ax)
     for place, budget in enumerate(named.values()):
-        _draw_bar(axes, place, budget, of, with_labels=place == 0)
+        _draw_bar(axes, place, budget, of)
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(named)), list(named))
     axes.invert_yaxis()
     name = "|gradient|" if of == "gradient" else "curvature"
     axes.set(xlim=(0, 1), xlabel=f"share of {name}")
-    axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return axes
 
 
@@ -85,12 +78,15 @@ def plot_reliability(
 ) -> "Axes":
     """Draw observed against predicted shares of positives on logarithmic axes.
 
+    All bins are shown. Those without positives are drawn at the lower edge, and those
+    of probability 0 at the left edge.
+
     Parameters
     ----------
     results : Reliability, or mapping of str to Reliability
-        A mapping names the lines. Bins without positives are drawn at the lower edge.
+        A mapping gives names to the lines.
     ax : matplotlib Axes, optional
-        Where to draw; by default new axes.
+        Where to draw. The default is a new figure.
 
     Returns
     -------
@@ -104,14 +100,17 @@ def plot_reliability(
     ('log', 'log')
     """
     named = _by_name(results)
-    axes = _axes(ax)
-    lowest = _lowest_decade(named)
+    axes = axes_of(ax)
+    left = _decade_below(result.predicted for result in named.values())
+    lowest = _decade_below(
+        values for result in named.values() for values in (result.observed, result.low)
+    )
     for name, result in named.items():
         observed = np.maximum(result.observed, lowest)
         errors = np.abs(np.maximum([result.low, result.high], lowest) - observed)
         error = result.relative_calibration_error
         axes.errorbar(
-            np.maximum(result.predicted, lowest),
+            np.maximum(result.predicted, left),
             observed,
             errors,
             fmt=".-",
@@ -119,8 +118,9 @@ def plot_reliability(
             capsize=2,
             label=f"{name}, error {error:.2g} × prevalence" if name else None,
         )
-    axes.plot([lowest, 1], [lowest, 1], "k:", linewidth=1)
-    axes.set(xscale="log", yscale="log", xlim=(lowest, 1.2), ylim=(lowest, 1.2))
+    axes.plot([min(left, lowest), 1], [min(left, lowest), 1], "k:", linewidth=1)
+    # Markers on an edge are drawn whole.
+    axes.set(xscale="log", yscale="log", xlim=(left / 1.2, 1.2), ylim=(lowest, 1.2))
     axes.set(xlabel="predicted probability", ylabel="share of positives")
     return _with_legend(axes, named)
 
@@ -134,16 +134,19 @@ def plot_alerts(
 ) -> "Axes":
     """Draw recall, precision or cost against the number of alerts, with intervals.
 
+    A dot marks the smallest cost.
+
     Parameters
     ----------
     results : Alerts, or mapping of str to Alerts
-        A mapping names the lines.
+        A mapping gives names to the lines.
     y : {"recall", "precision", "cost"}, default="recall"
-        What to draw; the cost has to have been asked for.
-    x : {"n_alerts", "false_positive_rate"}, default="n_alerts"
-        Against what, on a logarithmic axis.
+        What to draw. "cost" needs results of ``alerts(..., costs=...)``.
+    x : {"n_alerts", "false_positive_rate", "threshold"}, default="n_alerts"
+        The horizontal axis, which is logarithmic. That of the threshold is so if all
+        scores are positive.
     ax : matplotlib Axes, optional
-        Where to draw; by default new axes.
+        Where to draw. The default is a new figure.
 
     Returns
     -------
@@ -157,72 +160,34 @@ def plot_alerts(
     'precision'
     """
     one_of("y", y, ("recall", "precision", "cost"))
-    one_of("x", x, ("n_alerts", "false_positive_rate"))
+    one_of("x", x, tuple(_LABELS))
     named = _by_name(results)
-    axes = _axes(ax)
+    axes = axes_of(ax)
     for name, result in named.items():
-        if getattr(result, y) is None:
-            reject(
-                "y", "a cost that was asked for", y, "Use alerts(..., costs=(1, 9))."
-            )
+        values = getattr(result, y)
+        if values is None:
+            advice = "Use alerts(..., costs=(1, 100))."
+            reject("y", "'recall' or 'precision' for alerts without costs", y, advice)
         places = getattr(result, x)
-        (line,) = axes.step(places, getattr(result, y), where="post", label=name)
+        (line,) = axes.step(places, values, where="post", label=name)
         low, high = (getattr(result, f"{y}_{end}") for end in ("low", "high"))
         axes.fill_between(
             places, low, high, step="post", color=line.get_color(), alpha=0.12
         )
-    axes.set(xscale="log", xlabel=_WORDS[x], ylabel=_WORDS[y])
+        if y == "cost":
+            best = np.argmin(values)
+            axes.plot(places[best], values[best], "o", color=line.get_color())
+    is_positive = all(np.all(getattr(result, x) >= 0) for result in named.values())
+    axes.set(xscale="log" if is_positive else "linear", xlabel=_LABELS[x], ylabel=y)
     return _with_legend(axes, named)
 
 
-def plot_comparison(
-    comparison: Comparison,
-    *,
-    metric: str = "average_precision",
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Draw the difference of every method to the first, with 95 % intervals.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What ``compare_losses`` returns.
-    metric : str, default="average_precision"
-        As in ``Comparison.values``.
-    ax : matplotlib Axes, optional
-        Where to draw; by default new axes.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_classification
-    >>> from focalboost import FocalXGBClassifier
-    >>> from focalboost.diagnostics import compare_losses, plot_comparison
-    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
-    >>> found = compare_losses(
-    ...     FocalXGBClassifier(n_jobs=1), X, y,
-    ...     losses=["log loss", "focal, γ = 2"], cv=3, progress=False,
-    ... )
-    >>> ax = plot_comparison(found)
-    >>> [label.get_text() for label in ax.get_yticklabels()]
-    ['focal, γ = 2']
-    """
-    reference = comparison.reference
-    names = [name for name in comparison.names if name != reference]
-    found = [comparison.difference(name, reference, metric) for name in names]
-    axes = _axes(ax)
-    for place, difference in enumerate(found):
-        if np.isfinite(difference.mean):
-            ends = (difference.low, difference.high)
-            axes.plot(ends, (place, place), color="tab:blue", linewidth=1.5)
-            axes.plot(difference.mean, place, "o", color="tab:blue", markersize=4)
-    axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
-    axes.set_xlabel(f"{_WORDS[metric]}, difference to {reference}")
+def axes_of(ax: "Axes | None") -> "Axes":
+    """The axes, or those of a new figure."""
+    if ax is not None:
+        return ax
+    pyplot = import_extra("matplotlib.pyplot", "pip install matplotlib")
+    axes: Axes = pyplot.figure().add_subplot()
     return axes
 
 
@@ -231,70 +196,50 @@ def _by_name(results: T | Mapping[str, T]) -> dict[str, T]:
     return dict(results) if isinstance(results, Mapping) else {"": results}
 
 
-def _with_legend(axes: "Axes", named: Mapping[str, Any]) -> "Axes":
-    """The axes with a legend, if there are names."""
-    if any(named):
-        axes.legend(fontsize="x-small")
-    return axes
-
-
-def _named_budgets(
+def _budgets_by_name(
     budgets: GradientBudget | Mapping[str, GradientBudget] | Sequence[GradientBudget],
 ) -> dict[str, GradientBudget]:
-    if isinstance(budgets, GradientBudget):
-        budgets = [budgets]
     if isinstance(budgets, Mapping):
         return dict(budgets)
+    several = [budgets] if isinstance(budgets, GradientBudget) else budgets
     return {
         str(number) if budget.n_rounds is None else f"{budget.n_rounds} rounds": budget
-        for number, budget in enumerate(budgets)
+        for number, budget in enumerate(several)
     }
 
 
-def _draw_bar(
-    axes: "Axes", place: int, budget: GradientBudget, of: str, with_labels: bool
-) -> None:
-    """The easy rows of each class at the outside, the hard ones in the middle."""
-    shares = getattr(budget, of)
-    n_bins = shares.shape[1]
-    maps = ("Blues", "Reds", "Greens", "Purples", "Oranges", "Greys")
-    left = 0.0
-    for code in budget.classes:
-        easy_first = range(n_bins)[::-1] if code == 0 else range(n_bins)
-        colours = _colours(maps[code % len(maps)], n_bins)
-        for index in easy_first:
-            share = float(shares[code, index])
-            label = _bin_name(budget, code, index) if with_labels else None
-            axes.barh(place, share, left=left, color=colours[index], label=label)
-            left += share
-
-
-def _colours(name: str, n_bins: int) -> Any:
-    colormaps = import_extra("matplotlib", _ADVICE).colormaps
-    return colormaps[name](np.linspace(0.95, 0.25, n_bins))
-
-
-def _bin_name(budget: GradientBudget, code: int, index: int) -> str:
-    bounds = (0.0, *budget.edges, 1.0)
-    kinds = ("negatives", "positives")
-    kind = kinds[code] if len(budget.classes) == 2 else f"class {code}"
-    return f"{kind}, p_t {bounds[index]:g} to {bounds[index + 1]:g}"
-
-
-def _lowest_decade(named: Mapping[str, Reliability]) -> float:
-    """A power of ten below what is observed, at which shares of 0 are drawn."""
-    positive = np.concatenate(
-        [values[values > 0] for r in named.values() for values in (r.observed, r.low)]
-    )
-    lowest = positive.min() if positive.size else 1e-3
-    return float(10.0 ** np.floor(np.log10(lowest)))
-
-
-_ADVICE = "pip install 'focalboost[diagnostics]'"
-
-
-def _axes(ax: "Axes | None") -> "Axes":
-    if ax is not None:
-        return ax
-    axes: Axes = import_extra("matplotlib.pyplot", _ADVICE).figure().add_subplot()
+def _with_legend(axes: "Axes", named: Mapping[str, Any]) -> "Axes":
+    """The axes, with a legend if there are names."""
+    if any(named):
+        axes.legend(fontsize="small")
     return axes
+
+
+def _draw_bar(axes: "Axes", place: int, budget: GradientBudget, of: str) -> None:
+    """Draw the easy rows of each class outside, and the hard rows in the middle."""
+    colormaps = import_extra("matplotlib", "pip install matplotlib").colormaps
+    bounds = (0.0, *budget.edges, 1.0)
+    maps = ("Blues", "Reds", "Greens", "Purples", "Oranges", "Greys")
+    kinds = ("negatives", "positives")
+    left = 0.0
+    for code, shares in zip(budget.classes, getattr(budget, of), strict=True):
+        kind = kinds[code] if len(budget.classes) == 2 else f"class {code}"
+        order = np.arange(len(shares))[:: -1 if code == 0 else 1]
+        colours = colormaps[maps[code % len(maps)]](np.linspace(0.95, 0.25, len(order)))
+        names = [f"{kind}, p_t {bounds[i]:g} to {bounds[i + 1]:g}" for i in order]
+        ends = left + np.cumsum(shares[order])
+        axes.barh(
+            np.full(len(order), place),
+            shares[order],
+            left=ends - shares[order],
+            color=colours[order],
+            label=names if place == 0 else "",
+        )
+        left = ends[-1]
+
+
+def _decade_below(shares: Iterable[NDArray[np.float64]]) -> float:
+    """The power of ten below all positive shares."""
+    every = np.concatenate(list(shares))
+    lowest = every[every > 0].min(initial=1.0)
+    return float(10.0 ** np.floor(np.log10(min(lowest, 0.1))))

@@ -1,28 +1,22 @@
-"""What is used of Dask: a client, and collections taken apart and put together."""
+"""Work on a Dask cluster: collections by partition, and a watch over its workers."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import _num_samples
 
-from focalboost._imports import import_extra
+from focalboost._hosts._imports import import_extra
 from focalboost._validation import reject
-from focalboost.losses import FocalLoss, Loss
+from focalboost.losses import FocalLoss
 
-__all__ = [
-    "array_of",
-    "client_of",
-    "collection_like",
-    "delayed",
-    "distributed",
-    "parts_of",
-    "require_alike",
-    "rows_of_masses",
-]
-
-_ADVICE = "pip install 'focalboost[dask]'"
+_ADVICE = 'pip install "dask[dataframe,distributed]"'
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def client_of(client: Any) -> Any:
@@ -79,9 +73,9 @@ def array_of(
 ) -> Any:
     """An array of delayed partitions; rows have the shape ``rest``.
 
-    A length may be NaN, for unknown. Empty partitions stay, which Dask's concatenate
-    would drop. Keys of partitions that have been persisted are not known as keys in a
-    new graph, hence the step between.
+    A length may be NaN, for unknown. Empty partitions stay; Dask's concatenate drops
+    them. The step between is needed because a new graph does not know the keys of
+    persisted partitions.
     """
     parts = [delayed(_itself)(part) for part in parts]
     array: Any = import_extra("dask.array", _ADVICE)
@@ -107,15 +101,115 @@ def collection_like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> 
     return frames.from_delayed(list(parts), meta=source._meta)
 
 
-def rows_of_masses(
-    loss: Loss, masses: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Labels and weights of one row for each class, with the masses of all rows.
+def by_partition(
+    model: Any,
+    method: str,
+    X: Any,
+    margin: Any = None,
+    raw: Any = None,
+    **options: Any,
+) -> Any:
+    """The answers of a method of an estimator of a single process, as a Dask array.
 
-    Their baseline is that of all rows. ``FocalLoss`` has the positives' masses first.
+    ``raw`` is the type of raw predictions if the options ask for these. The model goes
+    to each worker once.
     """
-    codes = np.arange(len(masses), dtype=np.float64)
-    if isinstance(loss, FocalLoss):
-        codes = codes[::-1]
-    labels = codes.reshape(-1, *[1] * (masses.ndim - 1))
-    return np.broadcast_to(labels, masses.shape), masses
+    if not hasattr(X, "npartitions"):
+        reject(
+            "X",
+            "a Dask array or data frame",
+            type(X).__name__,
+            "Use dask.array.from_array, or an estimator of a single process.",
+        )
+    parts = parts_of(X)
+    margins = [None] * len(parts)
+    if margin is not None:
+        require_alike("base_margin", margin, X)
+        margins = parts_of(margin)
+    sent, answer = delayed(model), delayed(_answer)
+    nothing = _answer_of_no_row(model, method, raw)
+    sizes = X.chunks[0] if hasattr(X, "chunks") else (np.nan,) * len(parts)
+    answers = [
+        answer(sent, method, *pair, nothing, options)
+        for pair in zip(parts, margins, strict=True)
+    ]
+    return array_of(answers, sizes, nothing.shape[1:], nothing)
+
+
+def _answer_of_no_row(model: Any, method: str, raw: Any) -> NDArray[Any]:
+    classes = model.classes_
+    if method == "predict" and raw is None:
+        return np.asarray(classes[:0])
+    is_raw = raw is not None or method == "decision_function"
+    by_class = not (is_raw and isinstance(model.focal_loss_, FocalLoss))
+    return np.empty((0, len(classes)) if by_class else 0, raw or np.float64)
+
+
+def _answer(
+    model: Any, method: str, X: Any, margin: Any, nothing: Any, options: dict[str, Any]
+) -> Any:
+    """The answers for one partition; hosts fail on one without rows."""
+    if _num_samples(X) == 0:
+        return nothing
+    if margin is not None:
+        options = {**options, "base_margin": np.asarray(margin)}
+    return getattr(model, method)(X, **options)
+
+
+@contextmanager
+def ends_with_its_workers(client: Any) -> Iterator[None]:
+    """Raise a ConnectionError if a worker that takes part ends.
+
+    LightGBM binds its tasks to the addresses of the workers that hold the data. If no
+    other worker notices that one has ended, LightGBM waits for its address for ever.
+    """
+    over, lost = Event(), list[Any]()
+    arguments = (client, set(client.futures), over, lost)
+    thread = Thread(target=_watch, args=arguments, daemon=True)
+    thread.start()
+    try:
+        yield
+    except CancelledError as error:
+        if not lost:
+            raise
+        raise ConnectionError(
+            "A worker of this training has ended. There is no model; train again."
+        ) from error
+    finally:
+        over.set()
+        thread.join(_SECONDS_BETWEEN_LOOKS)
+
+
+def _watch(client: Any, earlier: set[Any], over: Event, lost: list[Any]) -> None:
+    """Cancel what only a worker that has ended could do, and list it as lost."""
+    with suppress(Exception):  # if the scheduler does not answer, the fit fails itself
+        while not over.wait(_SECONDS_BETWEEN_LOOKS):
+            stranded = set(client.run_on_scheduler(_stranded())) - earlier
+            own = [
+                distributed().Future(key, client)
+                for key in stranded & set(client.futures)
+            ]
+            if own:
+                lost += own
+                client.cancel(own, force=True)
+
+
+def _stranded() -> Callable[..., list[Any]]:
+    """A function for the scheduler: the tasks whose only workers have gone.
+
+    Tasks that depend on these are included. The function is nested so that it is sent
+    by value, because the scheduler may not have this package.
+    """
+
+    def keys(dask_scheduler: Any) -> list[Any]:
+        found = [
+            task
+            for task in dask_scheduler.unrunnable
+            if task.worker_restrictions
+            and not task.worker_restrictions & set(dask_scheduler.workers)
+        ]
+        for task in found:  # which grows
+            found += [one for one in task.dependents if one not in found]
+        return [task.key for task in found]
+
+    return keys

@@ -1,33 +1,36 @@
-"""FocalDaskLGBMClassifier."""
+"""FocalDaskLGBMClassifier: FocalLGBMClassifier on a Dask cluster."""
 
+import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from lightgbm.dask import DaskLGBMClassifier
-from numpy.typing import NDArray
 
-from focalboost._host import as_list
-from focalboost._provenance import Provenance, note_of, warn_of_another_loss
+from focalboost._hosts._note import warn_of_another_loss
+from focalboost._hosts._params import as_list, checked_balance
 from focalboost._validation import reject
-from focalboost.distributed._cluster import client_of
-from focalboost.distributed._predict import by_partition
-from focalboost.distributed._table import Table
-from focalboost.distributed._target import SpreadTarget, summaries_of
+from focalboost.distributed._cluster import by_partition, client_of
+from focalboost.distributed._data import SpreadTarget, Table, summaries_of
 from focalboost.distributed.lightgbm import fitted_host
 from focalboost.estimators import FocalLGBMClassifier
 from focalboost.estimators._base import (
+    labels_of_model,
+    learned_by,
     loss_of,
-    refuse_other_labels,
     require_rounds,
     without_own,
+    without_spare_classes,
 )
-from focalboost.lightgbm._model import continuable, provenance_of
-from focalboost.lightgbm._params import Plan, make_plan
-from focalboost.losses import Loss, SoftmaxFocalLoss
-
-__all__ = ["FocalDaskLGBMClassifier"]
+from focalboost.lightgbm._model import (
+    booster_of,
+    continuable,
+    provenance_of,
+    unbalanced,
+)
+from focalboost.lightgbm._params import NUM_CLASS, make_plan
+from focalboost.losses import Loss
 
 
 def _signature() -> inspect.Signature:
@@ -38,22 +41,36 @@ def _signature() -> inspect.Signature:
     return own.replace(parameters=[*others, client, kwargs])
 
 
+def _by_partition(name: str) -> Any:
+    """A method of FocalLGBMClassifier whose answers are a Dask array."""
+    method = getattr(FocalLGBMClassifier, name)
+
+    @functools.wraps(method)
+    def answers(self: Any, X: Any, *positional: Any, **options: Any) -> Any:
+        given = inspect.signature(method).bind(self, X, *positional, **options)
+        del given.arguments["self"], given.arguments["X"]
+        rest = given.arguments.pop("kwargs", {})
+        return self._answers(name, X, **given.arguments, **rest)
+
+    return answers
+
+
 class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
     """LightGBM's classifier with the focal loss on a Dask cluster.
 
-    It is ``FocalLGBMClassifier`` on Dask arrays and data frames: labels of any kind are
-    encoded over all partitions, each of which may lack some, and class weights,
-    baseline and the metric that stops early are those of all rows. ``predict_proba`` is
-    the class-posterior, as a Dask array. ``save_model`` and ``load_model`` are those of
-    ``FocalLGBMClassifier``, which loads the files as well.
+    It is ``FocalLGBMClassifier`` on Dask arrays and data frames. Labels of any kind are
+    encoded over all partitions, and a partition may lack some. Class weights, baseline
+    and the metric of early stopping are those of all rows. ``predict_proba`` returns
+    the class-posterior as a Dask array. ``save_model`` writes a file that
+    ``FocalLGBMClassifier`` loads as well.
 
     Parameters
     ----------
     client : distributed.Client or None, default=None
         None is the client that Dask uses by default.
     **kwargs
-        As in ``FocalLGBMClassifier``. A ``metric`` is refused, as LightGBM knows none
-        for the rows of all workers.
+        As in ``FocalLGBMClassifier``. A ``metric`` raises an error, because LightGBM
+        has none for the rows of all workers.
 
     Attributes
     ----------
@@ -82,8 +99,8 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
 
     __module__ = "focalboost.distributed"
 
-    def __init__(self, *, client: Any = None, **kwargs: Any) -> None:
-        super().__init__(client=client, **kwargs)
+    def __init__(self, *positional: Any, client: Any = None, **kwargs: Any) -> None:
+        super().__init__(*positional, client=client, **kwargs)
 
     # help(), and scikit-learn with LightGBM 4.5, find the parameters here.
     __init__.__signature__ = _signature()  # type: ignore[attr-defined]
@@ -109,24 +126,29 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
     ) -> Self:
         """Fit the model; arguments as in ``DaskLGBMClassifier.fit``.
 
-        ``init_score``, ``eval_init_score`` and ``eval_class_weight`` are refused, and
-        so is an ``eval_metric``, as in ``metric``; class weights count in evaluation
-        sets as well.
+        ``init_score``, ``eval_init_score``, ``eval_class_weight`` and ``eval_metric``
+        raise an error. Class weights count in evaluation sets as well.
         """
-        refused = {
-            "init_score": init_score,
-            "eval_init_score": eval_init_score,
-            "eval_class_weight": eval_class_weight,
-            "eval_metric": eval_metric,
-        }
-        _refuse(refused)
+        _require_none(
+            init_score=init_score,
+            eval_init_score=eval_init_score,
+            eval_class_weight=eval_class_weight,
+            eval_metric=eval_metric,
+        )
         require_rounds(self.n_estimators)
         client = client_of(self.client)
         parts = _computed(client, summaries_of(y, sample_weight))
-        target = SpreadTarget(parts, self.class_weight)
-        order = target.classes, target.masses
-        loss = loss_of(self.focal_gamma, self.focal_alpha, *order)
+        model = of_model = None
+        if init_model is not None:
+            model = booster_of(init_model, "init_model")
+            known = provenance_of(model, "init_model")
+            n_scores = model.num_model_per_iteration()
+            of_model = labels_of_model(init_model, known, n_scores)
+        target = SpreadTarget(parts, self.class_weight, of_model)
+        masses = target.masses if model is None else None
+        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes, masses)
         params = without_own(self.get_params(deep=False))
+        params = without_spare_classes(params, NUM_CLASS, loss)
         del params["client"], params["n_estimators"]
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, None, max_learning_rate=limit)
@@ -137,22 +159,26 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
             _table(client, loss, target, features, truth, weight)
             for (features, truth), weight in zip(sets, weights, strict=True)
         ]
+        if model is not None:
+            model = continuable(model, plan.params)
+            warn_of_another_loss(known, loss, "init_model")
+            model = unbalanced(model)
         host = fitted_host(
             client,
             plan,
             loss,
             _table(client, loss, target, X, y, sample_weight, parts),
             evaluation,
-            note_of(Provenance(loss, target.classes)),
+            balance=checked_balance(self.focal_balance, "focal_balance", bool(sets)),
+            classes=target.classes,
             n_estimators=self.n_estimators,
             eval_names=eval_names,
-            init_model=_continued(init_model, plan, loss, target.classes),
+            init_model=model,
             callbacks=list(callbacks or ()),
             **kwargs,
         )
-        own = {*self.get_params(deep=False), *plan.params, "_le", "_other_params"}
-        learned = {k: v for k, v in vars(host).items() if k not in own}
-        self.__dict__.update(learned)
+        own = [*self.get_params(deep=False), *plan.params, "_le", "_other_params"]
+        self.__dict__.update(learned_by(host, *own))
         self._learned(loss, target.classes)
         self._has_names_of_table = isinstance(kwargs.get("feature_name", "auto"), str)
         return self
@@ -162,78 +188,24 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         model: FocalLGBMClassifier = self._lgb_dask_to_local(FocalLGBMClassifier)
         return model
 
-    def predict(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Return the likeliest label, or what LightGBM returns for an option."""
-        return self._answers(
-            "predict",
-            X,
-            raw_score=raw_score,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            pred_leaf=pred_leaf,
-            pred_contrib=pred_contrib,
-            validate_features=validate_features,
-            **kwargs,
-        )
-
-    def predict_proba(
-        self,
-        X: Any,
-        raw_score: bool = False,
-        start_iteration: int = 0,
-        num_iteration: int | None = None,
-        pred_leaf: bool = False,
-        pred_contrib: bool = False,
-        validate_features: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Return the class-posterior in the order of classes_, (n_samples, K)."""
-        return self._answers(
-            "predict_proba",
-            X,
-            raw_score=raw_score,
-            start_iteration=start_iteration,
-            num_iteration=num_iteration,
-            pred_leaf=pred_leaf,
-            pred_contrib=pred_contrib,
-            validate_features=validate_features,
-            **kwargs,
-        )
-
-    def decision_function(self, X: Any, **options: Any) -> Any:
-        """Return the logit of the posterior, or the log posterior of each class."""
-        return self._answers("decision_function", X, **options)
+    predict = _by_partition("predict")
+    predict_proba = _by_partition("predict_proba")
+    decision_function = _by_partition("decision_function")
 
     def _answers(self, method: str, X: Any, **options: Any) -> Any:
         """The answers of the model of a single process, by partition."""
-        model, classes = self.to_local(), self.classes_
+        model = self.to_local()
         if options.get("pred_leaf") or options.get("pred_contrib"):
             return getattr(DaskLGBMClassifier, method)(self, X, **options)
-        row: Any = np.zeros(len(classes))
-        is_raw = method == "decision_function" or options.get("raw_score")
-        if is_raw and not isinstance(self.focal_loss_, SoftmaxFocalLoss):
-            row = 0.0
-        if method == "predict" and not is_raw:
-            row = classes[0]
-        return by_partition(model, method, X, row, **options)
+        raw = np.float64 if options.get("raw_score") else None
+        return by_partition(model, method, X, raw=raw, **options)
 
 
-def _refuse(arguments: dict[str, Any]) -> None:
+def _require_none(**arguments: Any) -> None:
     """Reject what cannot be done for the rows of all workers."""
-    advice = "Train in a single process for that."
     for name, value in arguments.items():
         if value is not None:
-            reject(name, "None on a cluster", value, advice)
+            reject(name, "None on a cluster", value, "Train in a single process.")
 
 
 def _sets(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
@@ -269,13 +241,3 @@ def _table(
         parts = _computed(client, summaries_of(y, sample_weight))
     rows = target.rows(X, y, sample_weight, None, parts)
     return Table.of(client, loss, rows.X, rows.y, rows.sample_weight)
-
-
-def _continued(init_model: Any, plan: Plan, loss: Loss, classes: NDArray[Any]) -> Any:
-    if init_model is None:
-        return None
-    model = continuable(init_model, plan.params)
-    known = provenance_of(model, "init_model")
-    refuse_other_labels(known, classes, "init_model")
-    warn_of_another_loss(known, loss, "init_model")
-    return model

@@ -1,53 +1,69 @@
-"""FocalDaskXGBClassifier."""
+"""FocalDaskXGBClassifier: FocalXGBClassifier on a Dask cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import xgboost
 from xgboost.dask import DaskDMatrix, DaskQuantileDMatrix, DaskXGBClassifier
 
-from focalboost._host import as_list
-from focalboost._provenance import Provenance, warn_of_another_loss
+from focalboost._hosts._note import Provenance, earlier_balance
+from focalboost._hosts._params import as_list, balances, checked_balance
 from focalboost._validation import reject
-from focalboost.distributed._predict import by_partition
-from focalboost.distributed._target import Rows, SpreadTarget, summaries_of
+from focalboost.distributed._balance import balanced_booster
+from focalboost.distributed._cluster import by_partition, delayed
+from focalboost.distributed._data import Rows, SpreadTarget, summaries_of
 from focalboost.distributed.xgboost import train
 from focalboost.estimators import FocalXGBClassifier
 from focalboost.estimators._base import (
+    labels_of_model,
     loss_of,
-    refuse_other_labels,
     require_rounds,
 )
 from focalboost.estimators._rows import pairs_of
-from focalboost.losses import SoftmaxFocalLoss
-from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._model import (
+    booster_of,
+    n_scores_of,
+    provenance_of,
+    set_provenance,
+)
+from focalboost.xgboost._params import is_update
 
-__all__ = ["FocalDaskXGBClassifier"]
 
+def require_xgboost_3(version: str) -> None:
+    """Before it, the bases of XGBoost's two classifiers have no common order."""
+    if int(version.partition(".")[0]) < 3:
+        raise ImportError(
+            f"FocalDaskXGBClassifier needs XGBoost 3.0 or newer, and {version} is "
+            "installed. Upgrade XGBoost, or use focalboost.distributed.xgboost.train.",
+            name="xgboost",
+        )
+
+
+require_xgboost_3(xgboost.__version__)
 
 #: What an estimator of a single process has no use for.
 _CLUSTER = ("_client", "_asynchronous", "coll_cfg")
 
 
-def without_cluster(params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of an estimator of a single process."""
-    return {name: params[name] for name in params if name not in _CLUSTER}
+def _without_cluster(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in values if name not in _CLUSTER}
 
 
 class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     """XGBoost's classifier with the focal loss on a Dask cluster.
 
-    It is ``FocalXGBClassifier`` on Dask arrays and data frames: labels of any kind are
-    encoded over all partitions, and class weights, baseline and the metric that stops
-    early are those of all rows. ``predict_proba`` is the class-posterior, as a Dask
-    array. ``save_model`` and ``load_model`` are those of ``FocalXGBClassifier``, which
-    loads the files as well.
+    It is ``FocalXGBClassifier`` on Dask arrays and data frames. Labels of any kind are
+    encoded over all partitions, and a partition may lack some. Class weights, baseline
+    and the metric of early stopping are those of all rows. ``predict_proba`` returns
+    the class-posterior as a Dask array. ``save_model`` writes a file that
+    ``FocalXGBClassifier`` loads as well.
 
     Parameters
     ----------
-    coll_cfg, **kwargs
+    coll_cfg, **kwargs : as in the hosts' classes
         As in ``xgboost.dask.DaskXGBClassifier`` and ``FocalXGBClassifier``. A callable
-        ``eval_metric`` is refused, and so are labels of several columns.
+        ``eval_metric`` raises an error, and so do labels of several columns.
 
     Attributes
     ----------
@@ -93,7 +109,7 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     ) -> Any:
         """Fit the model; arguments as in ``DaskXGBClassifier.fit``.
 
-        With an asynchronous client it has to be awaited.
+        With an asynchronous client, await the result.
         """
         return self._client_sync(
             self._fit_async,
@@ -125,12 +141,21 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     ) -> "FocalDaskXGBClassifier":
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
+        balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
         parts = await self._computed(summaries_of(y, sample_weight))
-        target = SpreadTarget(parts, self.class_weight)
-        order = target.classes, target.masses
-        loss = loss_of(self.focal_gamma, self.focal_alpha, *order)
-        model = self._model_to_continue(xgb_model, loss, target)
+        model = of_model = known_model = None
+        if xgb_model is not None:
+            model = booster_of(xgb_model)
+            known_model = provenance_of(model, "xgb_model")
+            of_model = labels_of_model(xgb_model, known_model, n_scores_of(model))
+        target = SpreadTarget(parts, self.class_weight, of_model)
+        masses = target.masses if model is None else None
+        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes, masses)
         rows = target.rows(X, y, sample_weight, base_margin, parts)
+        if feature_weights is None:
+            feature_weights = self.feature_weights
+        if feature_weights is not None:  # an array, or one of Dask, which XGBoost wants
+            feature_weights = delayed(np.asarray)(feature_weights)
         dtrain = await self._matrix(rows, feature_weights=feature_weights)
         evals = []
         for i, (features, truth) in enumerate(pairs_of(eval_set)):
@@ -147,20 +172,32 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             self.get_num_boosting_rounds(),
             loss=loss,
             max_learning_rate=self.focal_max_learning_rate,
+            balance=False,
             evals=evals or None,
             early_stopping_rounds=self.early_stopping_rounds,
             xgb_model=model,
             verbose_eval=verbose,
             callbacks=self.callbacks,
-            **({} if collective is None else {"coll_cfg": collective}),
+            coll_cfg=collective,
         )
-        self._Booster = result["booster"]
+        booster, before = result["booster"], None
+        if balances(balance, loss):
+            rows_of = dtrain if balance is True else evals[-1][0]
+            best = booster.attr("best_iteration")
+            rounds = None if best is None else int(best) + 1
+            booster, before = await balanced_booster(
+                *(self.client, booster, loss, rows_of),
+                earlier_balance(known_model),
+                rounds,
+            )
+        self._Booster = booster
         self.__dict__.pop("evals_result_", None)
         if evals:
             self.evals_result_ = result["history"]
         self.focal_loss_, self._classes = loss, target.classes
         self.n_classes_ = len(target.classes)
-        set_provenance(self._Booster, Provenance(loss, target.classes))
+        self._name_objective(loss)
+        set_provenance(booster, Provenance(loss, target.classes, before))
         return self
 
     async def _computed(self, calls: list[Any]) -> Any:
@@ -168,20 +205,12 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         client: Any = self.client
         return await client.gather(client.compute(calls))
 
-    def _model_to_continue(self, xgb_model: Any, loss: Any, target: Any) -> Any:
-        if xgb_model is None:
-            return None
-        booster = booster_of(xgb_model)
-        known = provenance_of(booster, "xgb_model")
-        refuse_other_labels(known, target.classes, "xgb_model")
-        warn_of_another_loss(known, loss, "xgb_model")
-        return booster
-
     async def _matrix(self, rows: Rows, **options: Any) -> Any:
         """The data set of a training; quantiles take less memory, for ``hist``."""
         reference = options.pop("ref", None)
         kind = DaskDMatrix
-        if self.tree_method in (None, "auto", "hist"):
+        has_quantiles = self.tree_method in (None, "auto", "hist")
+        if has_quantiles and not is_update(self.get_xgb_params()):
             kind = DaskQuantileDMatrix
             options |= {"max_bin": self.max_bin, "ref": reference}
         return await kind(
@@ -197,9 +226,7 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         )
 
     def _booster_params(self, loss: Any) -> dict[str, Any]:
-        params: dict[str, Any] = self.get_xgb_params()
-        if params.get("objective") == "binary:logistic":  # XGBoost's default
-            params["objective"] = None
+        params = self._params_of_labels(self.get_xgb_params(), loss)
         metrics = self.eval_metric
         if any(map(callable, as_list(metrics))):
             reject(
@@ -214,42 +241,31 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
 
     def to_local(self) -> FocalXGBClassifier:
         """Return the same model as an estimator of a single process."""
-        model = FocalXGBClassifier(**without_cluster(self.get_params(deep=False)))
-        fitted = {name: v for name, v in vars(self).items() if name not in _CLUSTER}
-        model.__dict__.update(fitted)
+        model = FocalXGBClassifier(**_without_cluster(self.get_params(deep=False)))
+        model.__dict__.update(_without_cluster(vars(self)))
         return model
 
     async def _predict_async(
         self, data: Any, *, output_margin: bool, base_margin: Any, **options: Any
     ) -> Any:
-        loss, classes = self._fitted_loss(), self.classes_
-        row: Any = classes[0]
         if output_margin:
-            several = isinstance(loss, SoftmaxFocalLoss)
-            row = np.zeros(len(classes) if several else (), np.float32)
-            options["output_margin"] = True
-        return by_partition(
-            self.to_local(), "predict", data, row, base_margin, **options
-        )
+            options |= {"output_margin": True, "raw": np.float32}
+        return self._answers("predict", data, base_margin, **options)
 
     async def _predict_proba_async(
         self, X: Any, validate_features: bool, base_margin: Any, iteration_range: Any
     ) -> Any:
         options = {"validate_features": validate_features}
         options |= {"iteration_range": iteration_range}
-        row = np.zeros(len(self.classes_))
-        model = self.to_local()
-        return by_partition(model, "predict_proba", X, row, base_margin, **options)
+        return self._answers("predict_proba", X, base_margin, **options)
 
     async def _decision_async(self, X: Any, *, base_margin: Any, **options: Any) -> Any:
-        several = isinstance(self._fitted_loss(), SoftmaxFocalLoss)
-        row = np.zeros(len(self.classes_) if several else ())
-        model = self.to_local()
-        return by_partition(model, "decision_function", X, row, base_margin, **options)
+        return self._answers("decision_function", X, base_margin, **options)
 
-    def _fitted_loss(self) -> Any:
+    def _answers(self, method: str, X: Any, base_margin: Any, **options: Any) -> Any:
+        """The answers of the model of a single process, by partition."""
         self.get_booster()  # not fitted: XGBoost words this error
-        return self.focal_loss_
+        return by_partition(self.to_local(), method, X, base_margin, **options)
 
     predict = DaskXGBClassifier.predict
     predict_proba = DaskXGBClassifier.predict_proba

@@ -1,35 +1,48 @@
 """LightGBM on a Dask cluster with the focal loss."""
 
-import uuid
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
-from focalboost._host import checked_loss, import_host, one_value, warn_of_no_split
-from focalboost._provenance import Provenance, note_of, warn_of_another_loss
+from focalboost._hosts._imports import import_host
+from focalboost._hosts._masses import rows_of_masses
+from focalboost._hosts._note import Provenance, note_of, warn_of_another_loss
+from focalboost._hosts._params import (
+    Balance,
+    balances,
+    checked_balance,
+    checked_loss,
+    one_value,
+    warn_of_no_split,
+)
 from focalboost._validation import reject
-from focalboost.distributed._cluster import client_of, rows_of_masses
-from focalboost.distributed._sums import LocalSums, SumOverWorkers
-from focalboost.distributed._table import Table
-from focalboost.distributed._watch import ends_with_its_workers
+from focalboost.distributed._balance import total_of_tables
+from focalboost.distributed._cluster import client_of, ends_with_its_workers
+from focalboost.distributed._data import Table
+from focalboost.distributed._metric import LocalSums, summing_over_workers
 from focalboost.lightgbm._model import (
     continuable,
+    earlier_balance_of,
     finalise_with_note,
     has_split,
     provenance_of,
+    unbalanced,
 )
 from focalboost.lightgbm._params import (
     METRIC,
     NUM_CLASS,
+    OBJECTIVE,
     Plan,
     make_plan,
     rounds_apart,
 )
 from focalboost.losses import Loss
+from focalboost.losses._balance import balancing_shift_of_parts
 from focalboost.objectives import Curvature
 
-__all__ = ["fitted_host", "train"]
+__all__ = ["train"]
 
 
 def train(
@@ -43,6 +56,7 @@ def train(
     loss: Loss | None = None,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
+    balance: Balance = True,
     valid_sets: Sequence[tuple[Any, ...]] = (),
     valid_names: Sequence[str] | None = None,
     init_model: Any = None,
@@ -50,35 +64,34 @@ def train(
 ) -> dict[str, Any]:
     """Train a LightGBM model with the focal loss on a Dask cluster.
 
-    The baseline is that of the rows of all workers, and so is the relative focal loss,
-    on which early stopping (``early_stopping_round`` in ``params``) decides: LightGBM
-    itself evaluates and stops on each worker by its own rows. Partitions may be empty,
-    or of one class.
+    The baseline and the relative focal loss are those of the rows of all workers, and
+    so is early stopping (``early_stopping_round`` in ``params``). LightGBM itself
+    evaluates and stops on each worker by its own rows. Partitions may be empty, or have
+    one class.
 
     Parameters
     ----------
     client : distributed.Client or None
         None is the default client.
     params : dict
-        LightGBM's parameters, of which a ``metric`` is refused, as LightGBM knows none
+        LightGBM's parameters. A ``metric`` raises an error, because LightGBM has none
         for the rows of all workers.
-    X, y, sample_weight
-        Dask arrays, or data frames and series, in as many partitions; labels are 0 to
-        K - 1.
-    num_boost_round, valid_names, init_model
-        As in ``lightgbm.train``.
-    loss, curvature, max_learning_rate
-        As in ``focalboost.lightgbm.train``.
+    X, y, sample_weight : Dask arrays, or data frames and series
+        Features, labels and weights, in as many partitions. Labels are 0 to K - 1.
+    num_boost_round, valid_names, init_model : as in ``lightgbm.train``
+        The host's own arguments.
+    loss, curvature, max_learning_rate, balance : as in ``focalboost.lightgbm.train``
+        See there.
     valid_sets : sequence of (X, y) or (X, y, sample_weight)
         Each has at least as many rows as X has partitions with rows.
-    callbacks
-        Run on every worker; what they record stays there.
+    callbacks : list of callables, optional
+        They run on every worker, and what they record stays there.
 
     Returns
     -------
     dict
-        ``{"booster": lightgbm.Booster, "history": dict}``, the booster finalised as
-        that of ``focalboost.lightgbm.train``.
+        ``{"booster": lightgbm.Booster, "history": dict}``. The booster is finalised, as
+        by ``focalboost.lightgbm.train``.
 
     Raises
     ------
@@ -105,19 +118,22 @@ def train(
     import_host("lightgbm")
     client = client_of(client)
     params, num_boost_round = rounds_apart(params, num_boost_round)
-    loss = checked_loss(loss, one_value(params, NUM_CLASS))
+    loss = checked_loss(
+        loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
+    )
     plan = make_plan(params, loss, None, curvature, max_learning_rate)
     model = None
     if init_model is not None:
         model = continuable(init_model, plan.params)
         warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
+        model = unbalanced(model)
     host = fitted_host(
         client,
         plan,
         loss,
         Table.of(client, loss, X, y, sample_weight),
         [Table.of(client, loss, *given) for given in valid_sets],
-        note_of(Provenance(loss, None)),
+        balance=checked_balance(balance, "balance", bool(valid_sets)),
         n_estimators=num_boost_round,
         eval_names=None if valid_names is None else list(valid_names),
         init_model=model,
@@ -132,12 +148,14 @@ def fitted_host(
     loss: Loss,
     table: Table,
     evaluation: list[Table],
-    note: str,
+    *,
+    balance: Balance,
+    classes: Any = None,
     **options: Any,
 ) -> Any:
     """LightGBM's regressor, fitted on the cluster, with a finalised booster.
 
-    A regressor, because a classifier encodes the labels of each worker anew.
+    It is a regressor, because a classifier encodes the labels of each worker anew.
     """
     from lightgbm.dask import DaskLGBMRegressor
 
@@ -149,7 +167,6 @@ def fitted_host(
         one.in_pieces(len(table.sizes), f"evaluation set {i}")
         for i, one in enumerate(evaluation)
     ]
-    options["callbacks"] += _summing(plan, evaluation)
     options |= _evaluated(plan, evaluation, baseline if is_new else None)
     X, y, sample_weight = table.collections()
     rounds = options.pop("n_estimators")
@@ -157,7 +174,12 @@ def fitted_host(
     params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
     params |= {**plan.params, "client": client, "n_estimators": rounds}
     host = DaskLGBMRegressor(**params)
-    with warnings.catch_warnings(), ends_with_its_workers(client):
+    with (
+        warnings.catch_warnings(),
+        _summing(client, plan, evaluation) as summing,
+        ends_with_its_workers(client),
+    ):
+        options["callbacks"] += summing
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
         host.fit(
@@ -167,8 +189,16 @@ def fitted_host(
             init_score=table.constant(baseline) if is_new else None,
             **options,
         )
-    finalise_with_note(host.booster_, baseline, note)
-    warn_of_no_split(has_split(host.booster_))
+    rows = table if balance is True or not evaluation else evaluation[-1]
+    shift = None
+    if balances(balance, loss, plan.params["objective"].curvature):
+        total = total_of_tables(client, host.booster_, baseline, rows)
+        earlier = earlier_balance_of(options["init_model"])
+        shift = balancing_shift_of_parts(loss, total, earlier)
+        baseline = baseline + shift
+    note = Provenance(loss, classes, None if shift is None else shift.tolist())
+    finalise_with_note(host.booster_, baseline, note_of(note))
+    warn_of_no_split(has_split(host.booster_), loss)
     return host
 
 
@@ -177,15 +207,18 @@ def _reject_metric(params: Mapping[str, Any]) -> None:
         "metric",
         "left out for the relative focal loss of all rows",
         one_value(params, METRIC),
-        "LightGBM would evaluate any other on the rows of each worker alone.",
+        "LightGBM evaluates any other on the rows of each worker alone.",
     )
 
 
-def _summing(plan: Plan, evaluation: list[Table]) -> list[SumOverWorkers]:
+@contextmanager
+def _summing(client: Any, plan: Plan, evaluation: list[Table]) -> Iterator[list[Any]]:
     """What makes the sums of the workers one metric, where there is one."""
     if plan.metric is None or not evaluation:
-        return []
-    return [SumOverWorkers(plan.metric, f"focalboost-{uuid.uuid4()}")]
+        yield []
+        return
+    with summing_over_workers(client, plan.metric) as callback:
+        yield [callback]
 
 
 def _evaluated(plan: Plan, evaluation: list[Table], baseline: Any) -> dict[str, Any]:

@@ -1,21 +1,26 @@
 """XGBoost's Spark classifier with the focal loss.
 
-``SparkXGBClassifier`` refuses a callable ``objective``, and takes ``obj`` as ``train``
-does without saying so; with it neither the estimator nor the model can be saved.
+``SparkXGBClassifier`` refuses a callable ``objective``. It accepts ``obj`` as ``train``
+does, without saying so, but then neither the estimator nor the model can be saved.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from focalboost._host import checked_loss, import_host
-from focalboost._imports import import_extra
-from focalboost.distributed._cluster import rows_of_masses
+from focalboost._hosts._imports import import_extra, import_host
+from focalboost._hosts._masses import rows_of_masses
+from focalboost._hosts._note import Provenance, warn_of_another_loss
+from focalboost._hosts._params import balances, checked_loss
+from focalboost.estimators._base import posterior_of_each
 from focalboost.losses import Loss, SoftmaxFocalLoss
+from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
 from focalboost.objectives import Curvature
-from focalboost.xgboost._model import booster_of
+from focalboost.xgboost._balance import earlier_balance_of, shift_base_score
+from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
 from focalboost.xgboost._params import make_plan
 
 if TYPE_CHECKING:
@@ -32,23 +37,28 @@ def fit(
     loss: Loss | None = None,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
+    balance: bool = True,
 ) -> "SparkXGBClassifierModel":
     """Fit an ``xgboost.spark.SparkXGBClassifier`` with the focal loss.
 
-    Objective, baseline and metric are those of ``focalboost.xgboost.train``, the
-    baseline that of all rows of the data set that are not for validation. The model is
-    a plain one, which can be saved; its ``probability`` is the focal score, and
-    ``with_posterior`` adds the posterior.
+    Objective, baseline and metric are those of ``focalboost.xgboost.train``. The
+    baseline is that of all rows but those for validation. The model is a plain one and
+    can be saved. Its ``probability`` is the focal score; ``with_posterior`` adds the
+    posterior.
 
     Parameters
     ----------
     estimator : SparkXGBClassifier
-        With columns and parameters; it is left as it is.
+        Its columns and parameters are used. It is not changed.
     dataset : pyspark.sql.DataFrame
         Labels are 0 to K - 1.
-    loss, curvature, max_learning_rate
-        As in ``focalboost.xgboost.train``; for more than two labels the loss has to be
-        given.
+    loss, curvature, max_learning_rate, balance : as in ``focalboost.xgboost.train``
+        See there. More than two labels need a ``loss``.
+
+    Returns
+    -------
+    SparkXGBClassifierModel
+        The fitted model.
 
     Raises
     ------
@@ -78,16 +88,29 @@ def fit(
     model = None if model is None else booster_of(model)
     target = rows_of_masses(loss, _masses(estimator, dataset, loss))
     plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
+    if model is not None:
+        warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
     trained = estimator.copy()
     trained.setParams(
         obj=plan.objective,
         custom_metric=plan.metric,
         disable_default_eval_metric=1,
     )
+    if model is not None:
+        trained.setParams(xgb_model=model)  # before it was balanced
     if "base_score" in plan.params:
         trained.setParams(base_score=plan.params["base_score"])
     fitted: SparkXGBClassifierModel = trained.fit(dataset)
     _forget_callables(fitted)
+    before = None
+    if balances(balance, loss, curvature):
+        total = _total(
+            estimator, fitted.transform(_training_rows(estimator, dataset)), loss
+        )
+        booster = fitted.get_booster()
+        shift = balancing_shift_of_parts(loss, total, earlier_balance_of(booster))
+        before = shift_base_score(booster, loss, shift)
+    set_provenance(fitted.get_booster(), Provenance(loss, None, before))
     return fitted
 
 
@@ -111,12 +134,60 @@ def _masses(estimator: Any, dataset: Any, loss: Loss) -> NDArray[np.float64]:
 
     label = estimator.getOrDefault("labelCol")
     weight = _column(estimator, "weightCol")
-    validation = _column(estimator, "validationIndicatorCol")
-    rows = dataset if validation is None else dataset.filter(~functions.col(validation))
+    rows = _training_rows(estimator, dataset)
     mass = functions.count("*") if weight is None else functions.sum(weight)
     found = rows.groupBy(label).agg(mass.alias("mass")).collect()
     labels, masses = (np.array([row[i] for row in found], float) for i in (0, 1))
     return np.asarray(loss.class_masses(labels, masses))
+
+
+def _training_rows(estimator: Any, dataset: Any) -> Any:
+    """The rows of a data set that are not for validation."""
+    from pyspark.sql import functions
+
+    validation = _column(estimator, "validationIndicatorCol")
+    return dataset if validation is None else dataset.filter(~functions.col(validation))
+
+
+def _total(estimator: Any, predictions: Any, loss: Loss) -> Total:
+    """What adds up over rows with their raw predictions; Spark does it."""
+    from pyspark.ml.functions import vector_to_array
+    from pyspark.sql import functions
+
+    weight = _column(estimator, "weightCol")
+    mass = functions.lit(1.0) if weight is None else functions.col(weight)
+    frame = predictions.select(
+        functions.col(estimator.getOrDefault("labelCol")).alias("label"),
+        vector_to_array(estimator.getOrDefault("rawPredictionCol")).alias("raw"),
+        mass.alias("weight"),
+    ).persist()
+
+    def total(function: Callable[[Part], NDArray[np.float64]]) -> NDArray[np.float64]:
+        add = partial(_added, function, loss)
+        shape = function(_part_of_rows(loss, np.zeros(0), [], np.zeros(0))).shape
+        found = frame.mapInPandas(add, "sums array<double>").collect()
+        return np.asarray(np.sum([row.sums for row in found], axis=0)).reshape(shape)
+
+    return total
+
+
+def _added(
+    function: Callable[[Part], NDArray[np.float64]], loss: Loss, batches: Iterable[Any]
+) -> Iterator[Any]:
+    """What a function gives for the rows of a partition, as one row of a data frame."""
+    pandas = import_extra("pandas", "pip install pandas")
+    for batch in batches:
+        part = _part_of_rows(loss, batch["label"], list(batch["raw"]), batch["weight"])
+        yield pandas.DataFrame({"sums": [function(part).ravel()]})
+
+
+def _part_of_rows(loss: Loss, label: Any, raw: list[Any], weight: Any) -> Part:
+    """Spark's raw predictions of two classes are (-raw, raw)."""
+    n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else 2
+    scores = np.array(raw, dtype=np.float64).reshape(-1, n_classes)
+    if not isinstance(loss, SoftmaxFocalLoss):
+        scores = scores[:, 1]
+    return Part(np.asarray(label), scores, np.asarray(weight, dtype=np.float64))
 
 
 def _column(estimator: Any, name: str) -> str | None:
@@ -140,10 +211,31 @@ def with_posterior(
 ) -> "DataFrame":
     """Add the class-posteriors to what a model's ``transform`` returns.
 
-    The column is an array of doubles, one for each class; ``loss`` is that of the
-    training.
+    Parameters
+    ----------
+    predictions : pyspark.sql.DataFrame
+        What ``model.transform`` returned.
+    loss : FocalLoss or SoftmaxFocalLoss
+        The loss of the training.
+    raw_prediction_col : str, default="rawPrediction"
+        The column of raw predictions.
+    posterior_col : str, default="posterior"
+        The column to add, an array of doubles, one for each class.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+        The predictions with the new column.
+
+    Examples
+    --------
+    ::
+
+        scored = focalboost.distributed.spark.with_posterior(
+            model.transform(data), FocalLoss(gamma=2)
+        )
     """
-    advice = "pip install 'focalboost[spark]'"
+    advice = "pip install pyspark pandas pyarrow"
     pandas, functions, ml = (
         import_extra(name, advice)
         for name in ("pandas", "pyspark.sql.functions", "pyspark.ml.functions")
@@ -161,7 +253,5 @@ def with_posterior(
 
 def _posterior(loss: Loss, raw: NDArray[np.float64]) -> NDArray[np.float64]:
     """The posterior of rows of Spark's raw predictions, for two classes (-raw, raw)."""
-    if isinstance(loss, SoftmaxFocalLoss):
-        return np.asarray(loss.posterior(raw))
-    log_odds = np.asarray(loss.posterior_log_odds(raw[:, 1]))
-    return np.column_stack([expit(-log_odds), expit(log_odds)])
+    by_class = isinstance(loss, SoftmaxFocalLoss)
+    return posterior_of_each(loss, raw if by_class else raw[:, 1])

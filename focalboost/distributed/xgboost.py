@@ -6,13 +6,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._host import checked_loss, import_host, warn_of_no_split
-from focalboost._provenance import Provenance, warn_of_another_loss
-from focalboost.distributed._cluster import client_of, rows_of_masses
+from focalboost._hosts._imports import import_host
+from focalboost._hosts._masses import rows_of_masses
+from focalboost._hosts._note import Provenance, warn_of_another_loss
+from focalboost._hosts._params import (
+    Balance,
+    balances,
+    checked_balance,
+    checked_loss,
+    refuse_objective,
+    warn_of_no_split,
+)
+from focalboost.distributed._balance import balanced_booster
+from focalboost.distributed._cluster import client_of
 from focalboost.losses import Loss
-from focalboost.objectives import Curvature
+from focalboost.objectives import Curvature, for_training
+from focalboost.xgboost._balance import earlier_balance_of
 from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
-from focalboost.xgboost._params import make_plan
+from focalboost.xgboost._params import by_position, check_update, make_plan
 from focalboost.xgboost._train import has_split
 
 if TYPE_CHECKING:
@@ -21,44 +32,51 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
+@by_position
 def train(
     client: Any,
     params: Mapping[str, Any],
     dtrain: "xgboost.dask.DaskDMatrix",
     num_boost_round: int = 10,
     *,
-    loss: Loss | None = None,
-    curvature: Curvature = "certified",
-    max_learning_rate: float | None = None,
     evals: "Sequence[tuple[xgboost.dask.DaskDMatrix, str]] | None" = None,
+    obj: None = None,
     early_stopping_rounds: int | None = None,
     xgb_model: Any = None,
     verbose_eval: int | bool = True,
     callbacks: Sequence[Any] | None = None,
     custom_metric: Any = None,
+    coll_cfg: Any = None,
+    loss: Loss | None = None,
+    curvature: Curvature = "certified",
+    max_learning_rate: float | None = None,
+    balance: Balance = True,
     **options: Any,
 ) -> Any:
     """Train an XGBoost model with the focal loss on a Dask cluster.
 
-    It is ``xgboost.dask.train`` with objective, baseline and metric set. The baseline
-    is that of the rows of all workers, and so is the relative focal loss, on which
-    early stopping decides: XGBoost itself would take the mean over the workers,
-    whatever their rows weigh. A ``custom_metric`` of your own is averaged like that.
+    It is ``xgboost.dask.train`` with objective, baseline and metric set. The baseline,
+    the relative focal loss and early stopping use the rows of all workers. XGBoost
+    itself takes the mean of a metric over the workers, whatever their rows weigh. It
+    does so with your own ``custom_metric``.
 
     Parameters
     ----------
     client, params, dtrain, num_boost_round, evals, early_stopping_rounds, xgb_model, \
-verbose_eval, callbacks, custom_metric, **options
-        As in ``xgboost.dask.train``; labels are 0 to K - 1.
-    loss, curvature, max_learning_rate
-        As in ``focalboost.xgboost.train``.
+verbose_eval, callbacks, custom_metric, coll_cfg, **options : \
+as in ``xgboost.dask.train``
+        The host's own arguments. Labels are 0 to K - 1.
+    obj : None
+        The loss is the objective.
+    loss, curvature, max_learning_rate, balance : as in ``focalboost.xgboost.train``
+        See there.
 
     Returns
     -------
     dict
-        ``{"booster": xgboost.Booster, "history": dict}``; with an asynchronous client
-        it has to be awaited. The booster is a plain one; its posterior is
-        ``loss.posterior`` of the raw prediction.
+        ``{"booster": xgboost.Booster, "history": dict}``. With an asynchronous client,
+        await it. The booster is a plain one. Its posterior is ``loss.posterior`` of the
+        raw prediction.
 
     Raises
     ------
@@ -82,9 +100,14 @@ verbose_eval, callbacks, custom_metric, **options
     ['booster', 'history']
     """
     import_host("xgboost")
+    refuse_objective(obj)
+    if coll_cfg is not None:  # XGBoost before 3.0 has none
+        options["coll_cfg"] = coll_cfg
     client = client_of(client)
-    loss = checked_loss(loss, params.get("num_class"))
+    loss = checked_loss(loss, params.get("num_class"), params.get("objective"))
     model = None if xgb_model is None else booster_of(xgb_model)
+    balance = checked_balance(balance, "balance", bool(evals))
+    check_update(params, model, num_boost_round)
 
     async def on_cluster() -> dict[str, Any]:
         target = rows_of_masses(loss, await _masses(client, dtrain, loss))
@@ -98,31 +121,38 @@ verbose_eval, callbacks, custom_metric, **options
             plan.params,
             dtrain,
             num_boost_round,
-            obj=plan.objective,
+            obj=for_training(plan.objective, callbacks),
             evals=evals,
             early_stopping_rounds=early_stopping_rounds,
             xgb_model=model,
             verbose_eval=verbose_eval,
             callbacks=callbacks,
-            custom_metric=custom_metric or plan.metric,
+            custom_metric=for_training(custom_metric or plan.metric, callbacks),
             **options,
         )
-        warn_of_no_split(has_split(result["booster"]))
-        set_provenance(result["booster"], Provenance(loss, None))
-        return result
+        booster, before = result["booster"], None
+        warn_of_no_split(has_split(booster), loss)
+        if balances(balance, loss, curvature):
+            rows = dtrain if balance is True else list(evals or ())[-1][0]
+            earlier = earlier_balance_of(booster)
+            booster, before = await balanced_booster(
+                client, booster, loss, rows, earlier
+            )
+        set_provenance(booster, Provenance(loss, None, before))
+        return {**result, "booster": booster}
 
     return client.sync(on_cluster)
 
 
 async def _masses(client: Any, dtrain: Any, loss: Loss) -> NDArray[np.float64]:
-    """The class masses of all rows, of each partition computed where it lies."""
+    """The class masses of all rows; each partition is counted where it lies."""
     futures = [
         client.submit(_masses_of_part, part, loss, workers=[worker], pure=False)
         for worker, parts in dtrain.worker_map.items()
         for part in parts
     ]
     masses = await client.gather(futures)
-    return np.sum(masses, axis=0)
+    return np.asarray(np.sum(masses, axis=0))
 
 
 def _masses_of_part(part: dict[str, Any], loss: Loss) -> NDArray[np.float64]:

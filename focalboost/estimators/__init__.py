@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from focalboost._host import import_host
+from focalboost._hosts._imports import import_on_demand, those_installed
 
 if TYPE_CHECKING:
     from focalboost.estimators._lightgbm import FocalLGBMClassifier
@@ -10,17 +10,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FocalLGBMClassifier", "FocalXGBClassifier"]
 
+_ON_DEMAND = {
+    "FocalLGBMClassifier": ("focalboost.estimators._lightgbm", ("lightgbm",)),
+    "FocalXGBClassifier": ("focalboost.estimators._xgboost", ("xgboost",)),
+}
+__all__ = those_installed(__all__, _ON_DEMAND)
+
 
 def __getattr__(name: str) -> Any:
-    """Import an estimator when it is asked for, as its host may not be installed."""
-    if name == "FocalXGBClassifier":
-        import_host("xgboost")
-        from focalboost.estimators._xgboost import FocalXGBClassifier
+    return import_on_demand(__name__, name, _ON_DEMAND)
 
-        return FocalXGBClassifier
-    if name == "FocalLGBMClassifier":
-        import_host("lightgbm")
-        from focalboost.estimators._lightgbm import FocalLGBMClassifier
 
-        return FocalLGBMClassifier
-    raise AttributeError(f"module 'focalboost.estimators' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,7 +1,8 @@
-"""What both estimators share: the loss of their parameters, and probabilities."""
+"""What all estimators share: the loss that their parameters name, and probabilities."""
 
-from collections.abc import Callable, Mapping
-from inspect import Parameter, signature
+import math
+import warnings
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
@@ -10,7 +11,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from focalboost._provenance import Provenance, note_of, read_note
+from focalboost._hosts._note import (
+    Provenance,
+    note_of,
+    read_note,
+)
+from focalboost._hosts._params import Balance
 from focalboost._validation import (
     class_alphas,
     class_balance,
@@ -18,22 +24,18 @@ from focalboost._validation import (
     focusing_parameter,
     reject,
 )
-from focalboost.estimators._order import alpha_of_two, warn_of_common_positives
+from focalboost.estimators._target import ModelLabels
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
-__all__ = [
-    "FocalClassifierMixin",
-    "PosteriorMetric",
-    "learned_by",
-    "loss_of",
-    "refuse_other_labels",
-    "require_rounds",
-    "without_own",
-]
+#: The parameters that the estimators add. LightGBM has class_weight as well, but here
+#: the weights are multiplied for both hosts alike.
+OWN_PARAMS = (
+    *("focal_gamma", "focal_alpha", "focal_max_learning_rate", "focal_balance"),
+    "class_weight",
+)
 
-#: The parameters that the estimators add. LightGBM knows class_weight as well, but the
-#: weights are multiplied here, for both hosts alike.
-OWN_PARAMS = ("focal_gamma", "focal_alpha", "focal_max_learning_rate", "class_weight")
+#: Masses that class weights make equal differ in their last bits.
+ROUNDING = 1e-6
 
 
 def loss_of(
@@ -41,7 +43,8 @@ def loss_of(
 ) -> Loss:
     """The loss that the parameters name for these classes.
 
-    The masses are the weights of the classes; None where their order has a meaning.
+    The masses are the weights of the classes. None means that the order of the classes
+    needs no warning.
     """
     given = {"focal_gamma": gamma, "focal_alpha": alpha}
     if isinstance(gamma, Mapping):
@@ -53,6 +56,8 @@ def loss_of(
         if len(classes) == 2:
             alpha = alpha_of_two(alpha)
     if len(classes) == 2:
+        if np.ndim(alpha) == 1 and len(alpha) == 2:
+            _refuse_pair(alpha, classes)
         gamma = focusing_parameter(gamma, "focal_gamma")
         loss = FocalLoss(gamma, class_balance(alpha, "focal_alpha"))
         if masses is not None:
@@ -66,7 +71,7 @@ def loss_of(
 def _by_class(
     name: str, values: Mapping[Any, float], classes: NDArray[Any]
 ) -> list[float]:
-    """The values in the order of the classes; other labels may have one as well."""
+    """The values in the order of the classes; values of other labels are ignored."""
     labels = classes.tolist()
     missing = [label for label in labels if label not in values]
     if missing:
@@ -79,12 +84,93 @@ def _by_class(
     return [values[label] for label in labels]
 
 
+def _refuse_pair(alphas: Any, classes: NDArray[Any]) -> None:
+    """Reject weights of two classes, which do not say which is which."""
+    numbers = np.asarray(alphas).tolist()
+    pairs = dict(zip(classes.tolist(), numbers, strict=False))
+    is_alpha = len(numbers) == 2 and math.isclose(sum(numbers), 1)
+    reject(
+        "focal_alpha",
+        f"the weight of the label {classes.tolist()[1]!r}, or a dict by label",
+        alphas,
+        f"Use {'focal_alpha' if is_alpha else 'class_weight'}={pairs}.",
+    )
+
+
+def alpha_of_two(alphas: list[Any]) -> float:
+    """The alpha of the positive class, given those of both classes in order."""
+    checked = [class_balance(alpha, "focal_alpha") for alpha in alphas]
+    shares = [alpha for alpha in checked if alpha is not None]
+    if len(shares) != 2 or not math.isclose(sum(shares), 1):
+        reject(
+            "focal_alpha",
+            "two numbers that sum to 1, one for each class",
+            alphas,
+            "Positives weigh alpha and negatives 1 - alpha; use class_weight for other "
+            "weights.",
+        )
+    return shares[1]
+
+
+def warn_of_common_positives(
+    loss: FocalLoss,
+    given: Mapping[str, Any],
+    classes: NDArray[Any],
+    masses: NDArray[Any],
+) -> None:
+    """Warn if parameters treat positives differently, and positives are common."""
+    share = masses[1] / masses.sum()
+    if not share > 0.5 + ROUNDING:
+        return
+    pairs = {"focal_gamma": _gammas(loss), "focal_alpha": _alphas(loss)}
+    told = {
+        name: pair
+        for name, pair in pairs.items()
+        if pair[0] != pair[1] and not isinstance(given[name], Mapping)
+    }
+    if not told:
+        return
+    negative, positive = classes.tolist()
+    warnings.warn(
+        f"Of the labels {negative!r} and {positive!r} the later in order is the "
+        f"positive class: {positive!r}, and it has {share:.0%} of the weight. "
+        f"This training uses {_by_label(told, classes)}: type that if it is right, or "
+        f"{_by_label(told, classes[::-1])} if {negative!r} is your positive class.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _gammas(loss: FocalLoss) -> tuple[float, float]:
+    """The focusing parameters of negatives and positives."""
+    gamma = loss.gamma
+    return (gamma[1], gamma[0]) if isinstance(gamma, tuple) else (gamma, gamma)
+
+
+def _alphas(loss: FocalLoss) -> tuple[float, float]:
+    """The class-balance weights of negatives and positives."""
+    return (0.5, 0.5) if loss.alpha is None else (1 - loss.alpha, loss.alpha)
+
+
+def _by_label(pairs: dict[str, tuple[float, float]], classes: NDArray[Any]) -> str:
+    """The parameters as they can be typed."""
+    return " and ".join(
+        f"{name}={{{', '.join(map(_entry, classes.tolist(), pair))}}}"
+        for name, pair in pairs.items()
+    )
+
+
+def _entry(label: Any, value: float) -> str:
+    return f"{label!r}: {value:g}"
+
+
 class FocalClassifierMixin:
     """Parameters, fitted loss and probabilities of a focal classifier."""
 
     focal_gamma: Any
     focal_alpha: Any
     focal_max_learning_rate: float | None
+    focal_balance: Balance = True  # estimators pickled by version 0.1.0 lack it
     class_weight: Any
     focal_loss_: Loss
     _classes: NDArray[Any] | None
@@ -97,6 +183,10 @@ class FocalClassifierMixin:
 
     def _require_table(self, X: Any, fitted: bool) -> None:
         """Reject a table that the host would misread."""
+
+    def _reads(self, X: Any) -> bool:
+        """Whether the host reads X, which NumPy reads as an array (n,)."""
+        return False
 
     def _require_labels_with_a_form(self) -> None:
         """Reject labels that a model's own file cannot hold."""
@@ -113,67 +203,42 @@ class FocalClassifierMixin:
         """The logit of the posterior, or the log posteriors of several classes."""
         raw = np.asarray(raw_prediction, dtype=np.float64)
         if isinstance(self.focal_loss_, SoftmaxFocalLoss):
-            return np.asarray(self.focal_loss_.log_posterior(raw))
-        return np.asarray(self.focal_loss_.posterior_log_odds(raw))
+            return np.asarray(self.focal_loss_._log_posterior(raw))
+        return np.asarray(self.focal_loss_._posterior_log_odds(raw))
 
     def _posterior(self, raw_prediction: Any) -> NDArray[np.float64]:
-        """The posterior of each class, or label, with its full relative accuracy."""
-        if isinstance(self.focal_loss_, SoftmaxFocalLoss):
-            raw = np.asarray(raw_prediction, dtype=np.float64)
-            return np.asarray(self.focal_loss_.posterior(raw))
-        log_odds = self._decision(raw_prediction)
-        if log_odds.ndim == 2:
-            return np.asarray(expit(log_odds))
-        return np.column_stack([expit(-log_odds), expit(log_odds)])
+        return posterior_of_each(self.focal_loss_, raw_prediction)
 
-    def _likeliest(self, raw_prediction: Any, classes: NDArray[Any]) -> NDArray[Any]:
+    def _likeliest(self, raw_prediction: Any) -> NDArray[Any]:
         """The label of the class with the largest posterior."""
         decision = self._decision(raw_prediction)
         if isinstance(self.focal_loss_, SoftmaxFocalLoss):
             likeliest = np.argmax(decision, axis=1)
         else:
             likeliest = (decision > 0).astype(np.intp)
-        return np.asarray(classes[likeliest])
+        return np.asarray(self.classes_[likeliest])
 
 
-class PosteriorMetric:
-    """A user's metric of (labels, probabilities, ...), called by a host.
-
-    With a callable objective the hosts give metrics raw predictions.
-    """
-
-    def __init__(self, loss: Loss, function: Callable[..., Any]) -> None:
-        self.loss = loss
-        self.function = function
-        self.__name__ = getattr(function, "__name__", type(function).__name__)
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """The parameters of the user's function."""
-        return signature(self.function).parameters
-
-    def posterior(self, raw_prediction: Any) -> Any:
-        """The probabilities: of the positive class, or of every class; float64."""
-        return self.loss.posterior(np.asarray(raw_prediction, dtype=np.float64))
+def posterior_of_each(loss: Loss, raw_prediction: Any) -> NDArray[np.float64]:
+    """The posterior of each class, or label, with its full relative accuracy."""
+    raw = np.asarray(raw_prediction, dtype=np.float64)
+    if isinstance(loss, SoftmaxFocalLoss):
+        return np.asarray(loss._posterior(raw))
+    log_odds = np.asarray(loss._posterior_log_odds(raw))
+    if log_odds.ndim == 2:
+        return np.asarray(expit(log_odds))
+    return np.asarray(expit(np.multiply.outer(log_odds, (-1.0, 1.0))))
 
 
-def refuse_other_labels(
-    found: Provenance | None, classes: NDArray[Any], name: str
-) -> None:
-    """Reject a model to continue that was trained on other labels, if it is known."""
-    if found is None or found.classes is None:
-        return
-    if not np.array_equal(found.classes, classes):
-        reject(
-            name,
-            f"a model of the labels {classes.tolist()}, as y is",
-            found.classes.tolist(),
-            "Its trees would stand for other classes: relabel y.",
-        )
+def labels_of_model(given: Any, known: Provenance | None, n_scores: int) -> ModelLabels:
+    """The labels of a model to continue: of its note, or of LightGBM's classifier."""
+    noted = None if known is None else known.classes
+    classes = getattr(given, "_classes", None) if noted is None else noted
+    return ModelLabels(classes, max(n_scores, 2))
 
 
 def require_rounds(n_estimators: Any) -> None:
-    """Reject a number of rounds that is not a whole number, or that trains nothing."""
+    """Reject a number of rounds that is no whole number or that trains nothing."""
     if not isinstance(n_estimators, Integral) or n_estimators < 1:
         reject(
             "n_estimators",
@@ -188,11 +253,28 @@ def without_own(params: dict[str, Any]) -> dict[str, Any]:
     return {name: params[name] for name in params if name not in OWN_PARAMS}
 
 
-def learned_by(model: Any, *internal: str) -> dict[str, Any]:
-    """What a host's fitted model knows beside its parameters, to the last attribute.
+def without_spare_classes(
+    params: dict[str, Any], names: tuple[str, ...], loss: Loss
+) -> dict[str, Any]:
+    """The parameters without a number of classes that y does not have.
 
-    Those that fitting has left as they were are among them: in an estimator that has
-    been fitted before they take the place of what was learned then.
+    The hosts' classifiers count the labels, and ignore a larger number.
+    """
+    if not isinstance(loss, SoftmaxFocalLoss):
+        return params
+    spare = {
+        name
+        for name in names
+        if isinstance(params.get(name), Integral) and params[name] > loss.n_classes
+    }
+    return {name: params[name] for name in params if name not in spare}
+
+
+def learned_by(model: Any, *internal: str) -> dict[str, Any]:
+    """Every attribute of a host's fitted model but its parameters.
+
+    Attributes that fitting leaves unchanged are included: in an estimator that is
+    fitted again they replace what it learned before.
     """
     own = {*model.get_params(), *internal}
     return {name: value for name, value in vars(model).items() if name not in own}

@@ -1,56 +1,120 @@
-"""FocalLGBMClassifier."""
+"""FocalLGBMClassifier: LightGBM's scikit-learn classifier with the focal loss."""
 
-from collections.abc import Callable
-from typing import Any, Self
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, Self
 
-from focalboost._host import as_list, warn_of_no_split
-from focalboost._provenance import Provenance, note_of
-from focalboost.estimators._base import loss_of, require_rounds, without_own
-from focalboost.estimators._lightgbm_evaluation import Evaluation, on_posterior
-from focalboost.estimators._lightgbm_fitted import FittedLGBMClassifier
-from focalboost.estimators._lightgbm_training import Start, started, trained
-from focalboost.estimators._rows import TrainingRows
+import numpy as np
+from lightgbm import Booster, LGBMClassifier, LGBMModel
+from lightgbm.basic import LightGBMError
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from focalboost._hosts._files import write_in_one_step
+from focalboost._hosts._imports import without_autologging
+from focalboost._hosts._note import Provenance, warn_of_another_loss
+from focalboost._hosts._params import (
+    Balance,
+    balances,
+    checked_balance,
+    metrics_in,
+    thread_setting,
+    warn_of_no_split,
+)
+from focalboost._validation import reject
+from focalboost.estimators._base import (
+    FocalClassifierMixin,
+    labels_of_model,
+    learned_by,
+    loss_of,
+    require_rounds,
+    without_own,
+    without_spare_classes,
+)
+from focalboost.estimators._evaluation import Evaluation, on_posterior
+from focalboost.estimators._rows import (
+    TrainingRows,
+    features,
+    require_fitted_names,
+    require_numbers,
+)
 from focalboost.estimators._target import Target
-from focalboost.lightgbm._model import finalise_with_note, has_split
-from focalboost.lightgbm._params import make_plan
+from focalboost.lightgbm._balance import Shift, watched
+from focalboost.lightgbm._data_sets import Baseline, constant_scores
+from focalboost.lightgbm._model import (
+    booster_of,
+    booster_of_text,
+    constant_params,
+    continuable,
+    earlier_balance_of,
+    finalise_with_note,
+    has_split,
+    is_without_features,
+    missing_row,
+    provenance_in,
+    provenance_of,
+    signed_content,
+    start_and_note,
+    text_of_file,
+    unbalanced,
+)
+from focalboost.lightgbm._params import NUM_CLASS, make_plan, n_machines
+from focalboost.lightgbm._text import (
+    is_finalised,
+    note_in,
+    number_of_scores,
+    value_in,
+    with_note,
+    without_note,
+    without_objective,
+)
+from focalboost.losses import FocalLoss, Loss
 
-__all__ = ["FocalLGBMClassifier"]
+#: The note of the best round of an early-stopped model.
+_BEST_ITERATION = "focalboost_best_iteration"
 
 
-class FocalLGBMClassifier(FittedLGBMClassifier):
+class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
     """LightGBM's classifier with the focal loss, for two classes or more.
 
-    ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
-    is its logit, or for more than two classes its logarithm;
-    ``predict(X, raw_score=True)`` the raw prediction. The fitted booster is a plain
-    LightGBM model. For labels (n, T) wrap it in
+    ``predict_proba`` returns the class-posterior, not the focal score.
+    ``decision_function`` returns its logit, or for more than two classes its logarithm.
+    ``predict(X, raw_score=True)`` returns the raw prediction. The fitted booster is a
+    plain LightGBM model. For labels (n, T) wrap the estimator in
     ``sklearn.multioutput.MultiOutputClassifier``.
 
     Parameters
     ----------
     focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0, or one for each class: a pair (positive, negative)
-        for two classes, of which the positive one is the later in the order of the
-        labels, K numbers in that order for K classes, or a dict by label.
+        Focusing parameter, >= 0: one number for all classes, a pair (positive,
+        negative) for two classes, K numbers in the order of the labels for K classes,
+        or a dict by label. The later of two labels in order is the positive class.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight in (0, 1) of the positive class, or a dict by label of two
-        that sum to 1; for K > 2 classes K positive weights, or a dict by label. Undone
-        in the probabilities.
+        Class-balance weight. For two classes it is a number in (0, 1), the weight of
+        the positive class, or a dict by label whose two numbers sum to 1. For K > 2
+        classes it is K positive weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback will set, in (0, 2); None for the
+        The largest learning rate that a callback sets, in (0, 2). None means the
         parameter ``learning_rate``, or 0.3 if that is larger.
+    focal_balance : bool or "validation", default=True
+        Add the constant with which the weighted sum of the probabilities is that of the
+        labels: over the training rows, or over the last evaluation set. It is part of
+        the model's own intercept, so exported models have it.
     class_weight : dict, "balanced", "effective" or None, default=None
-        Weights of the classes, in evaluation sets without an ``eval_class_weight`` as
-        well; a statement about the population, not undone in the probabilities.
-        "effective" is by the effective number of samples
-        (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
+        Weights of the classes, in evaluation sets as well if these have no
+        ``eval_class_weight``. They state what the
+        population is, so the probabilities do not undo them. "effective" weighs by the
+        effective number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
 subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
-n_jobs, importance_type, **kwargs
+n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         As in ``lightgbm.LGBMClassifier``. An ``objective`` other than LightGBM's own
-        log loss, ``is_unbalance``, ``scale_pos_weight``, ``boosting_type="rf"``, and
-        ``gamma`` and ``alpha`` are refused.
+        log loss, ``is_unbalance``, ``scale_pos_weight``, ``boosting_type="rf"``,
+        ``gamma`` and ``alpha`` raise an error.
 
     Attributes
     ----------
@@ -63,20 +127,20 @@ n_jobs, importance_type, **kwargs
     n_features_, n_features_in_ : int
         The number of features.
     feature_name_ : list of str
-        Their names, those that LightGBM makes up included.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, if X had names; before LightGBM 4.7 the same as feature_name_.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+        Their names, or those that LightGBM makes up.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if X had names; before LightGBM 4.7 the same as ``feature_name_``.
+    feature_importances_ : ndarray of shape (n_features,)
         The number of splits, or what ``importance_type`` says.
     booster_ : lightgbm.Booster
-        A plain LightGBM model with the baseline in its first trees, whose ``predict``
-        gives focal scores.
+        A plain LightGBM model with the baseline in its first trees. Its ``predict``
+        returns focal scores.
     objective_ : str
         LightGBM's name of the link, "binary" or "multiclass".
     n_estimators_, n_iter_ : int
         The number of rounds that were trained.
     evals_result_ : dict
-        Metrics by evaluation set, name and round.
+        Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration_, best_score_ : int, dict
         The best round, counted from 1, and its metrics, with early stopping.
         Predictions use the rounds up to it.
@@ -86,14 +150,15 @@ n_jobs, importance_type, **kwargs
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter contradicts the focal loss or y has a single class.
+        In ``fit``, if a parameter contradicts the focal loss, or if y has a single
+        class and there is no model to continue.
 
     Notes
     -----
-    A row of weight 0 is left out of training; other weights do not change what
-    LightGBM counts, as for ``min_child_samples``. Models are kept by pickle, joblib
-    and skops, and by ``save_model`` and ``load_model`` in LightGBM's format;
-    ``focalboost.export.to_onnx`` makes ONNX graphs of them.
+    Training leaves out rows of weight 0. Other weights do not change what LightGBM
+    counts, as for ``min_child_samples``. Pickle, joblib and skops keep a model, and so
+    does ``save_model`` in LightGBM's format. ``focalboost.export.to_onnx`` makes an
+    ONNX graph of it.
 
     References
     ----------
@@ -115,13 +180,9 @@ n_jobs, importance_type, **kwargs
     __module__ = "focalboost"  # what a pickle names must stay where it is
 
     # LightGBM's parameters are repeated, as in its own classes, for help() and because
-    # LightGBM 4.5 finds them in the signature only.
+    # LightGBM 4.5 finds them only in the signature. It takes them by position, too.
     def __init__(
         self,
-        *,
-        focal_gamma: Any = 2.0,
-        focal_alpha: Any = None,
-        focal_max_learning_rate: float | None = None,
         boosting_type: str = "gbdt",
         num_leaves: int = 31,
         max_depth: int = -1,
@@ -141,6 +202,11 @@ n_jobs, importance_type, **kwargs
         random_state: Any = None,
         n_jobs: int | None = None,
         importance_type: str = "split",
+        *,
+        focal_gamma: Any = 2.0,
+        focal_alpha: Any = None,
+        focal_max_learning_rate: float | None = None,
+        focal_balance: Balance = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -168,11 +234,25 @@ n_jobs, importance_type, **kwargs
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.focal_max_learning_rate = focal_max_learning_rate
+        self.focal_balance = focal_balance
+
+    # LightGBM asks for the parameters in every prediction, of each base class in turn,
+    # and scikit-learn reads the signature each time. It takes longer than to predict.
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of ``**kwargs`` among them."""
+        return {**BaseEstimator.get_params(self, deep), **self._other_params}
+
+    @classmethod
+    @lru_cache
+    def _get_param_names(cls) -> list[str]:
+        names_of = BaseEstimator._get_param_names.__func__
+        kinds = (kind for kind in cls.__mro__ if issubclass(kind, BaseEstimator))
+        return sorted({name for kind in kinds for name in names_of(kind)})
 
     def _process_params(self, stage: str) -> dict[str, Any]:
         return without_own(super()._process_params(stage))
 
-    # LGBMModel.fit has a further argument, group, that no classifier takes.
+    # LGBMModel.fit has one more argument, group, which no classifier takes.
     def fit(  # type: ignore[override]
         self,
         X: Any,
@@ -195,26 +275,39 @@ n_jobs, importance_type, **kwargs
     ) -> Self:
         """Fit the model; arguments as in ``LGBMClassifier.fit``.
 
-        Without ``eval_metric`` (and ``metric``) evaluation and early stopping watch
-        the relative focal loss. Callable metrics get (labels, posterior[, weight])
-        and return (name, value, is_higher_better); LightGBM's own name of the average
-        precision is "average_precision".
-        An ``init_score`` replaces the baseline, and has to be added to predictions.
+        Without ``eval_metric`` (and ``metric``) evaluation and early stopping use the
+        relative focal loss. A callable metric gets (labels, posterior[, weight]) and
+        returns (name, value, is_higher_better). LightGBM's name of the average
+        precision is "average_precision". With ``init_model`` the labels are those of
+        that model, and y may lack some. An ``init_score`` replaces the baseline; add it
+        to predictions yourself.
         """
-        rows = TrainingRows(self, X, y, sample_weight, Target)
+        _require_one_machine(self.get_params(deep=False))
+        of_model = None
+        if init_model is not None:
+            given, init_model = init_model, booster_of(init_model, "init_model")
+            known = provenance_of(init_model, "init_model")
+            n_scores = init_model.num_model_per_iteration()
+            of_model = labels_of_model(given, known, n_scores)
+        with_labels = partial(Target, of_model=of_model)
+        rows = TrainingRows(self, X, y, sample_weight, with_labels)
         classes = rows.target.classes
-        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, rows.masses)
+        masses = rows.masses if init_model is None else None
+        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         require_rounds(self.n_estimators)
         evaluation = Evaluation(rows, eval_set, eval_X, eval_y)
         params = without_own(self.get_params(deep=False))
+        params = without_spare_classes(params, NUM_CLASS, loss)
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
         init_score = rows.starts(init_score, by_class=True)
-        given = Start(init_model, 0.0, init_score, eval_init_score)
-        start = started(given, rows, loss, plan.params, evaluation)
-        named = [on_posterior(loss, metric) for metric in as_list(eval_metric)]
-        model, learned = trained(
-            plan.params,
+        own = _Start(init_model, 0.0, init_score, eval_init_score)
+        start = _started(own, rows, loss, plan.params, evaluation)
+        named = [on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
+        shift = self._shift(loss, plan.params, evaluation, start.model)
+        settings, watching = watched(shift, plan.params, callbacks)
+        model, learned = _trained(
+            settings,
             {"X": rows.X, "y": rows.y, "sample_weight": rows.weight},
             init_score=start.init_score,
             eval_names=eval_names,
@@ -226,14 +319,265 @@ n_jobs, importance_type, **kwargs
             eval_metric=[plan.metric.for_lightgbm] if plan.metric else named,
             feature_name=feature_name,
             categorical_feature=categorical_feature,
-            callbacks=callbacks,
+            callbacks=watching,
             init_model=start.model,
             **evaluation.arguments(),
         )
-        warn_of_no_split(has_split(model.booster_))
-        note = note_of(Provenance(loss, classes))
-        finalise_with_note(model.booster_, start.baseline, note)
+        warn_of_no_split(has_split(model.booster_), loss)
+        end = start_and_note(start.baseline, loss, shift, classes)
+        finalise_with_note(model.booster_, *end)
         self.__dict__.update(learned)
         self._has_names_of_table = isinstance(feature_name, str)  # "auto"
         self._learned(loss, classes)
         return self
+
+    def _shift(
+        self,
+        loss: Loss,
+        params: dict[str, Any],
+        evaluation: Evaluation,
+        model: Booster | None,
+    ) -> Shift | None:
+        """The balancing shift of a training, or None for no balance."""
+        has_validation = bool(evaluation.arguments())
+        balance = checked_balance(self.focal_balance, "focal_balance", has_validation)
+        if not balances(balance, loss):
+            return None
+        earlier = earlier_balance_of(model)
+        return Shift(balance, loss, thread_setting(params), earlier)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.sparse = True
+        tags.input_tags.categorical = True
+        tags.target_tags.one_d_labels = True
+        tags.classifier_tags.multi_label = False
+        return tags
+
+    #: False where the names of features were given apart from X.
+    _has_names_of_table = True
+
+    def _require_table(self, X: Any, fitted: bool) -> None:
+        require_numbers(X)
+        if fitted and self._has_names_of_table:
+            require_fitted_names(X, self)
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the likeliest label, or what LightGBM returns for an option.
+
+        A table needs the names of the training. With ``validate_features=False`` its
+        columns count by position, and with True LightGBM words the error.
+        """
+        span = (start_iteration, num_iteration)
+        options = (pred_leaf, pred_contrib, validate_features)
+        return self._answer(self._likeliest, X, raw_score, span, options, kwargs)
+
+    def predict_proba(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the class-posterior in the order of ``classes_``, (n_samples, K).
+
+        With an option, return what LightGBM returns for it.
+        """
+        span = (start_iteration, num_iteration)
+        options = (pred_leaf, pred_contrib, validate_features)
+        return self._answer(self._posterior, X, raw_score, span, options, kwargs)
+
+    def decision_function(
+        self,
+        X: Any,
+        *,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        validate_features: bool | None = None,
+        **kwargs: Any,
+    ) -> NDArray[np.float64]:
+        """Return the logit of the posterior, or the log posterior of each class."""
+        span = (start_iteration, num_iteration)
+        options = (False, False, validate_features)
+        return np.asarray(self._answer(self._decision, X, False, span, options, kwargs))
+
+    def _answer(
+        self,
+        of_raw: Callable[[Any], Any],
+        X: Any,
+        raw_score: bool,
+        span: tuple[int, int | None],
+        options: tuple[bool, bool, bool | None],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """What LightGBM predicts for an option, or what its raw prediction means."""
+        check_is_fitted(self)
+        pred_leaf, pred_contrib, validate_features = options
+        is_hosts = raw_score or pred_leaf or pred_contrib
+        is_raw = raw_score or not is_hosts
+        # LightGBM compares the names of pandas alone.
+        by_host = validate_features is False or hasattr(X, "iloc")
+        compares = validate_features is None or not (by_host and hasattr(X, "columns"))
+        X = features(X, self, min_samples=0 if is_raw else 1, fitted=compares)
+        if is_raw and _num_samples(X) == 0:  # LightGBM refuses it
+            n_classes = len(self.classes_)
+            answer: Any = np.zeros((0, n_classes) if n_classes > 2 else 0)
+        else:
+            flags = (pred_leaf, pred_contrib, bool(validate_features))
+            answer = LGBMModel.predict(self, X, is_raw, *span, *flags, **kwargs)
+        return answer if is_hosts else of_raw(answer)
+
+    def save_model(self, fname: str | os.PathLike[str]) -> None:
+        """Save the model in LightGBM's own format, as text.
+
+        LightGBM loads the file without focalboost. ``load_model`` restores gamma, alpha
+        and the labels as well. Raises ValueError for labels that JSON cannot hold.
+        """
+        check_is_fitted(self)
+        self._require_labels_with_a_form()
+        booster, best = self.booster_, self._best_iteration or 0
+        rounds = best if best > 0 else booster.current_iteration()
+        text = without_note(
+            booster.model_to_string(num_iteration=rounds), _BEST_ITERATION
+        )
+        if best > 0:
+            text = with_note(text, str(best), _BEST_ITERATION)
+        content = signed_content(text, missing_row(booster, rounds))
+        write_in_one_step(fname, content)
+
+    def load_model(self, fname: str | os.PathLike[str]) -> None:
+        """Load a model that an estimator of this class has saved.
+
+        Load only files that you trust, as with LightGBM's own ``Booster``. focal_gamma
+        and focal_alpha become those of the model, so ``fit`` trains with them. Raises
+        ValueError if the file is of another kind, is damaged, or is read otherwise by
+        this version of LightGBM than by the version that wrote it. The estimator is
+        unchanged then.
+        """
+        text = text_of_file(fname, "fname")
+        booster = booster_of_text(text, "fname")
+        known = provenance_in(text, "fname")
+        if known is None or known.classes is None:
+            reject(
+                "fname",
+                "a model saved by FocalLGBMClassifier",
+                fname,
+                "Load others with lightgbm.Booster.",
+            )
+        _require_scores_of(known, text, fname)
+        self._Booster, self.fitted_ = booster, True
+        self._n_features = self._n_features_in = booster.num_feature()
+        self._fitted_with_feature_names = _has_names(text, self._n_features)
+        best = note_in(text, _BEST_ITERATION) or ""
+        self._evals_result, self._best_score = {}, {}
+        self._best_iteration = int(best) if best.isdecimal() else -1
+        self._learned(known.loss, known.classes)
+        self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
+
+    def _learned(self, loss: Loss, classes: NDArray[Any]) -> None:
+        """Set what LightGBM's class sets without a callable objective."""
+        self.focal_loss_, self._classes, self._n_classes = loss, classes, len(classes)
+        self._objective = "binary" if isinstance(loss, FocalLoss) else "multiclass"
+        self._class_map = {label: code for code, label in enumerate(classes)}
+
+
+def _require_scores_of(known: Provenance, text: str, fname: Any) -> None:
+    """Reject a model whose trees are not those of its loss."""
+    expected = 1 if isinstance(known.loss, FocalLoss) else known.loss.n_classes
+    if not is_finalised(text) or number_of_scores(text) != expected:
+        reject("fname", f"a model of {known.loss}", fname, "Save it again.")
+
+
+def _has_names(text: str, n_features: int) -> bool:
+    """Whether the features have names that LightGBM has not made up.
+
+    It looks at the first and the last name, as there may be a million.
+    """
+    names = value_in(text, "feature_names") or ""
+    first, last = names.partition(" ")[0], names.rpartition(" ")[2]
+    return (first, last) != ("Column_0", f"Column_{n_features - 1}")
+
+
+class _Start(NamedTuple):
+    """What a training starts from."""
+
+    model: Any  #: a model to continue, or None
+    baseline: Baseline  #: what finalise has to add to the trees
+    init_score: Any
+    eval_init_score: Any
+
+
+def _started(
+    given: _Start,
+    rows: TrainingRows,
+    loss: Loss,
+    params: dict[str, Any],
+    evaluation: Evaluation,
+) -> _Start:
+    """The given start, or the baseline if none is given."""
+    if given.model is not None:
+        model: Booster = continuable(given.model, params)
+        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
+        return given._replace(model=unbalanced(model))
+    if given.init_score is not None:
+        return given
+    # LightGBM keeps weights in float32, of which ``train`` computes the baseline.
+    weight = None if rows.weight is None else np.float32(rows.weight)
+    baseline = loss.baseline(rows.y, weight)
+    scores = evaluation.init_scores(baseline, given.eval_init_score)
+    return _Start(None, baseline, constant_scores(baseline, len(rows.y)), scores)
+
+
+def _trained(
+    params: Mapping[str, Any], data: dict[str, Any], **arguments: Any
+) -> tuple[LGBMModel, dict[str, Any]]:
+    """LightGBM's own model, fitted, and the attributes that it has learned.
+
+    If no feature can be split it is a constant, as with LightGBM's own objective.
+    """
+    try:
+        return _fitted(params, data, **arguments)
+    except LightGBMError as error:
+        is_constant = is_without_features(error, params)
+        if not is_constant or arguments["init_model"] is not None:
+            raise
+    constant = {**params, **constant_params(params), "n_estimators": 1}
+    model, learned = _fitted(constant, data, init_score=arguments["init_score"])
+    text = without_objective(model.booster_.model_to_string())
+    model.booster_.model_from_string(text)
+    return model, learned
+
+
+def _fitted(
+    params: Mapping[str, Any], data: dict[str, Any], **arguments: Any
+) -> tuple[LGBMModel, dict[str, Any]]:
+    model = LGBMModel(**params)  # a classifier would encode the codes anew
+    with without_autologging("lightgbm"):
+        model.fit(**data, **arguments)
+    return model, learned_by(model, "_other_params")
+
+
+def _require_one_machine(params: Mapping[str, Any]) -> None:
+    """Reject several machines, which may have other labels."""
+    if n_machines(params) > 1:
+        reject(
+            "machines",
+            "left out",
+            f"{n_machines(params)} machines",
+            "Each machine would encode its own labels. Use focalboost.lightgbm.train "
+            "with class_masses and labels 0 to K - 1, or FocalDaskLGBMClassifier.",
+        )

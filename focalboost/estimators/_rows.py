@@ -1,7 +1,7 @@
 """The rows of one call: features and weights as a host can read them.
 
-Arrays and sequences are checked by scikit-learn here; tables of pandas, Polars, Arrow
-and cuDF and arrays on a GPU are left to the host, which knows more of them.
+scikit-learn checks arrays and sequences here. Tables of pandas, Polars, Arrow and cuDF
+and arrays on a GPU go to the host as they are, which knows more of them.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import (
+    _check_feature_names,
     _check_n_features,
     _num_samples,
     check_consistent_length,
@@ -27,17 +28,23 @@ from focalboost._validation import (
 )
 from focalboost.estimators._target import Indicators, Target
 
-__all__ = ["TrainingRows", "features", "pairs_of", "rows_at"]
+#: The column types of Polars and Arrow that LightGBM reads; others end the process.
+READABLE = {
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float", "double", "float32", "float64", "bool", "boolean"),
+}
 
 
 def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) -> Any:
-    """Features in a form that the host reads rightly.
+    """Features in a form that the host reads correctly.
 
-    XGBoost ignores the byte order of an array, and reads other numbers than are there.
+    XGBoost ignores the byte order of an array, and would read other numbers.
     """
+    if _is_checked(X, estimator, min_samples, fitted):
+        return X
     if type(X).__name__ == "LazyFrame":  # of Polars
         X = X.collect()
-    if not (issparse(X) or _is_array_like(X)):
+    if not (issparse(X) or _is_array_like(X)) or estimator._reads(X):
         estimator._require_table(X, fitted)
         return X
     checked = check_array(
@@ -51,6 +58,17 @@ def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) 
     if fitted:
         _check_n_features(estimator, checked, reset=False)
     return checked.astype(checked.dtype.newbyteorder("="), copy=False)
+
+
+def _is_checked(X: Any, estimator: Any, min_samples: int, fitted: bool) -> bool:
+    """Whether the checks would return X as it is: they take as long as one row."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float32, np.float64)  # in native byte order
+        and X.ndim == 2
+        and len(X) >= min_samples
+        and (X.shape[1] == estimator.n_features_in_ if fitted else X.shape[1] > 0)
+    )
 
 
 def _is_array_like(X: Any) -> bool:
@@ -86,10 +104,9 @@ def _is_pair(value: Any) -> bool:
 
 
 class TrainingRows:
-    """The training data of one fit: checked, without the rows that do not count.
+    """The checked training data of one fit, without the rows of weight 0.
 
-    A row of weight 0 is left out: hosts would count it in a leaf, or take the threshold
-    of a split from it.
+    Hosts would count such a row in a leaf, or take the threshold of a split from it.
     """
 
     def __init__(
@@ -127,8 +144,8 @@ class TrainingRows:
     def starts(self, scores: Any, by_class: bool = False) -> Any:
         """Raw predictions to start from, one for each row, or for each of its classes.
 
-        In a flat array of several classes those of a class stand together, or those
-        of a row.
+        A flat array of several classes is ordered by class if ``by_class``, and by
+        row otherwise.
         """
         if scores is None or self._counting is None:
             return scores
@@ -142,9 +159,9 @@ class TrainingRows:
     def evaluated(self, X: Any, y: Any, with_weights: bool) -> tuple[Any, Any]:
         """Features and encoded labels of an evaluation set.
 
-        The training data given again become the objects that the host trains on, by
-        which it recognises them; not where rows have been left out and the host takes
-        weights for the set, which are for all rows.
+        If the set is the training data, these are the very objects that the host
+        trains on: hosts compare by identity. They are not if rows were left out and the
+        host takes weights for the set, because these weights are for all rows.
         """
         estimator, training_X, training_y, _ = self._given
         fits = self._counting is None or not with_weights
@@ -175,7 +192,7 @@ def rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
 
 
 def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
-    """One weight for each row, of which some are above 0; None for none."""
+    """One weight for each row, not all of them 0; None for no weights."""
     if sample_weight is None:
         return None
     n_rows = _num_samples(y)
@@ -194,3 +211,59 @@ def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     require_weights(np, weight)
     require_positive_total(float(weight.sum()))
     return weight
+
+
+def require_numbers(X: Any) -> None:
+    """Check that LightGBM can read the columns of a table of Polars or Arrow."""
+    if type(X).__module__.partition(".")[0] not in ("polars", "pyarrow"):
+        return
+    types = X.dtypes if hasattr(X, "dtypes") else X.schema.types
+    for name, kind in zip(_columns(X), map(str, types), strict=True):
+        if kind.lower() not in READABLE:
+            reject(
+                f"column {name!r} of X",
+                "of numbers or booleans",
+                kind,
+                "Pass X.to_pandas(): LightGBM reads pandas' categories, and text after "
+                "astype('category').",
+            )
+
+
+def require_fitted_names(X: Any, estimator: Any) -> None:
+    """Check that a table has the columns of the training, in their order.
+
+    LightGBM writes spaces as underscores, and numbers columns without names.
+    """
+    names = _names(X)
+    known = getattr(estimator, "feature_names_in_", None)
+    if names is None or known is None:
+        return
+    known = np.asarray(known).tolist()
+    if known not in (names, [f"Column_{i}" for i in range(len(known))]):
+        _check_feature_names(estimator, X, reset=False)  # scikit-learn's words
+
+
+def require_names_of_training(X: Any, training_X: Any) -> None:
+    """Check that an evaluation set has the columns of the training set."""
+    names, known = _names(X), _names(training_X)
+    if names is not None and known is not None and names != known:
+        reject(
+            "eval_set",
+            f"of the columns {known}, as X is",
+            names,
+            "Pass X_valid[list(X.columns)].",
+        )
+
+
+def _names(X: Any) -> list[str] | None:
+    """The names of the columns as LightGBM writes them; None if they are no text."""
+    names = _columns(X)
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+    return [name.replace(" ", "_") for name in names]
+
+
+def _columns(X: Any) -> list[Any]:
+    """The names of the columns, whatever they are."""
+    names = getattr(X, "column_names", getattr(X, "columns", ()))  # Arrow's first
+    return names.tolist() if hasattr(names, "tolist") else list(names)

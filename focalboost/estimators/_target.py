@@ -1,24 +1,14 @@
 """The labels of one fit: their encoding for a host, and the weights of the classes."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from focalboost._validation import reject, require_length
-
-__all__ = [
-    "Indicators",
-    "Target",
-    "class_weights",
-    "effective_weights",
-    "require_class_weight",
-    "target_of",
-]
+from focalboost._validation import codes_of, reject, require_length
 
 #: The share of new information in one more row of a class, in the effective number of
 #: samples: the largest with which Cui et al. experiment.
@@ -28,30 +18,54 @@ EFFECTIVE_BETA = 0.9999
 WORDS = ("balanced", "effective")
 
 
+class ModelLabels(NamedTuple):
+    """The labels of a model to continue, as far as it knows them."""
+
+    classes: NDArray[Any] | None  #: in order
+    n_classes: int
+
+    def in_place_of(self, found: NDArray[Any]) -> NDArray[Any]:
+        """The model's labels where y has some of them.
+
+        A model that knows only the number of its classes takes the labels of y, or 0,
+        ..., K - 1 if y lacks some.
+        """
+        if self.classes is None and len(found) >= self.n_classes:
+            return found
+        return np.arange(self.n_classes) if self.classes is None else self.classes
+
+
 class Target:
     """Labels of two or more classes, encoded as 0 to K - 1.
 
-    All labels and weights that a host gets go through here. The training labels, if
-    they are given again for evaluation, stay one object: the hosts recognise their
-    training set by it.
+    All labels and weights that a host gets go through here. Training labels that are
+    given again for evaluation stay one object, because hosts recognise their training
+    set by it.
     """
 
     def __init__(
-        self, y: Any, class_weight: Any, sample_weight: NDArray[np.float64] | None
+        self,
+        y: Any,
+        class_weight: Any,
+        sample_weight: NDArray[np.float64] | None,
+        of_model: ModelLabels | None = None,
     ) -> None:
         labels = _column(y)
         check_classification_targets(labels)
-        self.encoder = LabelEncoder().fit(labels)
-        self.classes: NDArray[Any] = self.encoder.classes_
+        self.classes: NDArray[Any] = np.unique(labels)
+        if of_model is not None:
+            self.classes = of_model.in_place_of(self.classes)
         if len(self.classes) < 2:
             reject(
                 "y",
                 "labels of two classes or more",
                 self.classes.tolist(),
-                "Pass rows of another class.",
+                "Pass rows of another class, or continue a model of two classes: one "
+                "class alone does not say whether it is the positive one.",
             )
         self._source = y
-        self.encoded = self._codes(labels)
+        advice = "Relabel y: the model to continue stands for these labels."
+        self.encoded = codes_of(labels, self.classes, "y", advice)
         counting = slice(None) if sample_weight is None else sample_weight > 0
         counts = np.bincount(self.encoded[counting], minlength=len(self.classes))
         self.class_weight = class_weights(class_weight, self.classes, counts)
@@ -60,19 +74,8 @@ class Target:
         """Labels as 0 to K - 1; an unknown one is an error."""
         if y is self._source:
             return self.encoded
-        labels = _column(y)
-        unknown = np.setdiff1d(labels, self.classes)
-        if len(unknown) > 0:
-            reject(
-                "eval_set",
-                f"labelled with {self.classes.tolist()}, as y is",
-                unknown[:5].tolist(),
-                "Drop these rows, or relabel them.",
-            )
-        return self._codes(labels)
-
-    def _codes(self, labels: Any) -> NDArray[np.intp]:
-        return np.asarray(self.encoder.transform(labels), dtype=np.intp)
+        advice = "Drop these rows, or relabel them."
+        return codes_of(_column(y), self.classes, "eval_set", advice)
 
     def weigh(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
         """The sample weights times the class weights; None for neither."""
@@ -108,9 +111,9 @@ def _column(y: Any) -> NDArray[Any]:
 
 
 def _of_numpy(y: Any) -> Any:
-    """Nullable labels of pandas, of which none is missing, in the type of NumPy.
+    """Nullable labels of pandas in NumPy's type, if none is missing.
 
-    scikit-learn would make floats of whole numbers and of booleans.
+    scikit-learn would turn whole numbers and booleans into floats.
     """
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     if dtype is None or dtype.kind not in "biuf" or y.isna().any():
@@ -128,7 +131,7 @@ def _require_one_kind(labels: NDArray[Any]) -> None:
 
 
 class Indicators:
-    """Labels (n, T) of T binary problems, with 1 for yes and 0 for no (multilabel)."""
+    """Labels (n, T) of T binary problems (multilabel): 1 for yes, 0 for no."""
 
     classes = np.array([0, 1])
     class_weight = None
@@ -157,7 +160,10 @@ class Indicators:
 
 
 def target_of(
-    y: Any, class_weight: Any, sample_weight: NDArray[np.float64] | None = None
+    y: Any,
+    class_weight: Any,
+    sample_weight: NDArray[np.float64] | None = None,
+    of_model: ModelLabels | None = None,
 ) -> Target | Indicators:
     """The labels, of several columns or of one.
 
@@ -166,7 +172,7 @@ def target_of(
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if len(shape) == 2 and type_of_target(y) == "multilabel-indicator":
         return Indicators(y, class_weight)
-    return Target(y, class_weight, sample_weight)
+    return Target(y, class_weight, sample_weight, of_model)
 
 
 def class_weights(
@@ -187,7 +193,7 @@ def class_weights(
             "class_weight",
             "made of finite numbers >= 0",
             class_weight,
-            "Use 0 for a class that shall not count.",
+            "Use 0 for a class that should not count.",
         )
     return given
 
@@ -200,7 +206,7 @@ def _balanced_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def require_class_weight(class_weight: Any) -> None:
-    """Reject what names no weights."""
+    """Reject a class_weight that is neither a dict nor a known word nor None."""
     is_word = isinstance(class_weight, str) and class_weight in WORDS
     if not (is_word or isinstance(class_weight, dict)):
         reject(
@@ -214,7 +220,7 @@ def require_class_weight(class_weight: Any) -> None:
 def effective_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Weights by the effective number of rows, such that the mean row weighs 1.
 
-    Of n rows of a class (1 - beta**n) / (1 - beta) are effective. Cui et al.,
+    n rows of a class have the effective number (1 - beta**n) / (1 - beta). Cui et al.,
     *Class-Balanced Loss Based on Effective Number of Samples*, 2019, normalise to a
     sum of K instead, which would change what the hosts' penalties mean.
     """

@@ -1,69 +1,127 @@
-"""FocalXGBClassifier."""
+"""FocalXGBClassifier: XGBoost's scikit-learn classifier with the focal loss."""
 
+import json
+import os
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
-from xgboost import XGBClassifier
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from xgboost import Booster, XGBClassifier, XGBModel
+from xgboost.core import _deprecate_positional_args
 
-from focalboost._host import warn_of_no_split
-from focalboost._provenance import Provenance, warn_of_another_loss
-from focalboost._tracking import without_autologging
+from focalboost._hosts._files import write_in_one_step
+from focalboost._hosts._imports import without_autologging
+from focalboost._hosts._note import Provenance, warn_of_another_loss
+from focalboost._hosts._params import (
+    Balance,
+    balances,
+    checked_balance,
+    warn_of_no_split,
+)
+from focalboost._validation import reject
 from focalboost.estimators._base import (
+    FocalClassifierMixin,
+    labels_of_model,
     learned_by,
     loss_of,
-    refuse_other_labels,
     require_rounds,
     without_own,
+    without_spare_classes,
 )
-from focalboost.estimators._rows import TrainingRows
+from focalboost.estimators._evaluation import evaluation, metrics
+from focalboost.estimators._rows import TrainingRows, features
 from focalboost.estimators._target import target_of
-from focalboost.estimators._xgboost_evaluation import (
-    WeightedObjective,
-    evaluation,
-    metrics,
-)
-from focalboost.estimators._xgboost_fitted import FittedXGBClassifier
 from focalboost.losses import Loss
-from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
-from focalboost.xgboost._params import make_plan
+from focalboost.objectives._workers import n_workers
+from focalboost.xgboost._balance import balanced
+from focalboost.xgboost._model import (
+    booster_of,
+    booster_of_file,
+    n_scores_of,
+    provenance_of,
+    set_provenance,
+    signed_content,
+)
+from focalboost.xgboost._params import (
+    OBJECTIVES,
+    check_update,
+    fixed_params,
+    has_base_scores,
+    is_update,
+    make_plan,
+    require_model_of,
+)
 from focalboost.xgboost._train import has_split, warn_of_fallback
 
-__all__ = ["FocalXGBClassifier"]
+#: Parameters that a fitted booster keeps as its training has set them.
+_OF_TRAINING = ("objective", "num_class", "base_score")
+
+_Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
 
-class FocalXGBClassifier(FittedXGBClassifier):
+class _Training(XGBClassifier):
+    """XGBoost's own classifier, which keeps the data sets of its training."""
+
+    def _create_dmatrix(self, *arguments: Any, **options: Any) -> Any:
+        data_set = super()._create_dmatrix(*arguments, **options)
+        # XGBoost copies both for every call of an objective or a metric. Nobody else
+        # has this data set, so nobody sets others.
+        label, weight = data_set.get_label(), data_set.get_weight()
+        vars(data_set).update(get_label=lambda: label, get_weight=lambda: weight)
+        self.__dict__.setdefault("_data_sets", []).append(data_set)
+        return data_set
+
+    def balanced(self, loss: Loss, balance: Balance) -> tuple[Booster, Any]:
+        """Return the model in balance, and the base_score it had before."""
+        data_set = self._data_sets[0 if balance is True else -1]
+        booster, n_threads = self.get_booster(), self.n_jobs
+        best = booster.attr("best_iteration")
+        rounds = None if best is None else int(best) + 1
+        return balanced(booster, loss, data_set, rounds, n_threads or None)
+
+
+class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     """XGBoost's classifier with the focal loss, for two classes or more.
 
-    ``predict_proba`` is the class-posterior, not the focal score; ``decision_function``
-    is its logit, or for more than two classes its logarithm;
-    ``predict(X, output_margin=True)`` the raw prediction. The fitted booster is a plain
-    XGBoost model. Labels (n, T) of 0 and 1 are T binary problems (multilabel), and
-    probabilities (n, T) then. Several classes or labels need XGBoost 3.1.
+    ``predict_proba`` returns the class-posterior, not the focal score.
+    ``decision_function`` returns its logit, or for more than two classes its logarithm.
+    ``predict(X, output_margin=True)`` returns the raw prediction. The fitted booster is
+    a plain XGBoost model. Labels (n, T) of 0 and 1 are T binary problems (multilabel)
+    with probabilities (n, T). Several classes or labels need XGBoost 3.1.
 
     Parameters
     ----------
     focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0, or one for each class: a pair (positive, negative)
-        for two classes, of which the positive one is the later in the order of the
-        labels, K numbers in that order for K classes, or a dict by label.
+        Focusing parameter, >= 0: one number for all classes, a pair (positive,
+        negative) for two classes, K numbers in the order of the labels for K classes,
+        or a dict by label. The later of two labels in order is the positive class.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight in (0, 1) of the positive class, or a dict by label of two
-        that sum to 1; for K > 2 classes K positive weights, or a dict by label. Undone
-        in the probabilities.
+        Class-balance weight. For two classes it is a number in (0, 1), the weight of
+        the positive class, or a dict by label whose two numbers sum to 1. For K > 2
+        classes it is K positive weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback will set, in (0, 2); None for the
+        The largest learning rate that a callback sets, in (0, 2). None means the
         parameter ``learning_rate``, or 0.3 if that is larger.
+    focal_balance : bool or "validation", default=True
+        Add the constant with which the weighted sum of the probabilities is that of the
+        labels: over the training rows, or over the last evaluation set. It is part of
+        the model's own intercept, so exported models have it.
     class_weight : dict, "balanced", "effective" or None, default=None
-        Weights of the classes, in evaluation sets as well; a statement about the
-        population, not undone in the probabilities. "effective" is by the effective
-        number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
+        Weights of the classes, in evaluation sets as well. They state what the
+        population is, so the probabilities do not undo them. "effective" weighs by the
+        effective number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     **kwargs
-        Every parameter of ``xgboost.XGBClassifier``; its ``gamma`` and ``alpha`` are
-        the minimum split loss and the L1 penalty, as there. ``objective`` and
-        ``scale_pos_weight`` are refused; a ``base_score`` replaces the baseline, and
-        is warned of where it is a poor start. The default ``eval_metric`` is the
-        relative focal loss; callables get (labels, posterior), and XGBoost minimises
-        them. Its own name of the average precision is "aucpr".
+        Every parameter of ``xgboost.XGBClassifier``. Its ``gamma`` and ``alpha`` are
+        the minimum split loss and the L1 penalty, as there. ``fit`` sets ``objective``
+        to XGBoost's name of the link, "binary:logistic" or "multi:softprob". Another
+        ``objective`` and ``scale_pos_weight`` raise an error. A ``base_score`` replaces
+        the baseline; a poor one raises a warning. The default ``eval_metric`` is the
+        relative focal loss. A callable gets (labels, posterior), and XGBoost minimises
+        it. XGBoost's name of the average precision is "aucpr".
 
     Attributes
     ----------
@@ -75,34 +133,36 @@ class FocalXGBClassifier(FittedXGBClassifier):
         The number of labels; 2 for labels (n, T).
     n_features_in_ : int
         The number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had names.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (n_features,)
         Shares of the gain of all splits, or of ``importance_type``.
     evals_result_ : dict
-        Metrics by evaluation set, name and round, if there was an ``eval_set``.
+        Metrics by evaluation set, name and round, if there was an ``eval_set``. They
+        are those before the balance.
     best_iteration, best_score : int, float
         The best round, counted from 0, and its metric, with early stopping.
         Predictions use the rounds up to it.
     intercept_ : ndarray of shape (1,), (n_classes,) or (T,)
-        What the trees add to: the baseline as a focal score, or for more than two
-        classes as raw predictions.
+        What the trees add to, the baseline and the balance: a focal score, or for more
+        than two classes raw predictions.
     coef_ : ndarray
         The coefficients of ``booster="gblinear"``.
 
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter contradicts the focal loss or y has a single class.
+        In ``fit``, if a parameter contradicts the focal loss, or if y has a single
+        class and there is no model to continue.
 
     Notes
     -----
-    A row of weight 0 is left out of training. A row of a whole weight up to 8 counts
-    exactly as that many rows on the same bins, unless rows are sampled; the bins are
-    the same with ``tree_method="exact"``, or if no feature has more than ``max_bin``
-    values, and quantiles otherwise, which move with weights. Models are kept by pickle,
-    joblib and skops, and by ``save_model`` and ``load_model`` in XGBoost's format;
-    ``focalboost.export.to_onnx`` makes ONNX graphs of them.
+    Training leaves out rows of weight 0. A row of a whole weight counts as that many
+    rows on the same bins, up to the rounding of float32, unless rows are sampled. The
+    bins are the same with ``tree_method="exact"``, or if no feature has more than
+    ``max_bin`` values. Otherwise they are quantiles, which move with weights. Pickle,
+    joblib and skops keep a model, and so does ``save_model`` in XGBoost's format.
+    ``focalboost.export.to_onnx`` makes an ONNX graph of it.
 
     References
     ----------
@@ -122,25 +182,46 @@ class FocalXGBClassifier(FittedXGBClassifier):
 
     __module__ = "focalboost"  # what a pickle names must stay where it is
 
+    # XGBoost's own parameter is first: it takes it by position, with a warning.
+    @_deprecate_positional_args
     def __init__(
         self,
         *,
+        objective: Any = "binary:logistic",
         focal_gamma: Any = 2.0,
         focal_alpha: Any = None,
         focal_max_learning_rate: float | None = None,
+        focal_balance: Balance = True,
         class_weight: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(objective=objective, **kwargs)
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.focal_max_learning_rate = focal_max_learning_rate
+        self.focal_balance = focal_balance
         self.class_weight = class_weight
 
     def get_xgb_params(self) -> dict[str, Any]:
         """Return the parameters of the booster."""
         return without_own(super().get_xgb_params())
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters. A fitted model keeps its objective and its intercept."""
+        booster = self.__dict__.pop("_Booster", None)  # XGBoost would set all of them
+        try:
+            super().set_params(**params)
+        finally:
+            if booster is not None:
+                self._Booster = booster
+        if booster is not None and params:
+            settings = self.get_xgb_params()
+            booster.set_param(
+                {n: settings[n] for n in settings if n not in _OF_TRAINING}
+            )
+        return self
+
+    @_deprecate_positional_args
     def fit(
         self,
         X: Any,
@@ -155,19 +236,28 @@ class FocalXGBClassifier(FittedXGBClassifier):
         base_margin_eval_set: Sequence[Any] | None = None,
         feature_weights: Any = None,
     ) -> Self:
-        """Fit the model; arguments as in ``XGBClassifier.fit``."""
-        rows = TrainingRows(self, X, y, sample_weight, target_of)
+        """Fit the model; arguments as in ``XGBClassifier.fit``.
+
+        With ``xgb_model`` the labels are those of that model, and y may lack some.
+        """
+        _require_one_worker()
+        of_model = None
+        if xgb_model is not None:
+            given, xgb_model = xgb_model, booster_of(xgb_model)
+            known = provenance_of(xgb_model, "xgb_model")
+            of_model = labels_of_model(given, known, n_scores_of(xgb_model))
+        with_labels = partial(target_of, of_model=of_model)
+        rows = TrainingRows(self, X, y, sample_weight, with_labels)
         classes = rows.target.classes
-        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, rows.masses)
+        masses = rows.masses if xgb_model is None else None
+        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
+        params = self._host_params(loss, rows, xgb_model)
+        model = _host_of(rows.y, len(classes))(**params)
         if xgb_model is not None:
-            xgb_model = booster_of(xgb_model)
-        model = XGBClassifier(**self._host_params(loss, rows, xgb_model))
-        if xgb_model is not None:
-            known = provenance_of(xgb_model, "xgb_model")
-            refuse_other_labels(known, classes, "xgb_model")
             warn_of_another_loss(known, loss, "xgb_model")
+        balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
         pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)
         with without_autologging("xgboost"):
             model.fit(
@@ -183,24 +273,187 @@ class FocalXGBClassifier(FittedXGBClassifier):
                 feature_weights=feature_weights,
             )
         warn_of_fallback(self.device, model.get_booster())
-        warn_of_no_split(has_split(model.get_booster()))
+        warn_of_no_split(has_split(model.get_booster()), loss)
         self.__dict__.pop("evals_result_", None)
-        self.__dict__.update(learned_by(model, "kwargs"))
+        self.__dict__.update(learned_by(model, "kwargs", "_data_sets"))
         self.focal_loss_, self._classes = loss, classes
-        set_provenance(self.get_booster(), Provenance(loss, classes))
+        self.n_classes_ = len(classes)
+        self._name_objective(loss)
+        before = None
+        if balances(balance, loss):
+            booster, before = model.balanced(loss, balance)
+            self._Booster = booster
+        set_provenance(self.get_booster(), Provenance(loss, classes, before))
         return self
 
     def _host_params(
         self, loss: Loss, rows: TrainingRows, xgb_model: Any
     ) -> dict[str, Any]:
         """The parameters of the plain XGBClassifier that does the training."""
-        params = without_own(self.get_params(deep=False))
-        if params["objective"] == "binary:logistic":  # XGBoost's default
-            params["objective"] = None
+        params = self._params_of_labels(self.get_params(deep=False), loss)
+        if is_update(params):
+            check_update(
+                params, xgb_model, self.get_num_boosting_rounds(), "n_estimators"
+            )
+            params["tree_method"] = "approx"  # it is ignored, but takes a plain DMatrix
         limit, target = self.focal_max_learning_rate, (rows.y, rows.weight)
         plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
         return {
             **plan.params,
             "eval_metric": plan.metric or metrics(loss, params["eval_metric"]),
-            "objective": WeightedObjective(plan.objective),
+            "objective": plan.objective,
         }
+
+    def _reads(self, X: Any) -> bool:
+        return type(X).__name__ == "Series" and hasattr(X, "iloc")  # of pandas
+
+    def _name_objective(self, loss: Loss) -> None:
+        """Write the name of the link into the parameter, as XGBoost does."""
+        name = fixed_params(loss)["objective"]
+        if self.objective != name:  # scikit-learn compares identities
+            self.objective = name
+
+    def _params_of_labels(self, params: dict[str, Any], loss: Loss) -> dict[str, Any]:
+        """XGBoost's parameters without those that it sets itself from the labels."""
+        found = without_spare_classes(without_own(params), ("num_class",), loss)
+        is_set = isinstance(self.objective, str) and self.objective in OBJECTIVES
+        return {**found, "objective": None if is_set else self.objective}
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.no_validation = tags.input_tags.string = False
+        tags.non_deterministic = self.booster == "gblinear"  # without locks
+        several = has_base_scores()
+        tags.classifier_tags.multi_class = tags.classifier_tags.multi_label = several
+        return tags
+
+    @_deprecate_positional_args
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: _Iterations = None,
+    ) -> Any:
+        """Return the likeliest label, or with ``output_margin`` the raw prediction."""
+        raw = self._raw(X, validate_features, base_margin, iteration_range)
+        return raw if output_margin else self._likeliest(raw)
+
+    def predict_proba(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: _Iterations = None,
+    ) -> NDArray[np.float64]:
+        """Return the class-posterior in the order of ``classes_``, (n_samples, K).
+
+        For labels (n, T) return the probability of 1 for each, (n_samples, T).
+        """
+        return self._posterior(
+            self._raw(X, validate_features, base_margin, iteration_range)
+        )
+
+    def decision_function(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: _Iterations = None,
+    ) -> NDArray[np.float64]:
+        """Return the logit of the posterior, or the log posterior of each class."""
+        return self._decision(
+            self._raw(X, validate_features, base_margin, iteration_range)
+        )
+
+    def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
+        self.get_booster()  # not fitted: XGBoost words this error
+        # XGBClassifier's own predict would set the verbosity a second time.
+        raw = XGBModel.predict(
+            self,
+            features(X, self),
+            output_margin=True,
+            validate_features=validate,
+            base_margin=base_margin,
+            iteration_range=iterations,
+        )
+        if len(raw) > 0:
+            return raw
+        n_scores = np.size(self.intercept_)  # of classes, or of labels
+        return raw.reshape((0, n_scores) if n_scores > 1 else 0)
+
+    def apply(self, X: Any, iteration_range: _Iterations = None) -> NDArray[Any]:
+        """Return the leaf of every tree for each row, as ``XGBClassifier.apply``."""
+        self.get_booster()
+        return super().apply(features(X, self), iteration_range)
+
+    def save_model(self, fname: str | os.PathLike[str]) -> None:
+        """Save the model in XGBoost's own format: JSON if the name ends so, or UBJSON.
+
+        XGBoost loads the file without focalboost. ``load_model`` restores gamma, alpha
+        and the labels as well. Raises ValueError for labels that JSON cannot hold.
+        """
+        booster = self.get_booster().copy()  # other threads may be saving as well
+        self._require_labels_with_a_form()
+        kind = json.dumps({"_estimator_type": self._get_type()})  # as XGBoost does
+        booster.set_attr(scikit_learn=kind)
+        is_json = Path(fname).suffix == ".json"
+        content = signed_content(booster, "json" if is_json else "ubj")
+        write_in_one_step(fname, content)
+
+    def load_model(self, fname: Any) -> None:
+        """Load a model that an estimator of this class has saved.
+
+        ``fname`` is a path, or the bytes of a file. Load only files that you trust, as
+        with XGBoost's own ``load_model``. focal_gamma and focal_alpha become those of
+        the model, so ``fit`` trains with them. Raises ValueError if the file is of
+        another kind, is damaged, or is read otherwise by this version of XGBoost than
+        by the version that wrote it. The estimator is unchanged then.
+        """
+        booster = booster_of_file(fname, "fname")
+        known = provenance_of(booster, "fname")
+        if known is None or known.classes is None:
+            reject(
+                "fname",
+                "a model saved by FocalXGBClassifier",
+                fname,
+                "Load others with xgboost.XGBClassifier or xgboost.Booster.",
+            )
+        config = require_model_of(known.loss, booster, "fname")
+        booster.set_attr(scikit_learn=None)
+        booster.set_param({"n_jobs": self.n_jobs})
+        base_score = self.base_score
+        self._Booster = booster
+        self._load_model_attributes(config)
+        self.base_score = base_score  # that of the model would not suit other labels
+        self.__dict__.pop("evals_result_", None)
+        self.focal_loss_, self._classes = known.loss, known.classes
+        self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
+
+
+def _host_of(codes: NDArray[Any], n_classes: int) -> "type[_Training]":
+    """XGBoost's classifier for codes of n classes, some of which may have no row.
+
+    XGBoost itself wants a row of each: it counts the labels, and compares them with its
+    ``classes_``.
+    """
+
+    class Host(_Training):
+        classes_ = np.unique(codes)
+        n_classes_ = property(lambda self: n_classes, lambda self, found: None)
+
+    return Host
+
+
+def _require_one_worker() -> None:
+    """Reject a collective, whose workers may have other labels."""
+    if n_workers() > 1:
+        reject(
+            "fit",
+            "called in a training of one worker",
+            f"{n_workers()} workers",
+            "Each worker would encode its own labels. Use focalboost.xgboost.train "
+            "with labels 0 to K - 1, or FocalDaskXGBClassifier.",
+        )

@@ -1,15 +1,17 @@
-"""The posterior as C code, to apply to the raw predictions of an exported model."""
+"""C code of the posterior, for the raw predictions of an exported model."""
 
-from textwrap import dedent, indent
+import re
+from textwrap import indent
 from typing import Any
 
 from focalboost._validation import reject
-from focalboost.export._c_names import is_taken
-from focalboost.export._formulas import log_odds_program, log_weight_program
-from focalboost.export._trace import Operand, Program
+from focalboost.export._formulas import (
+    Operand,
+    Program,
+    log_odds_program,
+    log_weight_program,
+)
 from focalboost.losses import FocalLoss, SoftmaxFocalLoss
-
-__all__ = ["posterior_source"]
 
 _OPERATIONS = {
     "add": "{} + {}",
@@ -31,8 +33,8 @@ _OPERATIONS = {
 _BINARY = """\
 #include <math.h>
 
-/* P(y = 1 | x) of a raw prediction of {loss}.
-   Of a focal score s = expit(raw) it is {name}(log(s) - log1p(-s)). */
+/* P(y = 1 | x) for a raw prediction of {loss}.
+   For a focal score s = expit(raw) call {name}(log(s) - log1p(-s)). */
 static double {name}(double raw)
 {{
 {body}
@@ -50,9 +52,9 @@ static double {name}_log_weight(double margin, double gamma)
     return {result};
 }}
 
-/* P(y = k | x), k = 0 to {last}, of a row of raw predictions of
+/* P(y = k | x), k = 0 to {last}, for a row of raw predictions of
    {loss}.
-   Of focal scores (softmax of the row) it is that of their logarithms. */
+   For focal scores (softmax of the row) pass their logarithms. */
 static void {name}(const double *raw, double *probability)
 {{
     static const double gamma[] = {{{gammas}}};
@@ -75,28 +77,102 @@ static void {name}(const double *raw, double *probability)
 }}
 """
 
+#: Keywords of C and C++, names that a file has once, and macros of compilers and of
+#: Windows in small letters.
+_WORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t
+class co_await co_return co_yield compl concept const const_cast consteval constexpr
+constinit continue decltype default delete do double dynamic_cast else enum explicit
+export extern false float for friend goto if inline int long mutable namespace new
+noexcept not not_eq nullptr operator or or_eq private protected public register
+reinterpret_cast requires restrict return short signed sizeof static static_assert
+static_cast struct switch template this thread_local throw true try typedef typeid
+typename typeof typeof_unqual union unsigned using virtual void volatile while xor
+xor_eq
+abs main std math_errhandling signgam
+far hpux i386 interface linux max min mips near small sparc sun unix vax
+"""
+
+#: Functions and macros of math.h, and those that systems add to it, such as gamma. They
+#: have forms with the endings f, l, f64 and so on, and _r. Those of complex numbers
+#: begin with c.
+_FUNCTIONS = """
+abs acos acosh arg asin asinh atan atan2 atanh canonicalize cbrt ceil conj copysign cos
+cosh drem erf erfc exp exp10 exp2 expm1 fabs fdim finite floor fma fmax fmaximum
+fmaximum_mag fmaximum_mag_num fmaximum_num fmaxmag fmin fminimum fminimum_mag
+fminimum_mag_num fminimum_num fminmag fmod fpclassify frexp fromfp fromfpx gamma
+getpayload hypot ilogb imag iscanonical iseqsig isfinite isgreater isgreaterequal isinf
+isless islessequal islessgreater isnan isnormal issignaling issubnormal isunordered
+iszero j0 j1 jn ldexp lgamma llogb llrint llround log log10 log1p log2 logb lrint lround
+modf nan nearbyint nextafter nextdown nexttoward nextup pow pow10 proj real remainder
+remquo rint round roundeven scalb scalbln scalbn setpayload setpayloadsig signbit
+significand sin sincos sinh sqrt tan tanh tgamma totalorder totalordermag trunc ufromfp
+ufromfpx y0 y1 yn
+"""
+_ENDINGS = "(f|l|f32|f32x|f64|f64x|f128)?(_r)?"
+
+#: Functions that a compiler knows without their headers, and types of stdlib.h, which
+#: C++ reads for math.h.
+_LIBRARY = """
+abort aligned_alloc alloca bcmp bcopy bzero calloc execl execle execlp execv execve
+execvp exit ffs ffsl ffsll fork fprintf fputc fputs free fscanf fwrite imaxabs index
+isalnum isalpha isascii isblank iscntrl isdigit isgraph islower isprint ispunct isspace
+isupper iswalnum iswalpha iswblank iswcntrl iswdigit iswgraph iswlower iswprint iswpunct
+iswspace iswupper iswxdigit isxdigit labs llabs malloc memchr memcmp memcpy memmove
+mempcpy memset posix_memalign printf putc putchar puts realloc rindex scanf snprintf
+sprintf sscanf stpcpy stpncpy strcasecmp strcat strchr strcmp strcpy strcspn strdup
+strftime strlen strncasecmp strncat strncmp strncpy strndup strnlen strpbrk strrchr
+strspn strstr toascii tolower toupper towlower towupper vfprintf vfscanf vprintf vscanf
+vsnprintf vsprintf vsscanf
+fd_mask fd_set u_char u_int u_long u_short uint ulong ushort
+"""
+
+#: Names that C, C++, their libraries or compilers own: those of the lists, types, names
+#: in capitals, floating-point environment, byte order, arithmetic on mixed types.
+_TAKEN = re.compile(
+    "|".join(
+        (
+            *_WORDS.split(),
+            f"c?({'|'.join(_FUNCTIONS.split())}){_ENDINGS}",
+            f"({'|'.join(_LIBRARY.split())})(_unlocked)?",
+            "(M|FP|MATH)?_.*",
+            ".*_t",
+            "I|[A-Z][A-Z0-9_]+",
+            "fe[a-z]+(except|exceptflag|round|env)|feupdateenv",
+            "(htobe|htole|be|le)(16|32|64)(toh)?",
+            "(f|d|f32x?|f64x?)(add|div|fma|mul|sqrt|sub)(l|f32x|f64x?|f128)?",
+        )
+    )
+)
+
 
 def posterior_source(loss: Any, name: str = "posterior") -> str:
     """Return C code (C99, and C++) of the class-posterior of a raw prediction.
 
-    For a ``FocalLoss`` it is ``double posterior(double raw)``, for a
-    ``SoftmaxFocalLoss`` ``void posterior(const double *raw, double *probability)`` of a
-    row. Apply it to what a C service gets from LightGBM's if-else code, treelite or a
-    host's C API, which know nothing of the focal loss. It is the formula of
-    ``loss.posterior`` in float64, and agrees with it to the last bits.
+    For a ``FocalLoss`` the code is a function ``double posterior(double raw)``. For a
+    ``SoftmaxFocalLoss`` it is a function of one row,
+    ``void posterior(const double *raw, double *probability)``. Call it on the raw
+    predictions of LightGBM's if-else code, of treelite or of a host's C API, which do
+    not know the focal loss. The code has the formula of ``loss.posterior`` in float64,
+    and agrees with it to the last bits.
 
     Parameters
     ----------
     loss : FocalLoss, SoftmaxFocalLoss or estimator
-        The loss of the model, or a fitted estimator, which has it as ``focal_loss_``.
+        The loss of the model, or a fitted estimator.
     name : str, default="posterior"
-        The name of the function.
+        Name of the function.
+
+    Returns
+    -------
+    str
+        The code.
 
     Raises
     ------
     ValueError
-        If there is no loss, or the name is no identifier, or one that C, C++ or math.h
-        has taken.
+        If there is no loss, the name is not an identifier, or C, C++, their libraries
+        or compilers own the name: all names in capitals, as of macros, are refused.
 
     Examples
     --------
@@ -105,8 +181,8 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     >>> print(posterior_source(FocalLoss(gamma=0)).splitlines()[4])
     static double posterior(double raw)
     """
-    if not name.isidentifier() or not name.isascii() or is_taken(name):
-        rule = "an identifier of C that C, C++ and math.h leave free"
+    if not (name.isidentifier() and name.isascii()) or _TAKEN.fullmatch(name):
+        rule = "an identifier of C that C, C++, math.h and compilers do not use"
         reject("name", rule, name, "Use name='posterior'.")
     loss = getattr(loss, "focal_loss_", loss)
     if isinstance(loss, FocalLoss):
@@ -116,7 +192,7 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
             "loss",
             "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost",
             loss,
-            "Call fit first, or use focal_loss_.",
+            "Call fit first, or pass FocalLoss(gamma=2).",
         )
     n_classes = loss.n_classes
     return _filled(
@@ -132,14 +208,14 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
 
 
 def _filled(template: str, program: Program, **parts: object) -> str:
-    """The template with the program's statements."""
+    """The template with the statements of the program."""
     lines = [
         f"{'int' if 'greater' in name or name == 'less' else 'double'} {result} = "
         f"{_OPERATIONS[name].format(*map(_word, operands))};"
         for result, name, operands in program.operations
     ]
     body = indent("\n".join(lines), "    ")
-    return dedent(template).format(body=body, result=program.result, **parts)
+    return template.format(body=body, result=program.result, **parts)
 
 
 def _word(operand: Operand) -> str:

@@ -1,6 +1,8 @@
-"""LightGBM with the focal loss: train, and models that stand on their own."""
+"""LightGBM with the focal loss: train, cv, refit, and models of their own."""
 
+from focalboost.lightgbm._cv import cv
 from focalboost.lightgbm._model import finalise
+from focalboost.lightgbm._refit import refit
 from focalboost.lightgbm._train import train
 
-__all__ = ["finalise", "train"]
+__all__ = ["cv", "finalise", "refit", "train"]

@@ -1,22 +1,39 @@
-"""LightGBM models: which can be continued, and how they come to stand on their own."""
+"""LightGBM models: how they come to stand on their own, their files and checkpoints."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from focalboost._host import import_host, one_value
-from focalboost._provenance import Provenance, note_of, read_note
+from focalboost._hosts._checkpoint import Saves
+from focalboost._hosts._files import content_of, refuse_wrong_digest, signed
+from focalboost._hosts._imports import import_host
+from focalboost._hosts._note import (
+    MissingRow,
+    Provenance,
+    earlier_balance,
+    note_of,
+    read_note,
+    require_same_prediction,
+)
+from focalboost._hosts._params import one_value
 from focalboost._validation import reject
-from focalboost.lightgbm._file import booster_of_file
+from focalboost.lightgbm._balance import Shift
+from focalboost.lightgbm._data_sets import Baseline
 from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
-from focalboost.lightgbm._start import Baseline
 from focalboost.lightgbm._text import (
     finalised_text,
     is_finalised,
     note_in,
     number_of_scores,
     objective_name,
+    shifted_text,
+    signable_text,
+    value_in,
+    with_note,
+    without_note,
     without_objective,
 )
 from focalboost.losses import Loss
@@ -24,16 +41,19 @@ from focalboost.losses import Loss
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = [
-    "constant_model",
-    "constant_params",
-    "continuable",
-    "finalise",
-    "finalise_with_note",
-    "has_split",
-    "is_without_features",
-    "provenance_of",
-]
+#: The note of what a model was trained with.
+NOTE = "focalboost"
+
+#: The note of a checkpoint, which says which training it belongs to.
+CHECKPOINT = "focalboost-checkpoint"
+
+#: The header line with the prediction for a row of missing values.
+MISSING_ROW = "focalboost_missing_row"
+
+#: What the last line of a model is, or begins with.
+_ENDS = ("end of parameters", "end of parser", "pandas_categorical:")
+
+_ADVICE = "It is of another kind, has been edited, or is cut short: save it again."
 
 
 def finalise(
@@ -44,16 +64,55 @@ def finalise(
     Adds the baseline (the constant ``init_score`` of its training, a number or one for
     each class) to the first trees and names the objective, so that ``predict`` returns
     ``expit(raw + baseline)``, or the softmax over the classes, and saved copies do so
-    anywhere. The booster is changed in place and returned; one that is finalised
-    already is left as it is. The loss, if given, is noted in the model, so that a
-    continuation with another one is noticed.
+    anywhere. The booster is changed in place and returned. A booster that is finalised
+    already stays as it is. The loss, if given, is noted in the model, so that training
+    can warn if it continues with another loss.
+
+    LightGBM's own ``Booster.refit`` and ``init_model`` train log loss on the focal
+    scores of the result. Use ``refit`` and ``train`` of this module instead.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        A booster that was trained with a callable objective.
+    baseline : float or sequence of K floats
+        The ``init_score`` of its training.
+    loss : FocalLoss or SoftmaxFocalLoss, optional
+        The loss of its training.
+
+    Returns
+    -------
+    lightgbm.Booster
+        The same booster.
 
     Raises
     ------
     ValueError
         If the booster has no tree, names another objective, is still in training, or
         has another number of classes than the baseline.
+
+    Examples
+    --------
+    >>> import lightgbm, numpy as np, focalboost.lightgbm
+    >>> from focalboost import FocalLoss, focal_objective
+    >>> X = np.arange(200.0).reshape(-1, 1)
+    >>> y, loss = (X[:, 0] >= 170).astype(int), FocalLoss(gamma=2)
+    >>> baseline = loss.baseline(y)
+    >>> start = np.full(200, baseline)
+    >>> train_set = lightgbm.Dataset(X, label=y, init_score=start)
+    >>> params = {"objective": focal_objective(gamma=2), "verbosity": -1}
+    >>> booster = lightgbm.train(params, train_set, 50)
+    >>> booster = focalboost.lightgbm.finalise(booster, baseline, loss)
+    >>> bool(loss.posterior(booster.predict(X, raw_score=True))[-1] > 0.9)
+    True
     """
+    if _is_in_training(booster):
+        reject(
+            "booster",
+            "one whose training has ended",
+            booster,
+            "Train with keep_training_booster=False, or call booster.free_dataset().",
+        )
     note = None if loss is None else note_of(Provenance(loss, None))
     return finalise_with_note(booster, baseline, note)
 
@@ -61,15 +120,13 @@ def finalise(
 def finalise_with_note(
     booster: "lightgbm.Booster", baseline: Baseline, note: str | None
 ) -> "lightgbm.Booster":
-    """Finalise a booster as ``finalise`` does, with a note of its provenance."""
-    if getattr(booster, "train_set", None) is not None:
-        reject(
-            "booster",
-            "one whose training has ended",
-            booster,
-            "Train with keep_training_booster=False, or call booster.free_dataset().",
-        )
-    text = booster.model_to_string(num_iteration=-1)
+    """Finalise a booster as ``finalise`` does, with a note of its provenance.
+
+    One in training ends it with the same passage through its text with which
+    lightgbm.train would, which leaves out the rounds after the best one.
+    """
+    trains = _is_in_training(booster)
+    text = booster.model_to_string(num_iteration=None if trains else -1)
     if is_finalised(text):
         return booster
     scores = number_of_scores(text)
@@ -81,36 +138,55 @@ def finalise_with_note(
             "Pass the constant init_score of its training.",
         )
     booster.model_from_string(finalised_text(text, baseline, note))
+    if trains:
+        booster.free_dataset()
     booster.params["objective"] = objective_name(text)  # SHAP reads it here
     return booster
 
 
+def _is_in_training(booster: "lightgbm.Booster") -> bool:
+    return getattr(booster, "train_set", None) is not None
+
+
 def provenance_of(booster: "lightgbm.Booster", name: str) -> Provenance | None:
     """What a model says of its training, if it does; a damaged note is an error."""
-    note = note_in(booster.model_to_string(num_iteration=1))
+    return provenance_in(booster.model_to_string(num_iteration=1), name)
+
+
+def provenance_in(text: str, name: str) -> Provenance | None:
+    """What the text of a model says of its training."""
+    note = note_in(text)
     return None if note is None else read_note(note, name)
 
 
-def continuable(init_model: Any, params: Mapping[str, Any]) -> "lightgbm.Booster":
-    """The model to continue, as a booster that predicts scores by itself."""
+def booster_of(model: Any, name: str) -> "lightgbm.Booster":
+    """The booster of an estimator or of a file, or the booster itself."""
     library = import_host("lightgbm")
-    if isinstance(init_model, library.LGBMModel):
-        init_model = init_model.booster_
-    if not isinstance(init_model, library.Booster):
-        init_model = booster_of_file(init_model, "init_model")
-    booster: lightgbm.Booster = init_model
+    if isinstance(model, library.LGBMModel):
+        model = model.booster_
+    if not isinstance(model, library.Booster):
+        model = booster_of_file(model, name)
+    booster: lightgbm.Booster = model
+    return booster
+
+
+def continuable(
+    model: Any, params: Mapping[str, Any], name: str = "init_model"
+) -> "lightgbm.Booster":
+    """The model to continue, as a booster that predicts scores by itself."""
+    booster = booster_of(model, name)
     text = booster.model_to_string(num_iteration=1)
     expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
     if found != expected:
         reject(
-            "init_model",
+            name,
             f"a model with {expected} raw prediction(s) for each row",
             found,
-            "Continue a model of the same classes.",
+            "Use a model of the same classes.",
         )
     if not is_finalised(text):
         reject(
-            "init_model",
+            name,
             "a model that predicts probabilities",
             "a model trained with a callable objective",
             "Call focalboost.lightgbm.finalise(booster, baseline) on it first.",
@@ -118,11 +194,101 @@ def continuable(init_model: Any, params: Mapping[str, Any]) -> "lightgbm.Booster
     return booster
 
 
+def unbalanced(booster: "lightgbm.Booster") -> "lightgbm.Booster":
+    """The model as training left it, before it was balanced."""
+    balance = balance_of(booster, "init_model")
+    if not np.any(balance):
+        return booster
+    text = shifted_text(booster.model_to_string(num_iteration=-1), -balance)
+    known = provenance_in(text, "init_model")
+    if known is not None:
+        earlier = known.unbalanced
+        note = note_of(known._replace(unbalanced=None, earlier=earlier))
+        text = with_note(without_note(text, NOTE), note)
+    return booster_of_text(text, "init_model")
+
+
+def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
+    """The shift of a model to continue, for rows of a single class."""
+    return earlier_balance(
+        None if model is None else provenance_of(model, "init_model")
+    )
+
+
+def is_unbalanced(booster: "lightgbm.Booster") -> bool:
+    """Whether the note of a model knows no balance."""
+    known = provenance_of(booster, "checkpoint")
+    return known is None or known.unbalanced is None
+
+
+def balance_of(booster: "lightgbm.Booster", name: str = "model") -> NDArray[np.float64]:
+    """What the balance has added to the raw predictions of a model."""
+    known = provenance_of(booster, name)
+    return np.asarray((known and known.unbalanced) or 0.0)
+
+
+def booster_of_file(path: Any, name: str) -> "lightgbm.Booster":
+    """The booster in a file that LightGBM or this package has saved."""
+    return booster_of_text(text_of_file(path, name), name)
+
+
+def text_of_file(path: Any, name: str) -> str:
+    """The text of a model's file, which has to match its digest, if it has one.
+
+    LightGBM ends the interpreter on files that are cut short, so a text without an end
+    is an error.
+    """
+    content = content_of(path, name)
+    refuse_wrong_digest(content, name, path)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
+    if not text.rstrip("\n").rpartition("\n")[2].startswith(_ENDS):
+        reject(name, "a whole LightGBM model", path, _ADVICE)
+    return text
+
+
+def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
+    """The booster of a model's text; LightGBM says what is wrong with others."""
+    library = import_host("lightgbm")
+    try:
+        booster: lightgbm.Booster = library.Booster(model_str=text)
+    except (library.basic.LightGBMError, ValueError) as error:
+        reject(name, "a LightGBM model", text, f"LightGBM says: {error}")
+    note = value_in(text, MISSING_ROW)
+    if note is not None:
+        found = missing_row(booster, booster.current_iteration())
+        require_same_prediction(note, found, np.float64, name)
+    return booster
+
+
+def signed_content(text: str, missing_row: MissingRow) -> bytearray:
+    """The content of a model's file, with its digest.
+
+    LightGBM passes over the lines that are added, and leaves them out when it saves the
+    model again.
+    """
+    line = f"{MISSING_ROW}={json.dumps(missing_row)}"
+    return signed(bytearray(signable_text(text, line).encode()))
+
+
+def missing_row(
+    booster: "lightgbm.Booster", rounds: int, baseline: Baseline = 0.0, **options: Any
+) -> MissingRow:
+    """What a model predicts for a row of missing values."""
+    row = np.full((1, booster.num_feature()), np.nan)
+    raw = booster.predict(row, num_iteration=rounds, raw_score=True, **options)
+    host = f"LightGBM {import_host('lightgbm').__version__}"
+    return MissingRow(host, rounds, np.ravel(np.asarray(raw) + baseline).tolist())
+
+
 def is_without_features(error: Exception, params: Mapping[str, Any]) -> bool:
     """Whether LightGBM gave up because no feature can be split.
 
-    With an objective of its own it returns a constant model there. What it says of a
-    leaf without rows is worded here: it estimates their number from the curvatures.
+    With an objective of its own it returns a constant model instead. Its error about a
+    leaf without rows gets better words here: LightGBM estimates the number of rows from
+    the curvatures.
     """
     if "best_split_info" in str(error):
         reject(
@@ -145,10 +311,10 @@ def constant_model(
 
 
 def constant_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """LightGBM's own objective, of which constant_model takes single leaves.
+    """The parameters with LightGBM's own objective, for a model of single leaves.
 
-    They are 0 with an init_score, else LightGBM's own start. Nothing is evaluated, so
-    nothing can be stopped early.
+    The leaves are 0 with an init_score, else LightGBM's own start. Nothing is
+    evaluated, so nothing can be stopped early.
     """
     several = one_value(params, NUM_CLASS, 1) > 1
     objective = "multiclass" if several else "binary"
@@ -158,3 +324,54 @@ def constant_params(params: Mapping[str, Any]) -> dict[str, Any]:
 def has_split(booster: "lightgbm.Booster") -> bool:
     """Whether some tree has a split."""
     return bool(booster.feature_importance("split").any())
+
+
+def checkpoint_in(path: Any) -> tuple["lightgbm.Booster", str | None]:
+    """The model of a checkpoint, and its note of the training."""
+    text = text_of_file(path, "checkpoint")
+    model = booster_of_text(without_note(text, CHECKPOINT), "checkpoint")
+    return model, note_in(text, CHECKPOINT)
+
+
+def start_and_note(
+    baseline: Baseline, loss: Loss, shift: Shift | None, classes: Any = None
+) -> tuple[Baseline, str]:
+    """The constant to add to the first trees at the end of a training, and the note."""
+    if shift is None:
+        return baseline, note_of(Provenance(loss, classes))
+    value = shift.value()
+    return baseline + value, note_of(Provenance(loss, classes, value.tolist()))
+
+
+class Saver:
+    """A callback that saves the model, finalised, whenever it is due.
+
+    ``n_threads`` is that of the training: a prediction changes it for all of LightGBM.
+    """
+
+    order = 100  # after callbacks that may stop the training
+
+    def __init__(
+        self, saves: Saves, loss: Loss, baseline: Baseline, n_threads: int | None
+    ) -> None:
+        self.saves, self.loss = saves, loss
+        self.baseline, self.n_threads = baseline, n_threads
+
+    def __call__(self, env: Any) -> None:
+        note = self.saves.note_due(env.iteration - env.begin_iteration + 1)
+        if note is not None:
+            text = env.model.model_to_string(num_iteration=-1)
+            provenance = note_of(Provenance(self.loss, None))
+            text = finalised_text(text, self.baseline, provenance)
+            self._save(text, note, env.model, self.baseline)
+
+    def save_last(self, booster: "lightgbm.Booster") -> None:
+        """Save the model that ``train`` returns."""
+        note = self.saves.last_note()
+        if note is not None:
+            self._save(booster.model_to_string(num_iteration=-1), note, booster, 0.0)
+
+    def _save(self, text: str, note: str, model: Any, baseline: Baseline) -> None:
+        threads = {"num_threads": self.n_threads or 0}
+        row = missing_row(model, model.current_iteration(), baseline, **threads)
+        self.saves.save(signed_content(with_note(text, note, CHECKPOINT), row))

@@ -1,78 +1,101 @@
-"""What LightGBM is asked for: parameters, objective and metric, conflicts refused."""
+"""Plans a training with LightGBM: its parameters, objective and metric."""
 
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from focalboost._host import (
+from focalboost._hosts._params import (
     WEIGHTS_INSTEAD,
-    as_list,
     learning_rate_bound,
+    metrics_in,
     one_value,
     refuse,
     refuse_focal_names,
+    refuse_unread,
     thread_setting,
 )
 from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import Curvature, FocalMetric, FocalObjective
 
-__all__ = [
-    "EARLY_STOPPING",
-    "LEARNING_RATE",
-    "METRIC",
-    "MIN_CURVATURE",
-    "NUM_CLASS",
-    "ROUNDS",
-    "Plan",
-    "make_plan",
-    "rounds_apart",
-]
-
-#: LightGBM's names of the parameters that are read here.
+#: All names of the parameters that are read here.
 OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
 NUM_CLASS = ("num_class", "num_classes")
 METRIC = ("metric", "metrics", "metric_types")
-ROUNDS = (  # in LightGBM's order: of several the first counts
+ROUNDS = (  # in LightGBM's order: it takes the first that is given
     *("num_iterations", "n_iter", "nrounds", "max_iter", "num_tree", "num_round"),
     *("num_trees", "num_rounds", "n_estimators", "num_iteration", "num_boost_round"),
 )
+BOOSTING = ("boosting", "boosting_type", "boost")
 LEARNING_RATE = ("learning_rate", "shrinkage_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.1
 EARLY_STOPPING = (
     *("early_stopping_round", "early_stopping_rounds", "early_stopping"),
     "n_iter_no_change",
 )
+MACHINES = ("machines", "workers", "nodes")
+NUM_MACHINES = ("num_machines", "num_machine")
 MIN_CURVATURE = (
     *("min_sum_hessian_in_leaf", "min_child_weight", "min_sum_hessian"),
     *("min_sum_hessian_per_leaf", "min_hessian"),
 )
-THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
-#: Metrics that depend on the order of the predictions only, and the words for none.
+#: LightGBM's names of one metric.
+_NDCG = ("ndcg", "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart")
+
+_NO_METRIC = ("None", "none", "null", "custom", "na", "")
+
+#: Metrics that depend only on the order of the predictions, and the words for none.
 RANKING_METRICS = {
-    *("auc", "auc_mu", "average_precision", "ndcg", "lambdarank", "rank_xendcg"),
-    *("map", "mean_average_precision", "None", "none", "null", "custom", "na", ""),
-}
-
-#: Its other metrics, by all their names, for the wording of an error.
-OTHER_METRICS = {
-    *("l1", "mean_absolute_error", "mae", "regression_l1", "l2", "mean_squared_error"),
-    *("mse", "regression_l2", "regression", "rmse", "root_mean_squared_error"),
-    *("l2_root", "quantile", "mape", "mean_absolute_percentage_error", "huber", "fair"),
-    *("poisson", "gamma", "gamma_deviance", "tweedie", "r2", "binary_logloss"),
-    *("binary", "binary_error", "multi_logloss", "multiclass", "softmax"),
-    *("multiclassova", "multiclass_ova", "ova", "ovr", "multi_error", "cross_entropy"),
-    *("xentropy", "cross_entropy_lambda", "xentlambda", "kullback_leibler", "kldiv"),
+    *("auc", "auc_mu", "average_precision", *_NDCG),
+    *("map", "mean_average_precision", *_NO_METRIC),
 }
 
 #: All names of a parameter, the values allowed, and what to do instead.
 _Conflict = tuple[tuple[str, ...], tuple[object, ...], str]
 
-#: Other parameters that contradict the focal loss.
+_BAGGING_INSTEAD = (
+    "LightGBM samples by class for its own objective alone. Use bagging_fraction and "
+    "bagging_freq for rows of all classes, or drop rows before training and divide the "
+    "weights of the others of their class by the share that you keep."
+)
+
+#: Parameters that LightGBM reads where the objective or metric is one that cannot be.
+_OF_OTHERS = (
+    *("fair_c", "poisson_max_delta_step", "tweedie_variance_power", "reg_sqrt"),
+    *("lambdarank_truncation_level", "lambdarank_norm", "objective_seed"),
+    *("lambdarank_position_bias_regularization", "multi_error_top_k"),
+)
+
+#: Parameters of metrics of the ranking: all names, and the metrics that read them.
+_OF_METRICS = (
+    (("label_gain",), _NDCG),
+    (("auc_mu_weights",), ("auc_mu",)),
+    (
+        ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at"),
+        (*_NDCG, "map", "mean_average_precision"),
+    ),
+)
+
+#: Parameters that contradict every focal loss.
 _CONFLICTS: tuple[_Conflict, ...] = (
-    (("is_unbalance", "unbalance", "unbalanced_sets"), (False,), WEIGHTS_INSTEAD),
+    (
+        ("is_unbalance", "unbalance", "unbalanced_sets"),
+        (False,),
+        'With an estimator, use class_weight="balanced". With train, give the data set '
+        "the weights of sklearn.utils.class_weight.compute_sample_weight.",
+    ),
     (("scale_pos_weight",), (1,), WEIGHTS_INSTEAD),
+    (
+        ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"),
+        (1,),
+        _BAGGING_INSTEAD,
+    ),
+    (
+        ("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"),
+        (1,),
+        _BAGGING_INSTEAD,
+    ),
+    (_OF_OTHERS, (), "LightGBM reads it for other objectives or metrics alone."),
     (
         ("gamma",),
         (),
@@ -82,7 +105,7 @@ _CONFLICTS: tuple[_Conflict, ...] = (
     (
         ("alpha",),
         (),
-        "LightGBM's is of other objectives. Did you mean focal_alpha, or "
+        "LightGBM's belongs to other objectives. Did you mean focal_alpha, or "
         "loss=FocalLoss(alpha=...) of train? reg_alpha is the L1 penalty.",
     ),
     (("sigmoid",), (1,), "Leave it out: the link is expit(raw prediction)."),
@@ -98,9 +121,9 @@ _CONFLICTS: tuple[_Conflict, ...] = (
         "Dataset or of fit.",
     ),
     (
-        ("boosting", "boosting_type", "boost"),
+        BOOSTING,
         ("gbdt", "gbrt", "dart", "goss"),
-        "Random forests take no custom objective in LightGBM: use 'gbdt'.",
+        "LightGBM's random forests take no custom objective: use 'gbdt'.",
     ),
 )
 
@@ -120,6 +143,13 @@ def rounds_apart(
     return others, one_value(params, ROUNDS, num_boost_round)
 
 
+def n_machines(params: Mapping[str, Any]) -> int:
+    """The number of machines that train together; LightGBM counts a list of them."""
+    machines = one_value(params, MACHINES, ())
+    listed = machines.split(",") if isinstance(machines, str) else machines
+    return int(one_value(params, NUM_MACHINES, len(listed)))
+
+
 def make_plan(
     params: Mapping[str, Any],
     loss: Loss,
@@ -127,16 +157,21 @@ def make_plan(
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> Plan:
-    """Return the plan for a user's metrics, or reject a parameter."""
+    """The plan for a user's metrics; parameters in conflict are errors."""
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
     own = _built_in(loss)
     for names, allowed, advice in (*_conflicts(own), *_CONFLICTS):
         refuse(given, names, allowed, advice)
-    named = one_value(given, METRIC)
-    _refuse_probability_metrics([*as_list(named), *as_list(metrics)])
-    rates = [given[name] for name in LEARNING_RATE if name in given]
-    bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
+    named = metrics_in(one_value(given, METRIC))
+    others = metrics_in(metrics)
+    evaluated = _names_in([*named, *others])
+    _refuse_probability_metrics(evaluated)
+    for names, readers in _OF_METRICS:
+        refuse_unread(given, names, evaluated, readers)
+    bound = learning_rate_bound(
+        given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate
+    )
     replaced = (*OBJECTIVE, *NUM_CLASS)
     settings = {name: given[name] for name in given if name not in replaced} | own
     settings["objective"] = FocalObjective(
@@ -144,11 +179,13 @@ def make_plan(
         curvature,
         bound,
         checks_start=False,
-        n_threads=thread_setting(given, THREADS),
+        n_threads=thread_setting(given),
     )
-    if named is not None:
+    if any(name != "" for name in named):
         return Plan(settings, None)
-    metric = None if as_list(metrics) else FocalMetric(loss)
+    # Besides the parameter, LightGBM ignores the words for no metric.
+    is_own = all(isinstance(one, str) and one in _NO_METRIC for one in others)
+    metric = FocalMetric(loss) if is_own else None
     return Plan({**settings, "metric": "None"}, metric)
 
 
@@ -160,28 +197,28 @@ def _built_in(loss: Loss) -> dict[str, Any]:
 
 
 def _conflicts(own: dict[str, Any]) -> Iterator[_Conflict]:
-    """The parameters of which the loss allows only its own values."""
+    """The parameters that must be left out, or have the values of the loss."""
     words = (own["objective"], "softmax") if "num_class" in own else ("binary",)
     yield OBJECTIVE, words, "Leave it out: the objective is the focal loss."
-    advice = "Leave it out, or pass loss=SoftmaxFocalLoss(num_class)."
+    advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
     yield NUM_CLASS, (own.get("num_class", 1),), advice
 
 
-def _refuse_probability_metrics(metrics: list[Any]) -> None:
+def _names_in(metrics: list[Any]) -> list[str]:
+    """The names of metrics, of which a text may hold several."""
+    texts = [metric for metric in metrics if isinstance(metric, str)]
+    return [name.strip() for text in texts for name in text.split(",")]
+
+
+def _refuse_probability_metrics(names: list[str]) -> None:
     """Reject metrics that would take raw predictions for probabilities."""
-    words = (m.split(",") if isinstance(m, str) else [m] for m in metrics)
-    for metric in itertools.chain.from_iterable(words):
-        if isinstance(metric, str) and metric.strip() not in RANKING_METRICS:
-            reason = (
-                "LightGBM would evaluate it on raw predictions as if they were "
-                "probabilities."
-                if metric.strip() in OTHER_METRICS
-                else "No metric of LightGBM's is known by that name."
-            )
+    for name in names:
+        if name not in RANKING_METRICS:
             reject(
                 "metric",
                 "a metric of the ranking, such as 'auc' or 'average_precision'",
-                metric,
-                f"{reason} Leave it out for the relative focal loss, or pass a "
+                name,
+                "LightGBM would evaluate it on raw predictions as if they were "
+                "probabilities. Leave it out for the relative focal loss, or pass a "
                 "callable that returns (name, value, is_higher_better).",
             )

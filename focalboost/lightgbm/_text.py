@@ -1,50 +1,46 @@
-"""Finalises a LightGBM model in its text form.
+"""Edits the text form of LightGBM models.
 
 LightGBM forgets the start of training (init_score) and the link if the objective is a
-callable. Both can be written into the text: the baseline into the leaves of the first
-iteration, as LightGBM itself does for its own objectives (Tree::AddBias), and the
-objective into the header. An iteration has one tree, or one for each class.
+callable. To finalise a model is to write both into its text: the baseline into the
+leaves of the first iteration, as LightGBM itself does for its own objectives
+(Tree::AddBias), and the objective into the header. An iteration has one tree, or one
+for each class.
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost._hosts._files import DIGEST, UNSIGNED
 from focalboost._validation import reject
-
-__all__ = [
-    "finalised_text",
-    "has_its_parameters",
-    "has_its_trees",
-    "is_finalised",
-    "note_in",
-    "number_of_scores",
-    "objective_name",
-    "with_note",
-    "without_note",
-    "without_objective",
-]
 
 #: With the line end before it, as a feature may be named Tree=0.
 _FIRST, _END = "\nTree=0\n", "end of trees\n"
 
-#: A note among the parameters, which LightGBM keeps when it saves a loaded model. It
-#: stands where the name of a parameter does, as LightGBM passes over a parameter
-#: without a value and warns of a name that it does not know.
-_NOTE = r"^\[{name} (.*): \]$"
+#: The line before which notes stand. LightGBM keeps notes when it saves a loaded model:
+#: they look like parameters. A note has the place of a parameter's name, because
+#: LightGBM ignores a parameter without a value, and warns of a name it does not know.
+_END_OF_PARAMETERS = "\nend of parameters"
 
 _SHIFTED = ("leaf_value", "leaf_const", "internal_value")
 
 
 class _Parts(NamedTuple):
-    """A model's text: header lines, one block for each tree, and the rest."""
+    """A model's text: header lines, one block for each of the first trees, the rest."""
 
     header: list[str]
     trees: list[str]
-    tail: str
+    rest: str
+
+    @property
+    def text(self) -> str:
+        """The model's text."""
+        header = _with_sizes(self.header, self.trees)
+        return "".join(["\n".join(header), "\n", *self.trees, self.rest])
 
 
 def finalised_text(
@@ -54,24 +50,81 @@ def finalised_text(
 
     A note is for whoever continues or loads it; see ``note_in``.
     """
-    header, trees, tail = _split(text)
-    shifts = np.broadcast_to(baseline, number_of_scores(text)).tolist()
-    if len(trees) < len(shifts):
+    header, trees, rest = _shifted(text, baseline)
+    position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
+    header.insert(position, _objective_line(text))
+    rest = _with_objective(rest, objective_name(text))
+    text = _Parts(header, trees, rest).text
+    return text if note is None else with_note(text, note)
+
+
+def shifted_text(text: str, shift: float | NDArray[np.float64]) -> str:
+    """Return the text of the same model with a constant added to its first trees."""
+    return _shifted(text, shift).text
+
+
+class Leaves(NamedTuple):
+    """The leaves of one tree: their values, and what multiplies the steps to them."""
+
+    values: NDArray[np.float64]
+    shrinkage: float
+
+
+def leaves_of(text: str) -> list[Leaves]:
+    """The leaves of every tree."""
+    trees = [tree.split("\n") for tree in _split(text).trees]
+    return [
+        Leaves(
+            np.array(_field(tree, "leaf_value").split(), dtype=np.float64),
+            float(_field(tree, "shrinkage")),
+        )
+        for tree in trees
+    ]
+
+
+def with_leaves(text: str, values: list[NDArray[np.float64]]) -> str:
+    """The text of the same model with other values in its leaves."""
+    header, trees, rest = _split(text)
+    pairs = zip(trees, values, strict=True)
+    trees = [
+        re.sub(r"^leaf_value=.*$", f"leaf_value={_line(leaves)}", tree, flags=re.M)
+        for tree, leaves in pairs
+    ]
+    return _Parts(header, trees, rest).text
+
+
+def parameters_in(text: str) -> dict[str, str]:
+    """The parameters that a model was trained with."""
+    block = text[text.rfind("\nparameters:") : text.rfind(_END_OF_PARAMETERS)]
+    return dict(re.findall(r"^\[(\w+): (.*)\]$", block, flags=re.M))
+
+
+def _line(values: Iterable[float]) -> str:
+    return " ".join(repr(float(value)) for value in values)
+
+
+def _shifted(text: str, shift: float | NDArray[np.float64]) -> _Parts:
+    """The text with a constant added to the trees of its first iteration."""
+    scores = number_of_scores(text)
+    header, trees, rest = _split(text, scores)
+    if len(trees) < scores:
         reject(
             "model text",
-            f"with a tree for each of {len(shifts)} raw predictions",
+            f"with a tree for each of {scores} raw predictions",
             len(trees),
             "Save the model again.",
         )
-    for position, shift in enumerate(shifts):
-        trees[position] = _shift(trees[position], shift)
-    header = _with_sizes(header, trees)
-    position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
-    header.insert(position, _objective_line(text))
-    named = f"[objective: {objective_name(text)}]"
-    tail = re.sub(r"^\[objective: .*\]$", named, tail, flags=re.M)
-    text = "\n".join(header) + "\n" + "".join(trees) + tail
-    return text if note is None else with_note(text, note)
+    shifts = np.broadcast_to(shift, scores).tolist()
+    return _Parts(header, list(map(_shift, trees, shifts)), rest)
+
+
+def _with_objective(rest: str, name: str) -> str:
+    """The text after the trees with another objective among its parameters."""
+    start = rest.rfind("\n[objective: ") + 1
+    if start == 0:
+        return rest
+    end = rest.index("\n", start)
+    return f"{rest[:start]}[objective: {name}]{rest[end:]}"
 
 
 def is_finalised(text: str) -> bool:
@@ -94,22 +147,47 @@ def without_objective(text: str) -> str:
 
 
 def with_note(text: str, note: str, name: str = "focalboost") -> str:
-    """The text of the same model with a note behind its parameters."""
+    """The text of the same model with a note after its parameters."""
+    head, end, tail = text.rpartition(_END_OF_PARAMETERS)
+    if not end:
+        return text
     # LightGBM splits the line at colons.
     line = f"[{name} {quote(note, safe=' ,.{}[]')}: ]"
-    end = r"\n+end of parameters$"
-    return re.sub(end, f"\n{line}\\g<0>", text, flags=re.M)
+    return "".join([head.rstrip("\n"), "\n", line, "\n", end, tail])
 
 
 def note_in(text: str, name: str = "focalboost") -> str | None:
     """The note of a model, or None."""
-    found = re.search(_NOTE.format(name=name), text, flags=re.M)
-    return None if found is None else unquote(found[1])
+    start, end = _place_of_note(text, name)
+    if start < 0:
+        return None
+    return unquote(text[start + len(f"\n[{name} ") : end].removesuffix(": ]"))
 
 
 def without_note(text: str, name: str) -> str:
     """The text of the same model without a note."""
-    return re.sub(_NOTE.format(name=name) + r"\n", "", text, flags=re.M)
+    start, end = _place_of_note(text, name)
+    return text if start < 0 else text[:start] + text[end:]
+
+
+def _place_of_note(text: str, name: str) -> tuple[int, int]:
+    """Where the line of a note begins, with the line end before it, and ends."""
+    start = text.rfind(f"\n[{name} ", max(text.rfind("\nparameters:"), 0))
+    return start, text.find("\n", start + 1)
+
+
+def signable_text(text: str, line: str) -> str:
+    """The text of the same model with a place for a digest, and another line.
+
+    They stand first, so that a file that is cut short keeps them.
+    """
+    first, end, rest = text.partition("\n")
+    return f"{first}{end}{DIGEST}={UNSIGNED}\n{line}\n{rest}"
+
+
+def value_in(text: str, name: str) -> str | None:
+    """The value of a line ``name=value`` of the header, or None."""
+    return _value(_header(text), name)
 
 
 def number_of_scores(text: str) -> int:
@@ -129,50 +207,41 @@ def _objective_line(text: str) -> str:
     return f"objective={objective_name(text)} {link}"
 
 
-def _split(text: str) -> _Parts:
-    header = _header(text)
-    body, end, tail = text.partition(_END)
-    first = body.index(_FIRST) + 1
-    blocks = re.split(r"^(?=Tree=\d+$)", body[first:], flags=re.M)
-    return _Parts(header, [b for b in blocks if b], end + tail)
+def _split(text: str, count: int | None = None) -> _Parts:
+    """The text with its first trees apart, or all of them."""
+    header, trees = _header(text), list[str]()
+    start, end_of_trees = text.index(_FIRST) + 1, text.rindex(_END)
+    while start < end_of_trees and (count is None or len(trees) < count):
+        following = text.find(f"\nTree={len(trees) + 1}\n", start)
+        end = end_of_trees if following < 0 else following + 1
+        trees.append(text[start:end])
+        start = end
+    return _Parts(header, trees, text[start:])
 
 
 def _header(text: str) -> list[str]:
-    header, first, trees = text.partition(_FIRST)
-    if not first or _END not in trees:
+    end = text.find(_FIRST)
+    if end < 0 or text.rfind(_END) < end:
         reject(
             "model text",
             "a LightGBM model with at least one tree",
             text[:40],
             "Train for at least one round.",
         )
-    return header.split("\n")
-
-
-def has_its_trees(text: str) -> bool:
-    """Whether a text has the trees whose lengths it lists, one after the other."""
-    if _FIRST not in text or _END not in text:
-        return False
-    header, trees, _ = _split(text)
-    return _with_sizes(header, trees) == header
-
-
-_PARAMETER = re.compile(r"\[[^:]+: .*\]")
-
-
-def has_its_parameters(text: str) -> bool:
-    """Whether every parameter has a name and a value, which LightGBM takes on trust."""
-    _, _, rest = text.partition("\nparameters:")
-    lines = rest.partition("\nend of parameters")[0].split("\n")
-    return all(_PARAMETER.fullmatch(line) for line in lines if line)
+    return text[:end].split("\n")
 
 
 def _field(lines: list[str], name: str) -> str:
-    """The value of a line name=value."""
-    found = [line for line in lines if line.startswith(f"{name}=")]
-    if not found:
+    """The value of a line name=value, which has to be there."""
+    value = _value(lines, name)
+    if value is None:
         reject("model text", f"with a line {name}=", lines[:3], "Save the model again.")
-    return found[0].partition("=")[2]
+    return value
+
+
+def _value(lines: list[str], name: str) -> str | None:
+    found = [line for line in lines if line.startswith(f"{name}=")]
+    return found[0].partition("=")[2] if found else None
 
 
 def _shift(tree: str, baseline: float) -> str:
@@ -189,10 +258,16 @@ def _shift_line(line: str, baseline: float) -> str:
         return "shrinkage=1"
     if name not in _SHIFTED:
         return line
-    return f"{name}=" + " ".join(repr(float(v) + baseline) for v in values.split())
+    return f"{name}={_line(float(value) + baseline for value in values.split())}"
 
 
 def _with_sizes(header: list[str], trees: list[str]) -> list[str]:
-    """The header with the byte lengths of the trees, which the loader goes by."""
-    sizes = "tree_sizes=" + " ".join(str(len(tree.encode())) for tree in trees)
-    return [sizes if line.startswith("tree_sizes=") else line for line in header]
+    """The header with the byte lengths of the first trees, which the loader goes by."""
+    position = next(i for i, x in enumerate(header) if x.startswith("tree_sizes="))
+    given = header[position].partition("=")[2].split(" ", len(trees))
+    sizes = [*(str(len(tree.encode())) for tree in trees), *given[len(trees) :]]
+    return [
+        *header[:position],
+        f"tree_sizes={' '.join(sizes)}",
+        *header[position + 1 :],
+    ]

@@ -1,10 +1,16 @@
 """The mathematics: losses as values, element-wise, on any array-API namespace."""
 
-from focalboost.losses._compiled import is_compiled
-from focalboost.losses._loss import FocalLoss
-from focalboost.losses._softmax_loss import SoftmaxFocalLoss
+from focalboost.losses._balance import balancing_shift
+from focalboost.losses._evaluate import is_compiled
+from focalboost.losses._loss import FocalLoss, SoftmaxFocalLoss
 
-__all__ = ["FocalLoss", "Loss", "SoftmaxFocalLoss", "is_compiled"]
+__all__ = [
+    "FocalLoss",
+    "Loss",
+    "SoftmaxFocalLoss",
+    "balancing_shift",
+    "is_compiled",
+]
 
 #: The losses that a host can be trained with.
 Loss = FocalLoss | SoftmaxFocalLoss

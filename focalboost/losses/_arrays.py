@@ -1,44 +1,74 @@
 """Brings labels, raw predictions and weights to one namespace, dtype and device."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 
-from focalboost._validation import reject, require_shape
-
-__all__ = [
-    "Array",
-    "as_floating",
-    "by_column",
-    "gathered",
-    "like",
-    "numpy_namespace",
-]
+from focalboost._validation import (
+    reject,
+    require_matrix,
+    require_shape,
+    require_weights,
+)
 
 #: An array of any array-API namespace; the standard has no common type to name.
 Array = Any
 
-#: NumPy with the standard's names, some of which (astype) NumPy got with 2.1.
-numpy_namespace = array_namespace(np.empty(0))
+
+def _numpy_namespace() -> Any:
+    """NumPy under the names of the standard.
+
+    NumPy has had all names since 2.1, and a newer ``astype`` takes scalars. Then the
+    namespace of array_api_compat adds nothing but the .1 s of its import.
+    """
+    own: Any = np
+    try:
+        own.astype(np.float64(0), np.float32)
+    except (AttributeError, TypeError):
+        return array_namespace(np.empty(0))
+    return own
+
+
+numpy_namespace = _numpy_namespace()
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def underflow_is_zero(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let results too small for their dtype become 0, even after np.seterr("raise").
+
+    The tails of the losses underflow, and 0 is the correctly rounded value there.
+    """
+
+    @wraps(function)
+    def quiet(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with np.errstate(under="ignore"):
+            return function(*args, **kwargs)
+
+    return quiet
 
 
 def gathered(
     y_true: Any,
     raw_prediction: Any,
     sample_weight: Any = None,
-    *,
-    per_row: bool = False,
+    n_classes: int | None = None,
 ) -> tuple[Any, Array, Array, Array | None]:
     """Return namespace, labels, raw predictions and weights as arrays that fit.
 
-    Raw predictions keep float32 or float64 (anything else becomes float64), and labels
-    and weights come to their device. There is one label for each raw prediction, or
-    with ``per_row`` for each row of them; weights with one dimension less than the
-    labels are spread over the columns.
+    Raw predictions keep float32 or float64; other dtypes become float64. Labels and
+    weights move to the device of the raw predictions. There is one label for each raw
+    prediction, or for each row of ``n_classes`` of them. Weights with one dimension
+    less than the labels are repeated for every column.
     """
     xp, raw = as_floating("raw_prediction", raw_prediction)
-    shape = raw.shape[:1] if per_row else raw.shape
+    if n_classes is not None:
+        require_matrix("raw_prediction", raw, n_classes)
+    shape = tuple(raw.shape if n_classes is None else raw.shape[:1])
     y = _beside(raw, y_true, xp)
     require_shape("y_true", y, shape)
     if sample_weight is None:
@@ -48,6 +78,17 @@ def gathered(
         weight = xp.broadcast_to(weight[:, None], shape)
     require_shape("sample_weight", weight, shape)
     return xp, y, raw, weight
+
+
+def weighed_labels(y_true: Any, sample_weight: Any) -> tuple[Any, Array, Array | None]:
+    """Return the namespace, and labels and weights as float64."""
+    xp, labels = as_floating("y_true", y_true)
+    labels = xp.astype(labels, xp.float64)
+    _, y, _, weight = gathered(labels, labels, sample_weight)
+    if weight is not None:
+        weight = like("sample_weight", weight, y, xp)
+        require_weights(xp, weight)
+    return xp, y, weight
 
 
 def as_floating(name: str, values: Any) -> tuple[Any, Array]:
@@ -83,20 +124,20 @@ def _beside(raw: Array, values: Any, xp: Any) -> Array:
 
 
 def like(name: str, values: Array, raw: Array, xp: Any) -> Array:
-    """Values in the dtype of the raw predictions."""
+    """Return values in the dtype of the raw predictions."""
     if values.dtype == raw.dtype:
         return values
     if xp is numpy_namespace:
-        # A cast that overflows ends as inf and is caught, by name, with the values.
+        # An overflow gives inf, and the check of the values names the argument.
         with np.errstate(over="ignore"):
             return as_floating(name, values)[1].astype(raw.dtype, copy=False)
     return xp.astype(values, raw.dtype, copy=False)
 
 
 def by_column(table: Array) -> Array:
-    """The table with every column together in memory, if it is NumPy's.
+    """Return the table with each column contiguous in memory, if it is NumPy's.
 
-    NumPy works along memory: row by row, the few columns of a table cost it several
-    times as much as the arithmetic.
+    NumPy works along memory. Row by row, the few columns of a table cost several times
+    as much as the arithmetic.
     """
     return np.asfortranarray(table) if isinstance(table, np.ndarray) else table

@@ -1,10 +1,10 @@
 /* Gradient and curvature of the focal losses as float32, compiled.
 
-   binary() and softmax() write what the formulas of _binary.py and _softmax.py give into
-   two arrays, without the global interpreter lock, for the common case: hard labels,
-   finite numbers, native float arrays. They return False for everything else, and the
-   caller evaluates the formulas, which treat soft labels and word all errors. So this
-   file checks no argument that _compiled.py has not prepared. */
+   binary() and softmax() compute what the formulas of _binary.py and _softmax.py give,
+   without the global interpreter lock, and write it into two arrays. They do the common
+   case: hard labels, finite numbers, aligned native float arrays. They return False for
+   everything else, and the caller evaluates the formulas, which handle soft labels and
+   raise all errors. _evaluate.py prepares the arguments, so this file checks no others. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
@@ -14,7 +14,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* 16 vectors of 512 bits in float: the tiles of the binary loss stay in the first-level
+/* The number that _evaluate.py expects. Change both together. */
+#define INTERFACE 1
+
+/* 16 vectors of 512 bits in float. The tiles of the binary loss stay in the first-level
    cache. */
 #define TILE 256
 #define EACH_ROW for (int i = 0; i < TILE; i++)
@@ -25,7 +28,7 @@
 #define INLINE static inline
 #endif
 
-/* One version for each generation of vector instructions, chosen when it is loaded. */
+/* One version for each generation of vector instructions; the loader chooses one. */
 #if __GNUC__ >= 12 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #define MULTIVERSION \
     __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -33,7 +36,8 @@
 #define MULTIVERSION
 #endif
 
-/* As in _validation: beyond it a product with the smallest probability is not 0. */
+/* As in _validation.py: the product of a larger number and the smallest probability is
+   not 0. */
 #define LARGEST_RAW (REAL)1e30
 
 typedef struct {
@@ -150,7 +154,7 @@ INLINE double atanh_polynomial_double(double w) { /* within 1e-16 */
 
 enum { RAW, Y_TRUE, WEIGHT, GRADIENT, CURVATURE, N_ARRAYS };
 
-/* The arrays of one call; every buffer that was taken is given back by release(). */
+/* The arrays of one call. release() gives back every buffer that was taken. */
 typedef struct {
     Py_buffer buffers[N_ARRAYS];
     int n_taken;
@@ -162,14 +166,24 @@ static void release(Call *call) {
         PyBuffer_Release(&call->buffers[--call->n_taken]);
 }
 
-/* 'f' or 'd' of native floats; LightGBM's labels, views of ctypes arrays, name the byte
-   order in front of it. NumPy puts '=' in front of what is not aligned. */
+/* 'f' or 'd' of native floats. LightGBM's labels are views of ctypes arrays, whose format
+   names the byte order before it. */
 static char format_of(const Py_buffer *buffer) {
     const char *format = buffer->format;
     return format[*format == (PY_LITTLE_ENDIAN ? '<' : '>')];
 }
 
-/* One or two dimensions of float or double; 1 if it is usable, -1 with an exception. */
+/* Whether every number is where a compiler expects it. The format does not tell: NumPy
+   marks arrays that are not aligned, but none whose dtype names the byte order. */
+static int is_aligned(const Py_buffer *buffer) {
+    uintptr_t places = (uintptr_t)buffer->buf;
+    for (int axis = 0; axis < buffer->ndim; axis++)
+        places |= (uintptr_t)buffer->strides[axis];
+    return places % (uintptr_t)buffer->itemsize == 0;
+}
+
+/* Takes an array; 1 if it has one or two dimensions of float or double, 0 if not, and -1
+   with an exception. */
 static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
     Py_buffer *buffer = &call->buffers[call->n_taken];
     const int flags = PyBUF_STRIDES | PyBUF_FORMAT | (is_output ? PyBUF_WRITABLE : 0);
@@ -177,7 +191,8 @@ static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
         return -1;
     call->n_taken++;
     const char format = format_of(buffer);
-    if (buffer->ndim < 1 || buffer->ndim > 2 || (format != 'f' && format != 'd'))
+    if (buffer->ndim < 1 || buffer->ndim > 2 || (format != 'f' && format != 'd') ||
+        !is_aligned(buffer))
         return 0;
     numbers->start = buffer->buf;
     numbers->n_rows = buffer->shape[0];
@@ -187,7 +202,7 @@ static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
     return is_output ? format == 'f' : 1;
 }
 
-/* The same for all arrays, which have as many rows; the weight may be None. */
+/* Takes all arrays, which must have as many rows each. The weight may be None. */
 static int take_all(Call *call, PyObject *const *objects) {
     Arrays *arrays = &call->arrays;
     Numbers *const numbers[N_ARRAYS] = {&arrays->raw, &arrays->y_true, &arrays->weight,
@@ -231,7 +246,7 @@ static PyObject *binary(PyObject *module, PyObject *args) {
     return done < 0 ? NULL : PyBool_FromLong(done);
 }
 
-/* The numbers of a tuple, which the caller frees; NULL with an exception. */
+/* The numbers of a tuple, which the caller frees, or NULL with an exception. */
 static double *doubles(PyObject *tuple, int count) {
     double *values = malloc(sizeof(double) * (size_t)count);
     if (values == NULL)
@@ -306,5 +321,8 @@ static struct PyModuleDef definition = {
 };
 
 PyMODINIT_FUNC PyInit__kernel(void) {
-    return PyModule_Create(&definition);
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && PyModule_AddIntMacro(module, INTERFACE) < 0)
+        Py_CLEAR(module);
+    return module;
 }

@@ -1,9 +1,9 @@
 /* The formulas of _binary.py and _softmax.py for a tile of rows, in one precision.
 
-   Included once for float and once for double. A tile is a fixed number of rows, so that
-   every loop over it is compiled to vectors without a remainder: a row's result does not
-   depend on where it stands. The names are those of the Python modules, which derive
-   the formulas; SUFFIXED gives each function the name of its precision. */
+   _kernel.c includes this file once for float and once for double. A tile is a fixed
+   number of rows, so compilers turn every loop over it into vectors without a remainder,
+   and the place of a row does not change its result. The names are those of the Python
+   modules, which derive the formulas. SUFFIXED adds the precision to a name. */
 
 /* 2**k of the whole number k that is added to ROUND. */
 INLINE REAL SUFFIXED(power_of_two)(REAL shifted) {
@@ -42,15 +42,15 @@ INLINE REAL SUFFIXED(log_normal)(REAL v) {
     return k * LOG2_HIGH + (k * LOG2_LOW + SUFFIXED(log1p_small)(fraction.value - 1));
 }
 
-/* log(1 + t) for t >= 0: beyond 1, rounding 1 + t costs the logarithm less than an ulp. */
+/* log(1 + t) for t >= 0. For t > 1, rounding 1 + t costs less than an ulp. */
 INLINE REAL SUFFIXED(log1p_any)(REAL t) {
     const REAL small = SUFFIXED(log1p_small)(t);
     const REAL large = SUFFIXED(log_normal)(1 + t);
     return t < 1 ? small : large;
 }
 
-/* q**gamma; of a gamma that is not a half, in double only. It is wrong where q is below
-   the normal numbers: there the product with q and any weight of float rounds to 0. */
+/* q**gamma. A gamma that is not a multiple of 1/2 needs double. The result is wrong for
+   a subnormal q, where the product with q and any weight in float rounds to 0. */
 INLINE void SUFFIXED(power)(const REAL *q, double gamma, REAL *result) {
     const int halves = is_half(gamma) ? (int)(2 * gamma) : -1;
     switch (halves) {
@@ -68,7 +68,8 @@ INLINE void SUFFIXED(power)(const REAL *q, double gamma, REAL *result) {
     }
 }
 
-/* Numbers of either precision; rows behind the last one are 0, a common case of each. */
+/* Numbers of either precision. Rows after the last one are 0, which is a valid label, raw
+   prediction and weight. */
 INLINE void SUFFIXED(load)(REAL *tile, const Numbers *from, Py_ssize_t row,
                            Py_ssize_t column) {
     const int rows = rows_of_tile(from->n_rows, row);
@@ -90,7 +91,7 @@ INLINE void SUFFIXED(load)(REAL *tile, const Numbers *from, Py_ssize_t row,
         tile[i] = 0;
 }
 
-/* Labels and weights, which are 1 where there are none. */
+/* Labels, and weights, which are 1 if there are none. */
 INLINE void SUFFIXED(load_target)(REAL *y, REAL *weight, const Arrays *arrays,
                                   Py_ssize_t row, Py_ssize_t column) {
     SUFFIXED(load)(y, &arrays->y_true, row, column);
@@ -100,7 +101,7 @@ INLINE void SUFFIXED(load_target)(REAL *y, REAL *weight, const Arrays *arrays,
         EACH_ROW weight[i] = 1;
 }
 
-/* Rounds to float; whether all results are finite. */
+/* Rounds to float, and returns whether all results are finite. */
 INLINE int SUFFIXED(store)(const Numbers *to, const REAL *tile, Py_ssize_t row,
                            Py_ssize_t column) {
     const int rows = rows_of_tile(to->n_rows, row);
@@ -116,7 +117,7 @@ INLINE int SUFFIXED(store)(const Numbers *to, const REAL *tile, Py_ssize_t row,
     return !is_bad;
 }
 
-/* p, q and s of hard labels; 0 if a row is not the common case. */
+/* p, q and s of hard labels. Returns 0 if a row is not the common case. */
 INLINE int SUFFIXED(sides)(const REAL *y, const REAL *raw, const REAL *weight, REAL *p,
                            REAL *q, REAL *s) {
     int is_bad = 0;
@@ -135,7 +136,7 @@ INLINE int SUFFIXED(sides)(const REAL *y, const REAL *raw, const REAL *weight, R
     return !is_bad;
 }
 
-/* alpha * weight * q**gamma of the label's own alpha and gamma. */
+/* alpha * weight * q**gamma, with alpha and gamma of the label. */
 INLINE void SUFFIXED(modulation)(const Binary *loss, const REAL *y, const REAL *weight,
                                  const REAL *q, REAL *result) {
     const REAL alphas[2] = {(REAL)loss->alpha[0], (REAL)loss->alpha[1]};
@@ -148,8 +149,7 @@ INLINE void SUFFIXED(modulation)(const Binary *loss, const REAL *y, const REAL *
     EACH_ROW result[i] *= (y[i] == 1 ? alphas[0] : alphas[1]) * weight[i];
 }
 
-/* Gradient and curvature of the binary loss; 0 if the formulas have to word an error,
-   or to treat soft labels. */
+/* Gradient and curvature of the binary loss. Returns 0 if a row needs the formulas. */
 MULTIVERSION static int SUFFIXED(binary)(const Binary *loss, const Arrays *arrays,
                                          Py_ssize_t column) {
     const REAL gammas[2] = {(REAL)loss->gamma[0], (REAL)loss->gamma[1]};
@@ -183,7 +183,7 @@ MULTIVERSION static int SUFFIXED(binary)(const Binary *loss, const Arrays *array
     return 1;
 }
 
-/* The largest raw prediction of each row; 0 if one of them is out of range. */
+/* The largest raw prediction of each row. Returns 0 if one is out of range. */
 INLINE int SUFFIXED(largest)(const REAL *raw, int n_classes, REAL *top) {
     int is_bad = 0;
     EACH_ROW top[i] = raw[i];
@@ -195,14 +195,14 @@ INLINE int SUFFIXED(largest)(const REAL *raw, int n_classes, REAL *top) {
     return !is_bad;
 }
 
-/* What the classes of a row add up to. */
+/* Sums over the classes of a row. */
 typedef struct {
-    REAL tail[TILE];     /* exp(z - largest z), without that of one largest class */
-    REAL rest[TILE];     /* the same, without that of the true class */
+    REAL tail[TILE];     /* of exp(z - largest z), without one largest class */
+    REAL rest[TILE];     /* of exp(z - largest z), without the true class */
     REAL own[TILE];      /* z - largest z of the true class */
     REAL own_size[TILE]; /* its exp */
     REAL gamma[TILE];    /* its gamma */
-    REAL known[TILE];    /* how many classes are the true one: 1, or it is no label */
+    REAL known[TILE];    /* the number of classes that are the label: 1 if it is valid */
 } SUFFIXED(Sums);
 
 /* Sums up the classes, and turns raw predictions into exp(z - largest z). */
@@ -214,7 +214,7 @@ INLINE void SUFFIXED(sum_up)(const Softmax *loss, const REAL *y, const REAL *top
     EACH_ROW ties[i] = -1;
     for (int k = 0; k < loss->n_classes; k++, raw += TILE) {
         const REAL label = (REAL)k, gamma = (REAL)loss->gamma[k];
-        EACH_ROW { /* products with 0 and 1, as compilers vectorise no choices in sums */
+        EACH_ROW { /* products with 0 and 1: compilers vectorise no choices in sums */
             const REAL below = raw[i] - top[i];
             const REAL size = SUFFIXED(exp_minus)(-below);
             const REAL is_own = y[i] == label ? 1 : 0, is_top = below == 0 ? 1 : 0;
@@ -231,7 +231,7 @@ INLINE void SUFFIXED(sum_up)(const Softmax *loss, const REAL *y, const REAL *top
     EACH_ROW sums->tail[i] += ties[i];
 }
 
-/* alpha * q**gamma of the label's own alpha and gamma. */
+/* alpha * q**gamma, with alpha and gamma of the label. */
 INLINE void SUFFIXED(softmax_modulation)(const Softmax *loss, const REAL *y,
                                          const REAL *q, REAL *result) {
     REAL of_class[TILE];
@@ -246,11 +246,11 @@ INLINE void SUFFIXED(softmax_modulation)(const Softmax *loss, const REAL *y,
     }
 }
 
-/* Gradient and certified curvature of the softmax loss; 0 as above. The workspace holds
-   a tile for each class. */
+/* Gradient and certified curvature of the softmax loss. Returns 0 if a row needs the
+   formulas. The workspace holds a tile for each class. */
 MULTIVERSION static int SUFFIXED(softmax)(const Softmax *loss, const Arrays *arrays,
                                           REAL *workspace) {
-    const REAL floor = (REAL)loss->floor;
+    const REAL floor = 2 * (REAL)loss->floor;
     SUFFIXED(Sums) sums;
     REAL y[TILE], weight[TILE], top[TILE], p[TILE], q[TILE], steepness[TILE];
     REAL gradient[TILE], curvature[TILE];

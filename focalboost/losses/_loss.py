@@ -1,139 +1,107 @@
-"""FocalLoss: the binary focal loss as a value."""
+"""The focal losses of two and of K classes, as values."""
 
 import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
+from array_api_compat import device
 from numpy.typing import NDArray
 
 from focalboost._validation import (
+    are_scores_in_rows,
+    class_alphas,
     class_balance,
+    class_gammas,
     focusing_parameter,
     learning_rate_limit,
+    require_classes,
     require_finite,
     require_inside_unit_interval,
     require_labels,
-    require_two_classes,
-    require_weights,
+    require_masses,
+    require_matrix,
+    require_scores,
+    require_shape,
+    whole_number,
 )
-from focalboost.losses import _compiled, _evaluate
+from focalboost.losses import _binary, _softmax
 from focalboost.losses._arrays import (
     Array,
     as_floating,
-    gathered,
-    like,
     numpy_namespace,
+    underflow_is_zero,
+    weighed_labels,
 )
-from focalboost.losses._binary import curvature_floor, sides
-from focalboost.losses._compiled import Compiled
-from focalboost.losses._driver import ON_ONE_THREAD, Options
-from focalboost.losses._link import inverse_log_odds, log_odds
+from focalboost.losses._evaluate import Compiled, evaluate
+from focalboost.losses._link import (
+    inverse_log_odds,
+    inverse_posterior,
+    log_odds,
+    log_weight,
+    margins,
+)
 
-__all__ = ["FocalLoss", "Mass"]
-
-#: A number, or for labels (n, T) one for each column.
+#: A number, or for labels (n, T) one number for each column.
 Mass = float | NDArray[np.float64]
 
+#: What a class without weight counts in the baseline, as a share of all weight. With it
+#: the start is finite, and such a class has a posterior of 1e-6.
+SHARE_OF_ABSENT_CLASS = 1e-6
 
-@dataclass(frozen=True)
-class FocalLoss:
-    r"""Binary focal loss, -alpha_t * (1 - p_t)**gamma * log(p_t).
+#: So many numbers that all lie between 0 and 1 are taken for scores.
+MANY = 100
 
-    p_t is expit(raw_prediction) for y = 1 and expit(-raw_prediction) for y = 0;
-    alpha_t is alpha for y = 1 and 1 - alpha for y = 0. A label y in between stands
-    for the expected loss, y * loss(1) + (1 - y) * loss(0).
 
-    Parameters
-    ----------
-    gamma : float or (float, float), default=2.0
-        Focusing parameter, >= 0; 0 is the log loss. A pair
-        ``(gamma_positive, gamma_negative)`` focuses each class on its own
-        (asymmetric focusing).
-    alpha : float or None, default=None
-        Class-balance weight in (0, 1): alpha for positives, 1 - alpha for negatives.
-        None weighs every row 1.
+class _Loss(ABC):
+    """What the losses of two and of K classes share."""
 
-    Raises
-    ------
-    ValueError
-        If gamma or alpha is out of range.
-
-    Notes
-    -----
-    Methods take labels and raw predictions of one shape, on any array-API namespace,
-    and weights of that shape or None. With labels (n, T) every column is a problem of
-    its own (multilabel), and weights may be (n,). Results have the dtype of the raw
-    predictions, float32 or float64 (other numbers are converted), are finite for every
-    raw prediction within 1e30 of 0, and underflow to 0 without a warning. Other raw
-    predictions, NaN, labels outside [0, 1] and negative weights raise ValueError.
-
-    ``gradient_hessian`` and ``gradient_curvature`` take a ``dtype`` for their results,
-    whose range they must not exceed, and ``n_threads``, where None means as many as
-    OpenMP would take; results do not depend on it by a bit.
-
-    Limits: as p_t -> 1 the gradient falls like (1 + gamma) * (1 - p_t)**(1 + gamma);
-    as p_t -> 0 its size tends to alpha_t, and the hessian to 0 from below.
-
-    References
-    ----------
-    Lin et al., *Focal Loss for Dense Object Detection*, 2017; for the pair of gammas
-    Ridnik et al., *Asymmetric Loss for Multi-Label Classification*, 2021.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from focalboost import FocalLoss
-    >>> loss = FocalLoss(gamma=2)
-    >>> y_true = np.array([0.0, 0.0, 0.0, 1.0])
-    >>> loss.loss(y_true, np.zeros(4)).round(4)
-    array([0.1733, 0.1733, 0.1733, 0.1733])
-    >>> baseline = loss.baseline(y_true)
-    >>> round(float(loss.posterior(np.float64(baseline))), 12)
-    0.25
-    """
-
-    __module__ = "focalboost"  # what a pickle names must stay where it is
-
-    gamma: float | tuple[float, float] = 2.0
-    alpha: float | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
-        object.__setattr__(self, "alpha", class_balance(self.alpha))
+    _formulas: ClassVar[ModuleType]  #: of the loss and its derivatives
 
     @property
-    def gammas(self) -> tuple[float, float]:
-        """The focusing parameters of the positive and of the negative class."""
-        gamma = self.gamma
-        return gamma if isinstance(gamma, tuple) else (gamma, gamma)
+    @abstractmethod
+    def gammas(self) -> tuple[float, ...]:
+        """The focusing parameter of every class."""
 
     @property
-    def alphas(self) -> tuple[float, float]:
-        """The weights of the positive and of the negative class."""
-        return (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
+    @abstractmethod
+    def alphas(self) -> tuple[float, ...]:
+        """The weight of every class."""
+
+    @property
+    def _columns(self) -> int | None:
+        """Raw predictions for each label; None for one, in the shape of the labels."""
+        return None
+
+    @abstractmethod
+    def _compiled(self, floor: float | None) -> Compiled | None:
+        """The kernel's form of ``gradient_curvature``, or of the hessian for None."""
 
     def loss(
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
     ) -> Array:
         """Return the loss of every row, not reduced."""
-        (loss,) = self._evaluate(_evaluate.loss, y_true, raw_prediction, sample_weight)
-        return loss
+        arrays = (y_true, raw_prediction, sample_weight)
+        return self._evaluate(self._formulas.loss, arrays)[0]
 
     def gradient(
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
     ) -> Array:
-        """Return the derivative of the loss in the raw prediction."""
-        (gradient,) = self._evaluate(
-            _evaluate.gradient, y_true, raw_prediction, sample_weight
-        )
-        return gradient
+        """Return the derivative of the loss in each raw prediction."""
+        arrays = (y_true, raw_prediction, sample_weight)
+        return self._evaluate(self._formulas.gradient, arrays)[0]
 
     def hessian(
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
     ) -> Array:
-        """Return the exact second derivative, negative for the hardest rows."""
+        """Return the exact second derivative in each raw prediction.
+
+        It is negative for the hardest rows if gamma > 0.
+        """
         return self.gradient_hessian(y_true, raw_prediction, sample_weight)[1]
 
     def gradient_hessian(
@@ -147,10 +115,11 @@ class FocalLoss:
     ) -> tuple[Array, Array]:
         """Return gradient and hessian, for little more than the price of one."""
         gradient, hessian = self._evaluate(
-            _evaluate.gradient_hessian,
-            *(y_true, raw_prediction, sample_weight),
-            Options(dtype, n_threads),
-            _compiled.binary(self.gammas, self.alphas, floor=None),
+            self._formulas.gradient_hessian,
+            (y_true, raw_prediction, sample_weight),
+            dtype=dtype,
+            n_threads=n_threads,
+            compiled=self._compiled(floor=None),
         )
         return gradient, hessian
 
@@ -179,59 +148,163 @@ class FocalLoss:
     ) -> tuple[Array, Array]:
         """Return the gradient and the certified curvature.
 
-        curvature = |gradient| * max((1 + gamma_y) * p_t, (1 + max gamma) * rho),
-        rho = eta / log(2 / eta) at eta = max_learning_rate in (0, 2).
+        For two classes,
 
-        It is positive and at least the hessian. Given to a booster as hessian, no
-        round raises the training loss, whatever the trees, the weights and an L2
-        penalty, as long as leaves are constants, trees are not dropped (dart), rows
-        are not subsampled, and the learning rate is at most ``max_learning_rate``.
+            curvature = |gradient| * max((1 + gamma_y) * p_y, (1 + max gamma) * rho),
+            rho = eta / log(2 / eta),  eta = max_learning_rate in (0, 2).
+
+        For the softmax it is twice that, with 1 - p_k in place of p_y for the classes k
+        other than the label.
+
+        The curvature is positive and at least the hessian. If a booster takes it as
+        hessian, no round raises the training loss, whatever the trees, the weights and
+        an L2 penalty. The conditions: leaves are constants, each class has a tree of
+        its own, trees are not dropped (dart), rows are not subsampled, and the learning
+        rate is at most ``max_learning_rate``.
         """
         eta = learning_rate_limit(max_learning_rate)
-        floor = curvature_floor(max(self.gammas), eta)
+        floor = _binary.curvature_floor(max(self.gammas), eta)
         gradient, curvature = self._evaluate(
-            partial(_evaluate.gradient_curvature, floor),
-            *(y_true, raw_prediction, sample_weight),
-            Options(dtype, n_threads),
-            _compiled.binary(self.gammas, self.alphas, floor),
+            lambda rows, xp: self._formulas.gradient_curvature(rows, floor, xp),
+            (y_true, raw_prediction, sample_weight),
+            dtype=dtype,
+            n_threads=n_threads,
+            compiled=self._compiled(floor),
         )
         return gradient, curvature
+
+    @property
+    def is_log_loss(self) -> bool:
+        """Whether this is the plain log loss, without gamma and alpha."""
+        return not any(self.gammas) and set(self.alphas) == {1.0}
+
+    def _evaluate(
+        self,
+        formula: Callable[[Any, Any], tuple[Array, ...]],
+        arrays: tuple[Any, Any, Any],
+        **options: Any,
+    ) -> tuple[Array, ...]:
+        def on_rows(
+            y: Array, raw: Array, weight: Array | None, xp: Any
+        ) -> tuple[Array, ...]:
+            classes = (self.gammas, self.alphas)
+            return formula(self._formulas.rows(y, raw, weight, *classes, xp), xp)
+
+        return evaluate(on_rows, arrays, n_classes=self._columns, **options)
+
+
+@dataclass(frozen=True)
+class FocalLoss(_Loss):
+    r"""Binary focal loss, -alpha_t * (1 - p_t)**gamma * log(p_t).
+
+    p_t is expit(raw_prediction) for y = 1 and expit(-raw_prediction) for y = 0.
+    alpha_t is alpha for y = 1 and 1 - alpha for y = 0. A label y between 0 and 1 stands
+    for the expected loss, y * loss(1) + (1 - y) * loss(0).
+
+    Parameters
+    ----------
+    gamma : float or (float, float), default=2.0
+        Focusing parameter, from 0 to 1000. 0 is the log loss. A pair
+        ``(gamma_positive, gamma_negative)`` gives each class its own (asymmetric
+        focusing).
+    alpha : float or None, default=None
+        Class-balance weight in (0, 1): alpha for positives, 1 - alpha for negatives.
+        None gives every row the weight 1.
+
+    Raises
+    ------
+    ValueError
+        If gamma or alpha is out of range.
+
+    Notes
+    -----
+    Methods take labels and raw predictions of one shape in any array-API namespace, and
+    weights of that shape or None. With labels (n, T) every column is a problem of its
+    own (multilabel), and weights may be (n,).
+
+    Results have the dtype of the raw predictions, float32 or float64. Raw predictions
+    of other dtypes are converted to float64. Results are finite for every raw
+    prediction within 1e30 of 0, and underflow to 0 without a warning. NaN, larger raw
+    predictions, labels outside [0, 1] and negative weights raise ValueError.
+
+    ``gradient_hessian`` and ``gradient_curvature`` take the ``dtype`` of their results,
+    which must fit its range, and ``n_threads``. None means as many threads as OpenMP
+    uses. The number of threads does not change a bit of the results.
+
+    Limits: as p_t -> 1, the gradient falls like (1 + gamma) * (1 - p_t)**(1 + gamma).
+    As p_t -> 0, its size tends to alpha_t, and the hessian to 0 from below.
+
+    References
+    ----------
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017. The pair of gammas is
+    from Ridnik et al., *Asymmetric Loss for Multi-Label Classification*, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalboost import FocalLoss
+    >>> loss = FocalLoss(gamma=2)
+    >>> y_true = np.array([0.0, 0.0, 0.0, 1.0])
+    >>> loss.loss(y_true, np.zeros(4)).round(4)
+    array([0.1733, 0.1733, 0.1733, 0.1733])
+    >>> baseline = loss.baseline(y_true)
+    >>> round(float(loss.posterior(np.float64(baseline))), 12)
+    0.25
+    """
+
+    __module__ = "focalboost"  # the name in every pickle
+
+    gamma: float | tuple[float, float] = 2.0
+    alpha: float | None = None
+
+    _formulas: ClassVar[ModuleType] = _binary
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
+        object.__setattr__(self, "alpha", class_balance(self.alpha))
+
+    @property
+    def gammas(self) -> tuple[float, float]:
+        """The focusing parameters of the positive and of the negative class."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma, gamma)
+
+    @property
+    def alphas(self) -> tuple[float, float]:
+        """The weights of the positive and of the negative class."""
+        return (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
 
     def baseline(self, y_true: Any, sample_weight: Any = None) -> Mass:
         """Return the constant raw prediction that minimises the mean loss.
 
-        Where both gammas are 0 that is the log-odds of the weighted labels. For labels
-        (n, T) it has one entry for each column. Raises ValueError if a class has no
-        weight, as no finite constant is best then.
+        If gamma is 0, it is the log-odds of the weighted labels. For labels (n, T) it
+        has one entry for each column. If a class has no weight, no finite constant is
+        best. Such a class counts as if it had 1e-6 of the weight of all rows.
         """
-        positive, negative = self.class_masses(y_true, sample_weight)
-        return self.baseline_of_masses(positive, negative)
+        return self.baseline_of_masses(*self.class_masses(y_true, sample_weight))
 
+    @underflow_is_zero
     def class_masses(self, y_true: Any, sample_weight: Any = None) -> tuple[Mass, Mass]:
         """Return the total weight of the positives and of the negatives.
 
         Both are numbers, or for labels (n, T) arrays with one entry for each column.
         """
-        xp, labels = as_floating("y_true", y_true)
-        labels = xp.astype(labels, xp.float64)
-        xp, y, _, weight = gathered(labels, labels, sample_weight)
+        xp, y, weight = weighed_labels(y_true, sample_weight)
         require_labels(xp, y)
-        parts = (y, 1 - y)
-        if weight is not None:
-            weight = like("sample_weight", weight, y, xp)
-            require_weights(xp, weight)
-            parts = (weight * y, weight * (1 - y))
-        positive, negative = (_total(part, xp) for part in parts)
+        positive, negative = (
+            _total(part if weight is None else weight * part, xp) for part in (y, 1 - y)
+        )
         return positive, negative
 
+    @underflow_is_zero
     def baseline_of_masses(self, positive_mass: Mass, negative_mass: Mass) -> Mass:
-        """Return the baseline of data of which only the class masses are known.
+        """Return the baseline of data with the given class masses.
 
-        The masses of parts of a data set add up, so this is the baseline of data
-        that is spread over several machines.
+        The masses of parts of a data set add up, so this is also the baseline of data
+        on several machines.
         """
-        require_two_classes(positive_mass, negative_mass)
-        odds = np.log(positive_mass) - np.log(negative_mass)
+        positive, negative = _log_masses([positive_mass, negative_mass], 2)
+        odds = positive - negative
         baseline = inverse_log_odds(odds + self._log_alpha_ratio, self.gammas)
         return float(baseline) if np.ndim(baseline) == 0 else baseline
 
@@ -244,70 +317,336 @@ class FocalLoss:
     def best_constant_loss(self, masses: tuple[Mass, Mass]) -> float:
         """Return the total loss of the best constant, given the class masses.
 
-        The best constant of a single class is infinite and costs nothing; raw
-        prediction 0 stands for it.
+        The best constant of a single class is infinite and costs nothing. Raw
+        prediction 0 takes its place.
         """
         both = np.minimum(*masses) > 0
         usable = [np.where(both, mass, 1.0) for mass in masses]
         constant = np.where(both, self.baseline_of_masses(*usable), 0.0)
         return self.constant_loss(constant, masses)
 
+    @underflow_is_zero
     def posterior_log_odds(self, raw_prediction: Any) -> Array:
         """Return the logit of the class-posterior P(y = 1 | x).
 
-        It is strictly increasing in the raw prediction, about (1 + gamma) times as
-        far from 0, and accounts for alpha. Sample weights are a statement about the
-        population, and are not undone.
+        It increases strictly with the raw prediction, is about (1 + gamma) times as far
+        from 0, and accounts for alpha. It does not undo sample weights: these are a
+        statement about the population.
         """
+        _warn_of_scores(raw_prediction)
+        return self._posterior_log_odds(raw_prediction)
+
+    @underflow_is_zero
+    def posterior(self, raw_prediction: Any) -> Array:
+        """Return the class-posterior P(y = 1 | x) of raw predictions.
+
+        ``expit(raw_prediction)`` is the focal score and not a probability. At 1
+        positive in 1000 and gamma = 2, the focal score of the best constant is 0.073.
+        A warning is raised for what are plainly scores: 100 numbers or more, all of
+        them between 0 and 1. Use ``posterior_of_score`` for these.
+        """
+        _warn_of_scores(raw_prediction)
+        return self._posterior(raw_prediction)
+
+    @underflow_is_zero
+    def posterior_of_score(self, score: Any) -> Array:
+        """Return the class-posterior of focal scores ``expit(raw_prediction)``.
+
+        These are what a model's own ``predict`` returns. Scores of 0 and 1 have the
+        posteriors 0 and 1. Raw predictions keep more digits of scores near 1.
+        """
+        xp, score = as_floating("score", score)
+        require_scores(xp, score)
+        is_inside = (score > 0) & (score < 1)
+        inside = xp.where(is_inside, score, 0 * score + 0.5)
+        posterior = self._posterior(xp.log(inside) - xp.log1p(-inside))
+        return xp.where(is_inside, posterior, score)
+
+    # The package's own calls: raw predictions may by chance all lie between 0 and 1.
+    @underflow_is_zero
+    def _posterior(self, raw_prediction: Any) -> Array:
+        odds = self._posterior_log_odds(raw_prediction)
+        xp, odds = as_floating("raw_prediction", odds)
+        return _binary.sides(-odds, xp).p
+
+    @underflow_is_zero
+    def _posterior_log_odds(self, raw_prediction: Any) -> Array:
         xp, raw = as_floating("raw_prediction", raw_prediction)
         require_finite(xp, raw)
-        with np.errstate(under="ignore"):
-            return log_odds(raw, self.gammas, xp) - self._log_alpha_ratio
+        return log_odds(raw, self.gammas, xp) - self._log_alpha_ratio
 
-    def posterior(self, raw_prediction: Any) -> Array:
-        """Return the class-posterior P(y = 1 | x) of focal raw predictions.
-
-        ``expit(raw_prediction)`` is a score, not a probability: at 1 positive in 1000
-        and gamma = 2 the best constant's is 0.073.
-        """
-        odds = self.posterior_log_odds(raw_prediction)
-        xp, odds = as_floating("raw_prediction", odds)
-        with np.errstate(under="ignore"):
-            return sides(-odds, xp).p
-
+    @underflow_is_zero
     def inverse_posterior(self, posterior: Any) -> Any:
-        """Return the raw prediction whose posterior is given, as float64 NumPy."""
+        """Return the raw predictions with the given posteriors, as float64 NumPy."""
         probability = as_floating("posterior", np.asarray(posterior))[1]
         require_inside_unit_interval(numpy_namespace, probability)
         odds = np.log(probability) - np.log1p(-probability)
         return inverse_log_odds(odds + self._log_alpha_ratio, self.gammas)
 
     @property
-    def is_log_loss(self) -> bool:
-        """Whether this is the plain log loss, of which raw predictions are log-odds."""
-        return self.gamma == 0 and self.alpha is None
-
-    @property
     def _log_alpha_ratio(self) -> float:
         return math.log(self.alphas[0]) - math.log(self.alphas[1])
 
-    def _evaluate(
-        self,
-        formula: _evaluate.Formula,
-        y_true: Any,
-        raw_prediction: Any,
-        sample_weight: Any,
-        options: Options = ON_ONE_THREAD,
-        compiled: Compiled | None = None,
-    ) -> tuple[Array, ...]:
-        arrays = (y_true, raw_prediction, sample_weight)
-        classes = (self.gammas, self.alphas)
-        return _evaluate.evaluate(formula, arrays, *classes, options, compiled)
+    def _compiled(self, floor: float | None) -> Compiled:
+        is_exact = floor is None
+        options = (self.gammas, self.alphas, floor or 0.0, is_exact)
+        return Compiled("binary", options)
+
+
+def _log_masses(masses: Any, n_classes: int) -> NDArray[np.float64]:
+    """The logarithms of class masses, finite for a class without weight."""
+    values = np.asarray(masses, dtype=np.float64)
+    require_masses(values, n_classes)
+    absent = np.log(values.sum(axis=0)) + math.log(SHARE_OF_ABSENT_CLASS)
+    logs = np.log(values, where=values > 0, out=np.zeros_like(values))
+    return np.where(values > 0, logs, absent)
+
+
+def _warn_of_scores(raw_prediction: Any, in_rows: bool = False) -> None:
+    """Warn if raw predictions are plainly focal scores (``in_rows`` that sum to 1)."""
+    xp, raw = as_floating("raw_prediction", raw_prediction)
+    if math.prod(raw.shape) < MANY or not 0 <= xp.min(raw) < xp.max(raw) <= 1:
+        return
+    if in_rows and not are_scores_in_rows(xp, raw):
+        return
+    warnings.warn(
+        "All raw predictions lie between 0 and 1, so they look like focal scores, "
+        "which a model's own predict returns. Use loss.posterior_of_score(score), or "
+        "pass predict(..., output_margin=True) of XGBoost or predict(..., "
+        "raw_score=True) of LightGBM.",
+        UserWarning,
+        stacklevel=4,  # of who calls the method, which has a decorator
+    )
 
 
 def _total(values: Array, xp: Any) -> Mass:
-    """The sum, or for (n, T) those of the columns, from any device to the host."""
+    """The sum, or for (n, T) the sums of the columns, on the host."""
     if values.ndim != 2:
         return float(xp.sum(values))
     sums = xp.sum(values, axis=0)
     return np.array([float(sums[column]) for column in range(sums.shape[0])])
+
+
+@dataclass(frozen=True)
+class SoftmaxFocalLoss(_Loss):
+    r"""Focal loss of K classes, -alpha_y * (1 - p_y)**gamma_y * log(p_y).
+
+    p is the softmax of a row of raw predictions, and y is its label, from 0 to K - 1.
+
+    Parameters
+    ----------
+    n_classes : int
+        K, at least 2.
+    gamma : float or sequence of K floats, default=2.0
+        Focusing parameter from 0 to 1000: one for all rows, or one for each true class.
+        0 is the log loss.
+    alpha : sequence of K floats or None, default=None
+        Positive weights of the classes. None gives every class the weight 1.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Methods take labels (n,), raw predictions (n, K) and weights (n,) or None, in any
+    array-API namespace. The loss has the shape (n,). The gradient, the hessian and the
+    curvature have one column for each class, (n, K), and the hessian is the diagonal
+    alone; see ``full_hessian``. Dtypes, the range of the results, ``dtype`` and
+    ``n_threads`` are as in ``FocalLoss``.
+
+    For K = 2 the loss is ``FocalLoss`` at the difference of the two raw predictions,
+    with alpha proportional to (1 - alpha, alpha) and gamma equal to
+    (gamma_negative, gamma_positive).
+
+    Twice the diagonal bounds the full hessian, so the certified curvature is at least
+    the diagonal. The proof is in ``losses/_softmax.py``.
+
+    References
+    ----------
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017. The posterior is from
+    Charoenphakdee et al., *On Focal Loss for Class-Posterior Probability Estimation*,
+    2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalboost import SoftmaxFocalLoss
+    >>> loss = SoftmaxFocalLoss(3, gamma=2)
+    >>> y_true = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2])
+    >>> baseline = loss.baseline(y_true)
+    >>> loss.posterior(baseline[None, :]).round(12)
+    array([[0.6, 0.3, 0.1]])
+    """
+
+    __module__ = "focalboost"  # the name in every pickle
+
+    n_classes: int
+    gamma: float | tuple[float, ...] = 2.0
+    alpha: tuple[float, ...] | None = None
+
+    _formulas: ClassVar[ModuleType] = _softmax
+
+    def __post_init__(self) -> None:
+        n_classes = whole_number("n_classes", self.n_classes, 2, "Count the classes.")
+        object.__setattr__(self, "n_classes", n_classes)
+        object.__setattr__(self, "gamma", class_gammas(self.gamma, n_classes))
+        object.__setattr__(self, "alpha", class_alphas(self.alpha, n_classes))
+
+    @property
+    def gammas(self) -> tuple[float, ...]:
+        """The focusing parameter of every class."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma,) * self.n_classes
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """The weight of every class."""
+        return (1.0,) * self.n_classes if self.alpha is None else self.alpha
+
+    def full_hessian(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> Array:
+        """Return all second derivatives of every row, (n, K, K)."""
+        arrays = (y_true, raw_prediction, sample_weight)
+        return self._evaluate(_softmax.hessian, arrays)[0]
+
+    def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
+        """Return the constant row that minimises the mean loss, (K,), as log softmax.
+
+        If a class has no weight, no finite constant is best. Such a class counts as if
+        it had 1e-6 of the weight of all rows.
+        """
+        return self.baseline_of_masses(self.class_masses(y_true, sample_weight))
+
+    @underflow_is_zero
+    def class_masses(
+        self, y_true: Any, sample_weight: Any = None
+    ) -> NDArray[np.float64]:
+        """Return the total weight of every class, (K,)."""
+        xp, y, weight = weighed_labels(y_true, sample_weight)
+        require_shape("y_true", y, (math.prod(y.shape),))
+        require_classes(xp, y, self.n_classes)
+        return _totals(y, weight, self.n_classes, xp)
+
+    @underflow_is_zero
+    def baseline_of_masses(self, masses: Any) -> NDArray[np.float64]:
+        """Return the baseline of data with the given class masses."""
+        logs = _log_masses(masses, self.n_classes)
+        log_target = logs - np.log(np.sum(masses)) + self._log_alpha
+        return np.ravel(inverse_posterior(log_target[None, :], self.gammas))
+
+    def constant_loss(self, raw_prediction: Any, masses: Any) -> float:
+        """Return the total loss of a constant row (K,), given the class masses."""
+        labels = np.arange(self.n_classes)
+        rows = np.tile(np.asarray(raw_prediction, np.float64), (self.n_classes, 1))
+        return float(np.sum(self.loss(labels, rows, masses)))
+
+    def best_constant_loss(self, masses: Any) -> float:
+        """Return the total loss of the best constant, given the class masses.
+
+        Classes without weight are left out: the best constant is infinite for them and
+        costs nothing. If a single class is left, a row of zeros takes its place.
+        """
+        present = np.flatnonzero(masses)
+        if len(present) < 2:
+            return self.constant_loss(np.zeros(self.n_classes), masses)
+        gamma = tuple(self.gammas[k] for k in present)
+        alpha = tuple(self.alphas[k] for k in present)
+        loss = SoftmaxFocalLoss(len(present), gamma, alpha)
+        weights = np.asarray(masses)[present]
+        return loss.constant_loss(loss.baseline_of_masses(weights), weights)
+
+    @underflow_is_zero
+    def posterior(self, raw_prediction: Any) -> Array:
+        """Return the class-posteriors of rows of raw predictions, (n, K).
+
+        Rows sum to 1. The softmax of the raw predictions is the focal score and not a
+        probability. The posterior accounts for alpha. It does not undo sample weights:
+        these are a statement about the population. A warning is raised for what are
+        plainly scores: 100 numbers or more between 0 and 1, in rows that sum to 1. Use
+        ``posterior_of_score`` for these.
+        """
+        _warn_of_scores(raw_prediction, in_rows=True)
+        return self._posterior(raw_prediction)
+
+    @underflow_is_zero
+    def posterior_of_score(self, score: Any) -> Array:
+        """Return the class-posteriors of focal scores, the softmax of rows, (n, K).
+
+        These are what a model's own ``predict`` returns. A score of 0 has the posterior
+        0. Raw predictions keep more digits of scores near 1.
+        """
+        xp, score = as_floating("score", score)
+        require_matrix("score", score, self.n_classes)
+        require_scores(xp, score, in_rows=True)
+        least = xp.full_like(score, xp.finfo(score.dtype).smallest_normal)
+        posterior = self._posterior(xp.log(xp.where(score > 0, score, least)))
+        return xp.where(score > 0, posterior, score)
+
+    @underflow_is_zero
+    def log_posterior(self, raw_prediction: Any) -> Array:
+        """Return the logarithms of the class-posteriors, (n, K)."""
+        _warn_of_scores(raw_prediction, in_rows=True)
+        return self._log_posterior(raw_prediction)
+
+    # The package's own calls: raw predictions may by chance all lie between 0 and 1.
+    @underflow_is_zero
+    def _posterior(self, raw_prediction: Any) -> Array:
+        xp, score = self._posterior_score(raw_prediction)
+        size = xp.exp(score)
+        return size / xp.sum(size, axis=1, keepdims=True)
+
+    @underflow_is_zero
+    def _log_posterior(self, raw_prediction: Any) -> Array:
+        xp, score = self._posterior_score(raw_prediction)
+        return score - xp.log(xp.sum(xp.exp(score), axis=1, keepdims=True))
+
+    def _posterior_score(self, raw_prediction: Any) -> tuple[Any, Array]:
+        """The namespace, and log posteriors up to a constant: a row's largest is 0."""
+        xp, raw = as_floating("raw_prediction", raw_prediction)
+        require_matrix("raw_prediction", raw, self.n_classes)
+        require_finite(xp, raw)
+        gamma, log_alpha = (
+            xp.asarray(values, dtype=raw.dtype, device=device(raw))
+            for values in (self.gammas, self._log_alpha.tolist())
+        )
+        score = log_weight(margins(raw, xp), gamma, xp) - log_alpha
+        return xp, score - xp.max(score, axis=1, keepdims=True)
+
+    @underflow_is_zero
+    def inverse_posterior(self, posterior: Any) -> NDArray[np.float64]:
+        """Return raw predictions (log softmax) with the given posteriors, (n, K)."""
+        probability = as_floating("posterior", np.asarray(posterior))[1]
+        require_matrix("posterior", probability, self.n_classes)
+        require_inside_unit_interval(numpy_namespace, probability)
+        return inverse_posterior(np.log(probability) + self._log_alpha, self.gammas)
+
+    @property
+    def _log_alpha(self) -> NDArray[np.float64]:
+        return np.log(self.alphas)
+
+    @property
+    def _columns(self) -> int:
+        return self.n_classes
+
+    def _compiled(self, floor: float | None) -> Compiled | None:
+        if floor is None:
+            return None
+        return Compiled("softmax", (self.gammas, self.alphas, floor))
+
+
+def _totals(
+    y_true: Array, weight: Array | None, n_classes: int, xp: Any
+) -> NDArray[np.float64]:
+    """The number of rows of every class, or their weight, on the host.
+
+    NumPy has a function that looks at every row once.
+    """
+    if xp is numpy_namespace:
+        counts = np.bincount(y_true.astype(np.intp), weight, minlength=n_classes)
+        return counts.astype(np.float64)
+    each = xp.ones_like(y_true) if weight is None else weight
+    own = (xp.astype(y_true == code, each.dtype) for code in range(n_classes))
+    return np.array([float(xp.sum(each * rows)) for rows in own])

@@ -1,9 +1,9 @@
 r"""Formulas of the softmax focal loss for rows of K raw predictions.
 
 With p = softmax(z) and true class y, a row is a binary problem in the margin
-m = z_y - logsumexp of the others: p_y = expit(m), q = 1 - p_y, s = -log(p_y), and its
-loss is scale * phi(m), phi of ``_binary``. With r_k = p_k / q, the softmax over the
-classes other than y, and steep = scale * |phi'(m)|,
+m = z_y - logsumexp of the others. There p_y = expit(m), q = 1 - p_y, s = -log(p_y), and
+the loss is scale * phi(m) with phi of ``_binary``. With r_k = p_k / q, the softmax over
+the classes other than y, and steep = scale * |phi'(m)|,
 
     gradient_y = -steep              gradient_k = steep * r_k
     hessian_yy = scale * phi''(m)    hessian_kk = steep*r_k*(1 - p_k) + bend*r_k**2
@@ -15,46 +15,29 @@ diag(p) - p p^T is at most twice its diagonal. Hence the certified curvature
 
     2 * |gradient_k| * (1 + gamma) * max(p_y if k = y else 1 - p_k, rho).
 
-Theorem. With it, one tree for each class, leaf values -eta * G / (C + lambda) of the
-sums of gradient and curvature, and rho = eta / log(2/eta), no round raises the loss.
-Proof. A leaf moves by at most eta / (2*(1 + gamma)*rho), so two classes of a row, and
-with them every one-against-rest margin, move apart by at most
-D = eta / ((1 + gamma)*rho). That changes p_k*(1 - p_k) by a factor of at most exp(D),
-since its logarithm has slope 1 - 2*p_k in the margin of k, and steep/q by at most
-exp(gamma*D), since its logarithm has slope
+With one tree for each class, rho = eta / log(2/eta) and learning rates of at most eta,
+no round raises the loss. With one gamma for each true class, the floor takes the
+largest of them. The proof is in docs/explanation/certificate.md.
 
-    gamma * p * (s - gamma*p*s - 2*q) / (q + gamma*p*s),   between -gamma and gamma,
-
-in m (p*s <= q <= s). So along the step the quadratic form of the hessian stays below
-exp((1 + gamma)*D) = 2/eta times that of the curvature, and no leaf's
--eta * G**2/(C + lambda) * (1 - eta*exp((1 + gamma)*D)/2) is positive. With one gamma
-for each true class, the floor takes the largest of them.
-
-Lin et al., 2017; the bounds are derived here.
+Lin et al., 2017; the bounds are derived on that page.
 """
 
 from typing import Any, NamedTuple
 
 from array_api_compat import device
 
-from focalboost.losses._arrays import Array
+from focalboost._validation import require_classes
+from focalboost.losses._arrays import Array, by_column
 from focalboost.losses._binary import (
     Branch,
     Sides,
     any_power,
+    at_least,
     power,
     second_derivative,
     steepness,
+    value,
 )
-
-__all__ = [
-    "Rows",
-    "certified_curvature",
-    "gradient",
-    "hessian",
-    "hessian_diagonal",
-    "rows",
-]
 
 
 class Rows(NamedTuple):
@@ -71,16 +54,18 @@ def rows(
     raw_prediction: Array,
     sample_weight: Array | None,
     gamma: tuple[float, ...],
-    alpha: tuple[float, ...] | None,
+    alpha: tuple[float, ...],
     xp: Any,
 ) -> Rows:
     """Return what the formulas below share.
 
-    exp never sees a positive number, and the largest class, whose exp is 1, stays out
-    of the sum ``tail``: so 1 - p = (tail + (1 - size)) / (1 + tail), a sum of positive
-    terms, keeps its accuracy where p rounds to 1. Products with 0 and 1 choose entries
+    exp never sees a positive number, and the sum ``tail`` leaves out one largest class,
+    whose exp is 1. So 1 - p = (tail + (1 - size)) / (1 + tail), a sum of positive
+    terms, keeps its accuracy where p rounds to 1. Products with 0 and 1 select entries
     exactly, several times as fast as ``where``.
     """
+    require_classes(xp, y_true, raw_prediction.shape[1])
+    raw_prediction = by_column(raw_prediction)
     truth = _indicator(y_true, raw_prediction, xp)
     below = raw_prediction - xp.max(raw_prediction, axis=1, keepdims=True)
     size = xp.exp(below)
@@ -100,8 +85,55 @@ def rows(
     return Rows(branch, truth, (tail + (1 - size)) / (1 + tail), share)
 
 
+def loss(rows: Rows, xp: Any) -> tuple[Array]:
+    """Return the loss, (n,)."""
+    return (value(rows.branch)[:, 0],)
+
+
+def gradient(rows: Rows, xp: Any) -> tuple[Array]:
+    """Return the gradient, (n, K)."""
+    return (steepness(rows.branch) * (rows.share - rows.truth),)
+
+
+def gradient_hessian(rows: Rows, xp: Any) -> tuple[Array, Array]:
+    """Return the gradient and the exact second derivative in each class, (n, K)."""
+    steep, share = steepness(rows.branch), rows.share
+    others = steep * share * rows.complement + _bend(rows.branch) * share**2
+    diagonal = others + rows.truth * second_derivative(rows.branch, xp)
+    return steep * (share - rows.truth), diagonal
+
+
+def gradient_curvature(rows: Rows, floor: float, xp: Any) -> tuple[Array, Array]:
+    """Return the gradient and the certified curvature, (n, K).
+
+    It is 2 * |gradient| * max((1 + gamma) * (p_y or 1 - p_k), floor).
+    """
+    (slope,) = gradient(rows, xp)
+    truth = rows.truth
+    side = truth * rows.branch.sides.p + (1 - truth) * rows.complement
+    bound = 2 * (1 + rows.branch.gamma) * side
+    return slope, xp.abs(slope) * at_least(2 * floor, bound, xp)
+
+
+def hessian(rows: Rows, xp: Any) -> tuple[Array]:
+    """Return the full hessian, (n, K, K), whose rows sum to zero.
+
+    By the chain rule it is phi''(m) * u u^T + steep * (diag(r) - r r^T), where u is -1
+    for the true class and r_k for the others: -u is the gradient of m. The entries
+    r_k * (1 - r_k) are sums of the products r_k * r_j, which do not cancel.
+    """
+    r = rows.share
+    u = r - rows.truth
+    outer_u, outer_r = (v[:, :, None] * v[:, None, :] for v in (u, r))
+    eye = xp.eye(r.shape[1], dtype=r.dtype, device=device(r))
+    apart = outer_r * (1 - eye)
+    spread = eye * xp.sum(apart, axis=2, keepdims=True) - apart
+    steep, bend = steepness(rows.branch), second_derivative(rows.branch, xp)
+    return (bend[:, :, None] * outer_u + steep[:, :, None] * spread,)
+
+
 def _indicator(y_true: Array, raw_prediction: Array, xp: Any) -> Array:
-    """1 in the column of the label, else 0; a column lies together in memory."""
+    """1 in the column of the label, else 0; each column is contiguous in memory."""
     place = {"dtype": raw_prediction.dtype, "device": device(raw_prediction)}
     column = xp.arange(raw_prediction.shape[1], **place)
     by_class = column[:, None] == y_true[None, :]
@@ -113,7 +145,7 @@ def _branch(
     truth: Array,
     sample_weight: Array | None,
     gamma: tuple[float, ...],
-    alpha: tuple[float, ...] | None,
+    alpha: tuple[float, ...],
     xp: Any,
 ) -> Branch:
     """The branch of each row's true class, with its gamma, alpha and weight."""
@@ -123,7 +155,7 @@ def _branch(
         exact = _of_truth(gamma, xp.astype(truth, xp.float64), xp)
         own_gamma = xp.astype(exact, truth.dtype)
         modulation = any_power(parts.q, exact, xp)
-    if alpha is not None:
+    if set(alpha) != {1.0}:
         modulation = modulation * _of_truth(alpha, truth, xp)
     if sample_weight is not None:
         modulation = modulation * sample_weight[:, None]
@@ -139,46 +171,6 @@ def _of_truth(values: tuple[float, ...], truth: Array, xp: Any) -> Array:
     """The value of each row's true class, in the dtype of truth, shape (n, 1)."""
     row = xp.asarray(values, dtype=truth.dtype, device=device(truth))
     return _sum(row * truth, xp)
-
-
-def gradient(rows: Rows, xp: Any) -> Array:
-    """Return the gradient, (n, K)."""
-    return steepness(rows.branch) * (rows.share - rows.truth)
-
-
-def hessian_diagonal(rows: Rows, xp: Any) -> Array:
-    """Return the exact second derivatives in each class, (n, K)."""
-    steep, share = steepness(rows.branch), rows.share
-    others = steep * share * rows.complement + _bend(rows.branch) * share**2
-    return others + rows.truth * second_derivative(rows.branch, xp)
-
-
-def hessian(rows: Rows, xp: Any) -> Array:
-    """Return the full hessian, (n, K, K), for study; its rows sum to zero.
-
-    It is phi''(m) * u u^T + steep * (diag(r) - r r^T) with u = -1 for the true class
-    and r_k for the others, by the chain rule: -u is the gradient of m. The entries
-    r_k * (1 - r_k) are summed up from the products r_k * r_j, which does not cancel.
-    """
-    r = rows.share
-    u = r - rows.truth
-    outer_u, outer_r = (v[:, :, None] * v[:, None, :] for v in (u, r))
-    eye = xp.eye(r.shape[1], dtype=r.dtype, device=device(r))
-    apart = outer_r * (1 - eye)
-    spread = eye * xp.sum(apart, axis=2, keepdims=True) - apart
-    steep, bend = steepness(rows.branch), second_derivative(rows.branch, xp)
-    return bend[:, :, None] * outer_u + steep[:, :, None] * spread
-
-
-def certified_curvature(rows: Rows, slope: Array, floor: float, xp: Any) -> Array:
-    """Return |slope| * max(2*(1 + gamma) * (p_y or 1 - p_k), floor).
-
-    The floor is 2 * (1 + largest gamma) * rho.
-    """
-    truth = rows.truth
-    side = truth * rows.branch.sides.p + (1 - truth) * rows.complement
-    bound = 2 * (1 + rows.branch.gamma) * side
-    return xp.abs(slope) * xp.maximum(bound, xp.full_like(bound, floor))
 
 
 def _bend(branch: Branch) -> Array:

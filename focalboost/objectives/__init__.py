@@ -9,6 +9,7 @@ from focalboost.objectives._objective import (
     focal_objective,
 )
 from focalboost.objectives._start import warn_of_poor_base_score
+from focalboost.objectives._training import for_training
 
 __all__ = [
     "Curvature",
@@ -16,6 +17,7 @@ __all__ = [
     "FocalObjective",
     "focal_metric",
     "focal_objective",
+    "for_training",
     "has_gpu",
     "warn_of_poor_base_score",
     "weights_of",

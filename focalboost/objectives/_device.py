@@ -1,11 +1,11 @@
 """Gradients on the GPU on which XGBoost grows its trees.
 
-XGBoost copies raw predictions and labels to the host for a custom objective, with
-device="cuda" too, and takes device arrays back as they are. So raw predictions move to
-the device once in each round; labels and weights stay there between rounds.
+For a custom objective XGBoost copies raw predictions and labels to the host, even with
+device="cuda". It takes device arrays back as they are. So raw predictions move to the
+device once in each round, and labels and weights stay there between rounds.
 
-Read in the sources of XGBoost 3.4 and CuPy; tested with another array namespace on
-another device, and never run on a GPU.
+This is from the sources of XGBoost 3.4 and CuPy. It is tested with another array
+namespace on another device, and has never run on a GPU.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from focalboost._imports import import_extra
+from focalboost._hosts._imports import import_extra
 from focalboost._validation import reject
 from focalboost.objectives._grammar import Arguments, DataSet
 
-__all__ = ["has_gpu", "on_device"]
-
 
 class _Kept(NamedTuple):
-    """What a data set held when its labels and weights came to the device."""
+    """The labels and weights of a data set when they were copied to the device."""
 
     device: str
     on_host: tuple[Any, Any]
@@ -43,14 +41,14 @@ def has_gpu(device: str) -> bool:
 
 @contextmanager
 def on_device(arguments: Arguments, device: str) -> Iterator[Arguments]:
-    """Give the arguments as arrays of the device, the current one meanwhile."""
+    """Yield the arguments as arrays on ``device``, and make that device current."""
     cupy = _cupy(device)
     if not cupy.cuda.is_available():
         reject(
             "device",
             "None where there is no CUDA device",
             device,
-            "Leave it out: XGBoost takes gradients from the host as well.",
+            "Leave it out: XGBoost also takes gradients from the host.",
         )
     with cupy.cuda.Device(int(device.partition(":")[2] or 0)):
         y_true, weight = _moved(arguments, device, cupy.asarray)
@@ -59,7 +57,7 @@ def on_device(arguments: Arguments, device: str) -> Iterator[Arguments]:
 
 
 def _moved(arguments: Arguments, device: str, move: Any) -> tuple[Any, Any]:
-    """Labels and weights on the device: those kept, if the host still has the same."""
+    """Labels and weights on the device, copied only if the host's have changed."""
     on_host = (arguments.y_true, arguments.sample_weight)
     data_set = arguments.data_set
     kept = None if data_set is None else _kept.get(data_set)
@@ -72,7 +70,7 @@ def _moved(arguments: Arguments, device: str, move: Any) -> tuple[Any, Any]:
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Whether two arrays, or two Nones, are equal; it takes as long as to copy one."""
+    """Whether two arrays, or two Nones, are equal. This takes as long as one copy."""
     if first is None or second is None:
         return first is second
     return np.array_equal(first, second)
@@ -83,5 +81,5 @@ def _cupy(device: str) -> Any:
     if name != "cuda" or not (ordinal.isdigit() or ordinal == ""):
         reject("device", "'cuda', 'cuda:N' or None", device, 'Use device="cuda".')
     return import_extra(
-        "cupy", "pip install 'focalboost[cuda]', or the CuPy for your CUDA."
+        "cupy", "pip install cupy-cuda12x, or cupy-cuda13x for CUDA 13."
     )

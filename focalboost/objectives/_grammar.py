@@ -1,8 +1,8 @@
 """What the hosts hand to a callable, and what they take back.
 
-The native functions call (raw predictions, data set), the scikit-learn classes
-(labels, raw predictions[, weights]). XGBoost says "no weights" with an empty array,
-LightGBM with None.
+The native functions of both call it with (raw predictions, data set), and the
+scikit-learn classes with (labels, raw predictions[, weights]). "No weights" is an empty
+array in XGBoost and None in LightGBM.
 """
 
 import sys
@@ -10,28 +10,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from focalboost._validation import reject, require_range
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
-from focalboost.losses._arrays import Array
-
-__all__ = [
-    "Arguments",
-    "DataSet",
-    "Parameter",
-    "as_gradients",
-    "is_for_lightgbm",
-    "is_from",
-    "named_loss",
-    "unpack",
-    "weights_of",
-]
+from focalboost.losses._arrays import Array, as_floating, underflow_is_zero
 
 
 @runtime_checkable
 class DataSet(Protocol):
-    """The part of xgboost.DMatrix and lightgbm.Dataset that is read here."""
+    """What xgboost.DMatrix and lightgbm.Dataset have in common."""
 
     def get_label(self) -> Any: ...
     def get_weight(self) -> Any: ...
@@ -51,17 +38,21 @@ class Arguments(NamedTuple):
 
 
 def named_loss(gamma: Any, alpha: Any, n_classes: int | None) -> Loss:
-    """The binary loss, or where the classes are counted that of the softmax."""
+    """Return the binary loss, or the softmax loss of n_classes classes."""
     if n_classes is None:
         return FocalLoss(gamma, alpha)
     return SoftmaxFocalLoss(n_classes, gamma, alpha)
 
 
-def unpack(loss: Loss, first: Any, second: Any, sample_weight: Any) -> Arguments:
-    """Tell the native call from the scikit-learn call, and order the arguments."""
-    arguments = Arguments(first, second, sample_weight, None)
+def unpack(first: Any, second: Any, sample_weight: Any) -> Arguments:
+    """Return the arguments of the native call or of the scikit-learn call in order."""
     if isinstance(second, DataSet):
-        arguments = Arguments(second.get_label(), first, weights_of(second), second)
+        return Arguments(second.get_label(), first, weights_of(second), second)
+    return Arguments(first, second, sample_weight, None)
+
+
+def checked(loss: Loss, arguments: Arguments) -> Arguments:
+    """Return arguments that have the form of the loss."""
     if np.size(arguments.raw_prediction) == 0 and np.size(arguments.y_true) == 0:
         return arguments._replace(raw_prediction=_no_rows(loss, arguments))
     if isinstance(loss, FocalLoss):
@@ -70,7 +61,7 @@ def unpack(loss: Loss, first: Any, second: Any, sample_weight: Any) -> Arguments
 
 
 def _no_rows(loss: Loss, arguments: Arguments) -> Any:
-    """The raw predictions of a worker without rows; XGBoost gives them any shape."""
+    """The raw predictions of a worker without rows. XGBoost gives them any shape."""
     shape: tuple[int, ...] = np.shape(arguments.y_true)
     if isinstance(loss, SoftmaxFocalLoss):
         shape = (0, loss.n_classes)
@@ -78,7 +69,7 @@ def _no_rows(loss: Loss, arguments: Arguments) -> Any:
 
 
 def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:
-    """Reject what a host hands over for the softmax of several classes."""
+    """Reject rows of raw predictions, which a host passes for several classes."""
     if np.ndim(raw_prediction) == 2 and np.ndim(y_true) == 1:
         n_classes = np.shape(raw_prediction)[1]
         reject(
@@ -91,13 +82,13 @@ def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:
 
 
 def weights_of(data_set: DataSet) -> Any:
-    """The weights of a data set, or None where every row counts 1."""
+    """Return the weights of a data set, or None if every row has the weight 1."""
     weight = data_set.get_weight()
     return None if weight is None or len(weight) == 0 else weight
 
 
 def is_from(host: str, data_set: DataSet | None) -> bool:
-    """Whether the data set belongs to a host; a host not imported has none."""
+    """Whether the data set belongs to a host. Without its import there is none."""
     module = sys.modules.get(host)
     if module is None or data_set is None:
         return False
@@ -105,10 +96,10 @@ def is_from(host: str, data_set: DataSet | None) -> bool:
 
 
 def is_for_lightgbm(arguments: Arguments) -> bool:
-    """Whether LightGBM has called.
+    """Whether LightGBM calls.
 
-    In the scikit-learn call its raw predictions tell: they are float64, XGBoost's
-    float32.
+    In the scikit-learn call the raw predictions tell the host: LightGBM's are float64,
+    and XGBoost's are float32.
     """
     if arguments.data_set is not None:
         return is_from("lightgbm", arguments.data_set)
@@ -116,10 +107,12 @@ def is_for_lightgbm(arguments: Arguments) -> bool:
     return str(dtype).endswith("float64")  # of any namespace
 
 
-def as_gradients(name: str, values: Array) -> Array:
-    """Return finite float32 numbers in the same memory order, or raise."""
-    xp = array_namespace(values)
-    with np.errstate(over="ignore", under="ignore"):
-        result = xp.astype(values, xp.float32)
+@underflow_is_zero
+def as_gradients(name: str, values: Array, factor: Any = None) -> Array:
+    """Return values, or factor * values, as finite float32 in the same memory order."""
+    xp, values = as_floating(name, values)
+    with np.errstate(over="ignore"):  # the check of the range finds infinity
+        product = values if factor is None else factor * values
+        result = xp.astype(product, xp.float32)
     require_range(xp, name, result, "float32")
     return result

@@ -13,86 +13,15 @@ from focalboost.objectives._grammar import (
     Arguments,
     Parameter,
     as_gradients,
+    checked,
     is_for_lightgbm,
     named_loss,
     unpack,
 )
 from focalboost.objectives._start import warn_of_poor_start
 
-__all__ = ["Curvature", "FocalObjective", "focal_objective"]
-
 #: What a host gets in place of the hessian.
 Curvature = Literal["certified", "exact"]
-
-_Gradients = tuple[Any, Any]
-
-
-@dataclass(frozen=True)
-class FocalObjective:
-    """A focal loss as the custom objective of a host; see ``focal_objective``.
-
-    It is a stateless value: hosts may copy, pickle and share it.
-    """
-
-    loss: Loss
-    curvature: Curvature = "certified"
-    max_learning_rate: float = 0.3
-    checks_start: bool = True  #: False where the start has been seen to
-    n_threads: int | None = None
-    device: str | None = None  #: where gradients are, for XGBoost; None is the host
-
-    def __post_init__(self) -> None:
-        one_of("curvature", self.curvature, ("certified", "exact"))
-        limit = learning_rate_limit(self.max_learning_rate)
-        object.__setattr__(self, "max_learning_rate", limit)
-        object.__setattr__(self, "n_threads", thread_count(self.n_threads))
-
-    # Three parameters, the last named sample_weight: LightGBM counts them, and
-    # XGBoost looks the name up.
-    def __call__(
-        self, first: Any, second: Any, sample_weight: Any = None
-    ) -> _Gradients:
-        """Return gradient and curvature of (raw, data set) or (labels, raw[, weight]).
-
-        Both are float32 arrays of the shape of the raw predictions.
-        """
-        arguments = unpack(self.loss, first, second, sample_weight)
-        with self._placed(arguments) as placed:
-            derivatives = self._derivatives(placed)
-        if self.checks_start:
-            warn_of_poor_start(self.loss, arguments)
-        return derivatives
-
-    def _placed(self, arguments: Arguments) -> AbstractContextManager[Arguments]:
-        if self.device is None:
-            return nullcontext(arguments)
-        return on_device(arguments, self.device)
-
-    def _derivatives(self, arguments: Arguments) -> _Gradients:
-        if self.curvature == "certified":
-            return self.loss.gradient_curvature(
-                *arguments[:3],
-                max_learning_rate=self.max_learning_rate,
-                dtype=np.float32,
-                n_threads=self.n_threads,
-            )
-        if isinstance(self.loss, FocalLoss):
-            return self.loss.gradient_hessian(
-                *arguments[:3], dtype=np.float32, n_threads=self.n_threads
-            )
-        gradient, hessian = self.loss.gradient_hessian(
-            *arguments[:3], n_threads=self.n_threads
-        )
-        hessian = _hosts_factor(self.loss.n_classes, arguments) * hessian
-        return as_gradients("gradient", gradient), as_gradients("curvature", hessian)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-
-def _hosts_factor(n_classes: int, arguments: Arguments) -> float:
-    """What a host multiplies the diagonal hessian of its own softmax by."""
-    return n_classes / (n_classes - 1) if is_for_lightgbm(arguments) else 2.0
 
 
 def focal_objective(
@@ -104,45 +33,53 @@ def focal_objective(
     n_classes: int | None = None,
     n_threads: int | None = None,
     device: str | None = None,
-) -> FocalObjective:
-    """Return the focal loss as an objective for either host, any of its interfaces.
+) -> "FocalObjective":
+    """Return the focal loss as an objective for any interface of both hosts.
 
-    Use it as ``xgb.train(params, dtrain, obj=...)``, as ``params["objective"]`` of
+    Pass it as ``xgb.train(params, dtrain, obj=...)``, as ``params["objective"]`` of
     ``lgb.train``, or as ``objective=`` of ``XGBClassifier`` and ``LGBMClassifier``.
-    Sample weights count in each. It warns, and says what to add, where the host
-    starts far from the best constant; ``focalboost.xgboost.train``,
-    ``focalboost.lightgbm.train`` and the estimators set that, and the probabilities.
+    Sample weights count in each of them.
+
+    If the host starts far from the best constant, a warning says what to add.
+    ``focalboost.xgboost.train``, ``focalboost.lightgbm.train`` and the estimators set
+    the start, and make the model predict probabilities.
 
     Parameters
     ----------
-    gamma, alpha
-        As in ``FocalLoss``, or with ``n_classes`` as in ``SoftmaxFocalLoss``.
+    gamma, alpha : as in ``FocalLoss``
+        With ``n_classes``, as in ``SoftmaxFocalLoss``.
     curvature : {"certified", "exact"}, default="certified"
-        What stands in for the hessian. "certified" is positive, bounds it, and lets
-        no round raise the training loss, on the conditions that
+        What replaces the hessian. "certified" is positive and bounds the hessian. With
+        it no round raises the training loss, on the conditions that
         ``FocalLoss.gradient_curvature`` states. "exact" is the hessian itself, which is
-        negative for the hardest rows if gamma > 0; at gamma = 0 the model is the
-        host's own log-loss model. For the softmax it is the diagonal of the hessian
-        times the host's own factor: 2 in XGBoost and K/(K - 1) in LightGBM, which is
-        no bound for K > 2.
+        negative for the hardest rows if gamma > 0. At gamma = 0 the model is the host's
+        own log-loss model, unless LightGBM's ``feature_fraction`` is below 1: LightGBM
+        draws other columns for a callable objective. For the softmax, "exact" is the
+        diagonal of the hessian times the host's own factor, 2 in XGBoost and
+        K/(K - 1) in LightGBM. It is no bound for K > 2.
     max_learning_rate : float, default=0.3
         The largest learning rate for which "certified" holds, in (0, 2).
     n_classes : int, optional
         K, for the softmax focal loss of ``num_class`` raw predictions for each row.
-        Without it, every raw prediction is one binary problem; labels (n, T) make T
+        Without it, every raw prediction is one binary problem, and labels (n, T) are T
         of them (multilabel, in XGBoost).
     n_threads : int, optional
-        Threads for gradient and curvature, as the host does not tell its own setting;
-        the results are the same for any number. By default OMP_NUM_THREADS or one for
-        each processor, like the hosts; ``train`` and the estimators pass theirs on.
+        Threads for gradient and curvature. By default it is OMP_NUM_THREADS or one for
+        each processor, as for the hosts. A host does not pass on its own setting, but
+        ``train`` and the estimators do. The results are the same for any number.
     device : str, optional
-        "cuda" or "cuda:N" for gradients on a GPU, for XGBoost on the same device; needs
-        CuPy. Without it XGBoost takes gradients of the host on any device.
+        "cuda" or "cuda:N" for gradients on a GPU, for XGBoost on the same device. This
+        needs CuPy. Without it, XGBoost on any device takes gradients from the host.
+
+    Returns
+    -------
+    FocalObjective
+        The callable, a stateless value that can be pickled.
 
     Raises
     ------
     ValueError
-        If an argument is out of range; in training, if a label is not in [0, 1], a
+        If an argument is out of range. In training, if a label is not in [0, 1], a
         weight is negative, or a number is not finite.
 
     Examples
@@ -161,3 +98,86 @@ def focal_objective(
         n_threads=n_threads,
         device=device,
     )
+
+
+@dataclass(frozen=True)
+class FocalObjective:
+    """A focal loss as the custom objective of a host; see ``focal_objective``.
+
+    It is a stateless value: hosts may copy, pickle and share it.
+
+    Parameters
+    ----------
+    loss : FocalLoss or SoftmaxFocalLoss
+        The loss.
+    curvature, max_learning_rate, n_threads, device : as in ``focal_objective``
+        See there.
+    checks_start : bool, default=True
+        Whether to warn if training starts far from the best constant.
+    """
+
+    loss: Loss
+    curvature: Curvature = "certified"
+    max_learning_rate: float = 0.3
+    checks_start: bool = True  #: False if the caller has set the start
+    n_threads: int | None = None
+    device: str | None = None  #: of the gradients, for XGBoost; None is the host
+
+    def __post_init__(self) -> None:
+        one_of("curvature", self.curvature, ("certified", "exact"))
+        limit = learning_rate_limit(self.max_learning_rate)
+        object.__setattr__(self, "max_learning_rate", limit)
+        object.__setattr__(self, "n_threads", thread_count(self.n_threads))
+
+    # Three parameters, the last named sample_weight: LightGBM counts them, and
+    # XGBoost looks for the name.
+    def __call__(
+        self, first: Any, second: Any, sample_weight: Any = None
+    ) -> tuple[Any, Any]:
+        """Return gradient and curvature of (raw, data set) or (labels, raw[, weight]).
+
+        Both are float32 arrays of the shape of the raw predictions.
+        """
+        return self.of(unpack(first, second, sample_weight))
+
+    def of(self, arguments: Arguments) -> tuple[Any, Any]:
+        """Return gradient and curvature of the arguments of a loss."""
+        arguments = checked(self.loss, arguments)
+        with self._placed(arguments) as placed:
+            derivatives = self._derivatives(placed)
+        if self.checks_start:
+            warn_of_poor_start(self.loss, arguments)
+        return derivatives
+
+    def _placed(self, arguments: Arguments) -> AbstractContextManager[Arguments]:
+        if self.device is None:
+            return nullcontext(arguments)
+        return on_device(arguments, self.device)
+
+    def _derivatives(self, arguments: Arguments) -> tuple[Any, Any]:
+        arrays = arguments[:3]
+        if self.curvature == "certified":
+            return self.loss.gradient_curvature(
+                *arrays,
+                max_learning_rate=self.max_learning_rate,
+                dtype=np.float32,
+                n_threads=self.n_threads,
+            )
+        if isinstance(self.loss, FocalLoss):
+            return self.loss.gradient_hessian(
+                *arrays, dtype=np.float32, n_threads=self.n_threads
+            )
+        gradient, hessian = self.loss.gradient_hessian(
+            *arrays, n_threads=self.n_threads
+        )
+        factor = _factor_of_host(self.loss.n_classes, arguments)
+        curvature = as_gradients("curvature", hessian, factor)
+        return as_gradients("gradient", gradient), curvature
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+def _factor_of_host(n_classes: int, arguments: Arguments) -> float:
+    """The factor of a host for the diagonal hessian of its own softmax."""
+    return n_classes / (n_classes - 1) if is_for_lightgbm(arguments) else 2.0

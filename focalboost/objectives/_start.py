@@ -1,4 +1,4 @@
-"""Warns where a host starts from a constant that wastes rounds or stalls training."""
+"""Warns if a host starts from a constant that wastes rounds or stalls training."""
 
 import warnings
 from functools import lru_cache
@@ -7,38 +7,47 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
+from focalboost.losses._arrays import underflow_is_zero
 from focalboost.objectives._grammar import Arguments, DataSet, is_from
+from focalboost.objectives._workers import n_workers
 
-__all__ = ["warn_of_poor_base_score", "warn_of_poor_start"]
-
-#: A start is poor if its loss exceeds the best constant's by more than a tenth: the
-#: first rounds then move all rows together instead of telling them apart.
+#: A start is poor if its loss is more than a tenth above the loss of the best constant.
+#: Then the first rounds move all rows together and do not tell them apart.
 TOLERATED_EXCESS = 1.1
 
-#: XGBoost's margin if no objective is named beside obj=: base_score without a link.
+#: XGBoost's margin if params name no objective beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
-#: The losses whose start has been warned of, for each data set that lives, until raw
-#: predictions differ: a model that stays a constant would be warned of in every round.
+#: What to do if the rows that tell the best constant lie on several workers.
+_REMEDY_OF_WORKERS = (
+    "Training starts from XGBoost's default base_score, which is far from the constant "
+    "with the smallest focal loss for the rows of this worker. Call "
+    "focalboost.xgboost.train, which sets the base_score for the rows of all workers."
+)
+
+#: For each data set in memory, the losses that have warned about their start, so that a
+#: model that stays constant does not warn in every round. The entry goes when raw
+#: predictions differ.
 _warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
 
 
 @lru_cache(maxsize=256)
 def _warned_of(loss: Loss, baseline: str) -> set[Loss]:
-    """The same for the scikit-learn call, which shows no data set but its baseline."""
+    """The same for the scikit-learn call, which has a baseline and no data set."""
     return set()
 
 
 def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
-    """Warn if all raw predictions are one constant far from the best one."""
+    """Warn if all raw predictions are one constant, far from the best constant."""
     y_true, raw, sample_weight, data_set = arguments
     start = _constant(np.asarray(raw))
     if start is None:
         _forget(data_set)
         return
+    if n_workers() > 1 and not _is_default(start):
+        return  # the rows of one worker do not tell the best constant of all
     masses: Any = loss.class_masses(y_true, sample_weight)
     if np.min(masses) <= 0:
         return
@@ -46,11 +55,10 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
         return
     best = np.asarray(loss.baseline(y_true, sample_weight))
     if _is_first(loss, best, data_set):
-        warnings.warn(
-            f"{_contrast(start, best)} {_remedy(loss, best, data_set)}",
-            UserWarning,
-            stacklevel=3,
-        )
+        message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
+        if n_workers() > 1:
+            message = _REMEDY_OF_WORKERS
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def warn_of_poor_base_score(
@@ -66,7 +74,7 @@ def warn_of_poor_base_score(
     start = np.broadcast_to(start.ravel(), best.size).reshape(best.shape)
     if _is_poor(loss, start, masses):
         warnings.warn(
-            f"{_contrast(start, best)} Leave base_score out: it is set to that.",
+            f"{_contrast(start, best)} Leave base_score out: training sets it to that.",
             UserWarning,
             stacklevel=4,
         )
@@ -74,9 +82,14 @@ def warn_of_poor_base_score(
 
 def _is_poor(loss: Loss, start: Any, masses: Any) -> bool:
     """Whether a constant wastes rounds or stalls training."""
-    # Both losses may be 0: a large gamma and small weights underflow together.
+    # Both losses may be 0, where a large gamma and small weights underflow.
     tolerated = TOLERATED_EXCESS * loss.best_constant_loss(masses)
     return bool(loss.constant_loss(start, masses) > tolerated)
+
+
+def _is_default(start: Any) -> bool:
+    """Whether XGBoost starts from a base_score that nobody has chosen."""
+    return bool(np.all(start == 0) or np.all(start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE))
 
 
 def _contrast(start: Any, best: NDArray[Any]) -> str:
@@ -87,14 +100,14 @@ def _contrast(start: Any, best: NDArray[Any]) -> str:
 
 
 def _lacks_objective(loss: Loss, start: Any, data_set: DataSet | None) -> bool:
-    """Whether XGBoost was given obj= alone, and would predict raw numbers."""
+    """Whether XGBoost got obj= without an objective, and would predict raw numbers."""
     margin = XGBOOST_MARGIN_WITHOUT_OBJECTIVE
     is_margin = isinstance(loss, FocalLoss) and bool(np.all(start == margin))
     return is_margin and is_from("xgboost", data_set)
 
 
 def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
-    """Whether this loss on this data has not been warned of yet."""
+    """Whether this loss has not warned about this data yet."""
     if data_set is None:
         losses = _warned_of(loss, str(best))
     else:
@@ -105,7 +118,7 @@ def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
 
 
 def _forget(data_set: DataSet | None) -> None:
-    """A model that has left the constant: the next constant starts another training."""
+    """Forget the warnings: the next constant is the start of another training."""
     if data_set is None:
         _warned_of.cache_clear()
     else:
@@ -113,7 +126,7 @@ def _forget(data_set: DataSet | None) -> None:
 
 
 def _constant(raw: NDArray[Any]) -> Any:
-    """The raw prediction of all rows, if it is one; the ends are looked at first."""
+    """The raw prediction that all rows share, or None. The ends are compared first."""
     if raw.size == 0 or np.any(raw[0] != raw[-1]) or not (raw == raw[0]).all():
         return None
     return raw[0]
@@ -125,8 +138,11 @@ def _shown(constant: Any) -> str:
     return digits[0] if np.ndim(constant) == 0 else f"[{', '.join(digits)}]"
 
 
+@underflow_is_zero
 def _remedy(loss: Loss, best: NDArray[Any], data_set: Any) -> str:
-    """What to type, in the words of the host that has called."""
+    """What to type, in the words of the host that calls."""
+    from scipy.special import expit
+
     if isinstance(loss, SoftmaxFocalLoss):
         score, objective = _shown(best), f'"multi:softprob", "num_class": {len(best)}'
     else:
@@ -138,8 +154,8 @@ def _remedy(loss: Loss, best: NDArray[Any], data_set: Any) -> str:
         )
     if is_from("lightgbm", data_set):
         return (
-            f"Call train_set.set_init_score({_rows(best, 'train_set.num_data()')}), "
-            "the same for every validation set, and add it to predictions, or call "
+            f"Call train_set.set_init_score({_rows(best, 'train_set.num_data()')}), do "
+            "the same for every validation set, and add it to predictions. Or call "
             "focalboost.lightgbm.train, which does all three."
         )
     return (

@@ -1,62 +1,279 @@
-"""XGBoost models: which are continued, and what they know of their training."""
+"""XGBoost models: what they know of their training, their files and checkpoints."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from focalboost._host import import_host
-from focalboost._provenance import Provenance, note_of, read_note
-from focalboost.xgboost._file import booster_of_file
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.special import logit
+
+from focalboost._hosts._checkpoint import Saves, digest
+from focalboost._hosts._files import (
+    DIGEST,
+    UNSIGNED,
+    content_of,
+    refuse_wrong_digest,
+    signed,
+)
+from focalboost._hosts._imports import import_host
+from focalboost._hosts._note import (
+    MissingRow,
+    Provenance,
+    earlier_balance,
+    note_of,
+    read_note,
+    require_same_prediction,
+)
+from focalboost._validation import reject
+from focalboost.losses import Loss
+from focalboost.objectives import weights_of
 
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["DIGEST", "booster_of", "is_linear", "provenance_of", "set_provenance"]
+#: The attributes of a model: what it was trained with, what it predicts for a row of
+#: missing values, and in a checkpoint which training it belongs to.
+PROVENANCE, MISSING_ROW, CHECKPOINT = (
+    *("focalboost", "focalboost_missing_row"),
+    "focalboost_checkpoint",
+)
 
-#: The attribute of a model that says what it was trained with.
-ATTRIBUTE = "focalboost"
-
-#: The attribute of a saved model with the digest of its file. It finds accidents, and
-#: says nothing of who wrote the file.
-DIGEST = "focalboost_sha256"
+_ADVICE = "It is of another kind, has been edited, or is cut short: save it again."
 
 
 def set_provenance(booster: "xgboost.Booster", provenance: Provenance) -> None:
-    """Note in a model what it was trained with."""
-    booster.set_attr(**{ATTRIBUTE: note_of(provenance)})
+    """Note in a trained model what it was trained with, and what it predicts.
+
+    The digest of a file that it was continued from is not its own.
+    """
+    row = json.dumps(_missing_row(booster))
+    notes = {PROVENANCE: note_of(provenance), MISSING_ROW: row, DIGEST: None}
+    booster.set_attr(**notes)
 
 
 def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
     """What a model says of its training, if it does; a damaged note is an error."""
-    note = booster.attr(ATTRIBUTE)
+    note = booster.attr(PROVENANCE)
     return None if note is None else read_note(note, name)
 
 
 def booster_of(xgb_model: Any) -> "xgboost.Booster":
     """The booster of an estimator, of a file or its bytes, or the booster itself.
 
-    An early-stopped model ends at its best round, as if trained no further: XGBoost
-    would keep the rounds after it, and later predict without those that follow. A
-    linear model has no rounds to leave out, and predicts as after its last. What is
-    trained from a file is not what the digest in it was taken of.
+    An early-stopped model ends at its best round, as if training had stopped there.
+    XGBoost would keep the rounds after it, and later predict without the new ones. A
+    linear model has no rounds to leave out, and predicts as after its last. A model in
+    balance gets back the start of its training.
     """
+    return _unbalanced(in_balance(xgb_model), "xgb_model")
+
+
+def in_balance(xgb_model: Any) -> "xgboost.Booster":
+    """The same booster, still in balance. Whoever trains on takes its balance back."""
     library = import_host("xgboost")
     if isinstance(xgb_model, library.XGBModel):
         xgb_model = xgb_model.get_booster()
     if not isinstance(xgb_model, library.Booster):
         xgb_model = booster_of_file(xgb_model, "xgb_model")
     booster: xgboost.Booster = xgb_model
-    best, digest = booster.attr("best_iteration"), booster.attr(DIGEST)
-    if best is None and digest is None:
-        return booster
-    if best is None or is_linear(booster):
-        booster = booster.copy()
-    else:
-        booster = booster[: int(best) + 1]
-    booster.set_attr(**dict.fromkeys(("best_iteration", "best_score", DIGEST)))
+    _require_same_prediction(booster, "xgb_model")
+    best = booster.attr("best_iteration")
+    if best is not None:
+        booster = booster.copy() if is_linear(booster) else booster[: int(best) + 1]
+        booster.set_attr(best_iteration=None, best_score=None)
     return booster
+
+
+def _unbalanced(booster: "xgboost.Booster", name: str) -> "xgboost.Booster":
+    """The model as training left it, before it was balanced."""
+    known = provenance_of(booster, name)
+    if known is None or known.unbalanced is None:
+        return booster
+    copy = booster.copy()
+    take_balance_back(copy, name)
+    set_provenance(copy, provenance_of(copy, name) or known)
+    return copy
+
+
+def take_balance_back(booster: "xgboost.Booster", name: str) -> None:
+    """Give a model the start that it had before it was balanced, and note the shift."""
+    known = provenance_of(booster, name)
+    if known is None or known.unbalanced is None:
+        return
+    balanced = start_of(booster)
+    set_base_score(booster, known.unbalanced)
+    earlier = (balanced - start_of(booster)).tolist()
+    known = known._replace(unbalanced=None, earlier=earlier)
+    booster.set_attr(**{PROVENANCE: note_of(known), MISSING_ROW: None})
+
+
+def n_scores_of(booster: "xgboost.Booster") -> int:
+    """The number of raw predictions for a row: that of the classes, 0 for two."""
+    return int(learner_of(booster)["learner_model_param"]["num_class"])
+
+
+def balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
+    """What the balance has added to the raw predictions of a model."""
+    return earlier_balance(provenance_of(_unbalanced(booster, "model"), "model"))
+
+
+def set_base_score(booster: "xgboost.Booster", score: Any) -> None:
+    """Set the base_score, a number or a list of those of the columns."""
+    # XGBoost before 3.1 takes a single number.
+    is_single = isinstance(score, list) and len(score) == 1
+    booster.set_param({"base_score": score[0] if is_single else score})
+
+
+def start_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
+    """The raw predictions that trees add to."""
+    return base_score_and_start(booster)[1]
+
+
+def base_score_and_start(
+    booster: "xgboost.Booster",
+) -> tuple[Any, NDArray[np.float64]]:
+    """The base_score as set_base_score takes it, and the raw predictions it means."""
+    learner = learner_of(booster)
+    base_score = json.loads(learner["learner_model_param"]["base_score"])
+    score = np.asarray(base_score, dtype=np.float64)
+    is_probability = learner["objective"]["name"] == "binary:logistic"
+    return base_score, logit(score) if is_probability else score
+
+
+def learner_of(booster: "xgboost.Booster") -> dict[str, Any]:
+    """The configuration of a model."""
+    learner: dict[str, Any] = json.loads(booster.save_config())["learner"]
+    return learner
 
 
 def is_linear(booster: "xgboost.Booster") -> bool:
     """Whether a model is of ``gblinear``, without trees."""
-    learner = json.loads(booster.save_config())["learner"]
-    return bool(learner["gradient_booster"]["name"] == "gblinear")
+    return bool(learner_of(booster)["gradient_booster"]["name"] == "gblinear")
+
+
+def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
+    """The booster in a file, or in the bytes of one.
+
+    A file with a digest has to match it. XGBoost judges all others, but for those that
+    are cut short: its reader of UBJSON ends the interpreter on some of them.
+    """
+    content = content_of(source, name)
+    refuse_wrong_digest(content, name, source)
+    end = content[-64:].rstrip(b"\n")
+    if not (content.startswith(b"{") and b"version" in end and end.endswith(b"}")):
+        reject(name, "a whole XGBoost model", source, _ADVICE)
+    library = import_host("xgboost")
+    try:
+        # With more threads than one the prediction of one row would wait for them.
+        one = {"nthread": 1}
+        booster: xgboost.Booster = library.Booster(one, model_file=content)
+    except (library.core.XGBoostError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        reject(name, "an XGBoost model", source, f"{_ADVICE} XGBoost says: {reason}")
+    _require_same_prediction(booster, name)
+    booster.set_param({"nthread": 0})
+    booster.set_attr(**{DIGEST: None})
+    return booster
+
+
+def signed_content(booster: "xgboost.Booster", raw_format: str) -> bytearray:
+    """A model in the format "json" or "ubj", with its digest."""
+    booster.set_attr(**{DIGEST: UNSIGNED})
+    content = signed(booster.save_raw(raw_format))
+    booster.set_attr(**{DIGEST: None})
+    return content
+
+
+def _missing_row(booster: "xgboost.Booster") -> MissingRow:
+    """What a model predicts for a row of missing values."""
+    library = import_host("xgboost")
+    nothing = np.empty(0, np.float32), np.empty(0, np.int32), [0, 0]
+    row = csr_matrix(nothing, shape=(1, booster.num_features()))
+    raw = booster.predict(
+        library.DMatrix(row, nthread=1), output_margin=True, validate_features=False
+    )
+    host, rounds = f"XGBoost {library.__version__}", booster.num_boosted_rounds()
+    return MissingRow(host, rounds, raw.ravel().tolist())
+
+
+def _require_same_prediction(booster: "xgboost.Booster", name: str) -> None:
+    """Reject a model that this version of XGBoost misreads, as far as it is known.
+
+    XGBoost before 3.1 misreads the base_score of newer models.
+    """
+    note = booster.attr(MISSING_ROW)
+    if note is not None:
+        require_same_prediction(note, _missing_row(booster), np.float32, name)
+
+
+def checkpoint_in(path: Any) -> tuple["xgboost.Booster", str | None]:
+    """The model of a checkpoint, and its note of the training."""
+    booster = booster_of_file(path, "checkpoint")
+    note: str | None = booster.attr(CHECKPOINT)
+    booster.set_attr(**{CHECKPOINT: None})
+    return _unbalanced(booster, "checkpoint"), note
+
+
+def save_checkpoint(saves: Saves, note: str | None, booster: "xgboost.Booster") -> None:
+    """Save a model with the note of a checkpoint, if there is one."""
+    if note is not None:
+        booster.set_attr(**{CHECKPOINT: note})
+        saves.save(signed_content(booster, "ubj"))
+        booster.set_attr(**{CHECKPOINT: None})
+
+
+#: The rows that are read at a time: XGBoost copies them, with 8 bytes for each value.
+_ROWS = 2**16
+
+
+def digests_of(dtrain: "xgboost.DMatrix") -> dict[str, str | None]:
+    """The digests of what a data set holds."""
+    margin = dtrain.get_base_margin()
+    names = repr((dtrain.feature_names, dtrain.feature_types)).encode()
+    size = dtrain.num_row(), dtrain.num_col(), dtrain.num_nonmissing()
+    return {
+        "labels": digest(dtrain.get_label()),
+        "weights": digest(weights_of(dtrain)),
+        "base_margin": digest(margin if len(margin) else None),
+        "features": digest(names, size, *_feature_arrays(dtrain)),
+    }
+
+
+def _feature_arrays(dtrain: "xgboost.DMatrix") -> Iterator[Any]:
+    """The features as XGBoost holds them, as far as it gives them away."""
+    library = import_host("xgboost")
+    if isinstance(dtrain, getattr(library, "ExtMemQuantileDMatrix", ())):
+        yield from dtrain.get_quantile_cut()
+        return
+    try:
+        for block in _blocks(dtrain):
+            rows = block.get_data()
+            yield from (rows.indptr, rows.indices, rows.data)
+    except library.core.XGBoostError:
+        return  # external memory
+
+
+def _blocks(dtrain: "xgboost.DMatrix") -> "Iterator[xgboost.DMatrix]":
+    """Parts of a data set; quantiles cannot be cut."""
+    if isinstance(dtrain, import_host("xgboost").QuantileDMatrix):
+        yield dtrain
+        return
+    rows = np.arange(dtrain.num_row())
+    for start in range(0, len(rows), _ROWS):
+        yield dtrain.slice(rows[start : start + _ROWS], allow_groups=True)
+
+
+def saver(saves: Saves, loss: Loss) -> Any:
+    """A callback that saves the model whenever it is due."""
+
+    class Saver(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            note = saves.note_due(epoch + 1)
+            if note is not None:
+                set_provenance(model, Provenance(loss, None))
+                save_checkpoint(saves, note, model)
+            return False
+
+    return Saver()

@@ -1,20 +1,24 @@
-"""What XGBoost is asked for: parameters, objective and metric, conflicts refused."""
+"""Plans a training with XGBoost: its parameters, objective and metric."""
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from focalboost._host import (
+from focalboost._hosts._imports import import_host
+from focalboost._hosts._params import (
     WEIGHTS_INSTEAD,
     as_list,
-    import_host,
     learning_rate_bound,
+    metrics_in,
     refuse,
     refuse_focal_names,
+    refuse_unread,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -30,24 +34,53 @@ from focalboost.objectives import (
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["Plan", "has_base_scores", "make_plan", "require_model_of"]
-
-#: XGBoost holds a probability given as base_score at this distance from 0 and 1.
+#: XGBoost keeps a base_score that is a probability this far from 0 and 1.
 SMALLEST_BASE_SCORE = 1e-6
 
-#: Metrics that depend on the order of the predictions only, by their name before "@".
+#: Metrics that depend only on the order of the predictions; their names before "@".
 RANKING_METRICS = ("auc", "aucpr", "pre", "map", "ndcg")
 
-#: Its other metrics, by their names before "@", for the wording of an error.
-OTHER_METRICS = {
-    *("rmse", "rmsle", "mae", "mape", "mphe", "logloss", "error", "merror", "mlogloss"),
-    *("poisson-nloglik", "gamma-nloglik", "cox-nloglik", "aft-nloglik", "quantile"),
-    *("gamma-deviance", "tweedie-nloglik", "interval-regression-accuracy"),
-}
+#: XGBoost maximises metrics whose names begin so.
+MAXIMISED = ("auc", "pre", "map", "ndcg")
+
+#: XGBoost squares sums of gradients in float32, where 3e38 is the largest number.
+LARGEST_TOTAL_WEIGHT = 1e18
+
+#: The focusing parameter of a loss by default, and the smallest that is usual.
+DEFAULT_GAMMA, SMALLEST_USUAL_GAMMA = FocalLoss().gamma, 0.5
+
+#: Parameters that XGBoost reads where the objective is another.
+_OF_OTHERS = (
+    *("aft_loss_distribution", "aft_loss_distribution_scale", "expectile_alpha"),
+    *("huber_slope", "lambdarank_bias_norm", "lambdarank_normalization"),
+    *("lambdarank_num_pair_per_sample", "lambdarank_pair_method"),
+    *("lambdarank_score_normalization", "lambdarank_unbiased", "quantile_alpha"),
+    "tweedie_variance_power",
+)
+
+#: XGBoost's names of the links: of two classes, and of more.
+OBJECTIVES = ("binary:logistic", "multi:softprob")
 
 LEARNING_RATE = ("learning_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.3
-THREADS = ("nthread", "n_jobs")
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def by_position(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Take keyword arguments by position as XGBoost's functions do, with its warning.
+
+    XGBoost is imported in the first call.
+    """
+
+    @wraps(function)
+    def call(*arguments: _P.args, **options: _P.kwargs) -> _R:
+        taking: Any = import_host("xgboost").core._deprecate_positional_args
+        result: _R = taking(function)(*arguments, **options)
+        return result
+
+    return call
 
 
 class Plan(NamedTuple):
@@ -61,47 +94,67 @@ class Plan(NamedTuple):
 def make_plan(
     params: Mapping[str, Any],
     loss: Loss,
-    target: tuple[Any, Any],
+    target: tuple[Any, Any] | None,
     xgb_model: "xgboost.Booster | None",
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> Plan:
-    """Return the plan for labels and weights (target), or reject a parameter."""
+    """The plan for labels and weights (target); parameters in conflict are errors.
+
+    Without a target it has no start: each fold of a cross-validation has its own.
+    """
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
-    fixed = _fixed_params(loss)
+    fixed = fixed_params(loss)
     _refuse_conflicts(given, loss, fixed)
-    rates = [given[name] for name in LEARNING_RATE if name in given]
-    bound = learning_rate_bound(rates or [DEFAULT_LEARNING_RATE], max_learning_rate)
-    if xgb_model is not None:
-        _refuse_rebasing(given, xgb_model, loss)
-    elif "base_score" not in given:
-        given["base_score"] = _base_score(loss, *target)
-    else:
-        _check_base_score(given["base_score"], loss, target)
+    _check_namesakes(given, loss)
+    warn_of_score(given.get("eval_metric"), given.get("callbacks"))
+    bound = learning_rate_bound(
+        *(given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate),
+        allows_zero=True,  # where a scheduler starts
+    )
+    if target is not None:
+        given = started(given, loss, target, xgb_model)
     objective = FocalObjective(
         loss,
         curvature,
         bound,
         checks_start=False,
-        n_threads=thread_setting(given, THREADS),
+        n_threads=thread_setting(given),
         device=_gradient_device(given.get("device")),
     )
-    metric = None if as_list(given.get("eval_metric")) else FocalMetric(loss)
+    metric = None if metrics_in(given.get("eval_metric")) else FocalMetric(loss)
     return Plan({**given, **fixed, "disable_default_eval_metric": 1}, objective, metric)
 
 
+def started(
+    params: dict[str, Any],
+    loss: Loss,
+    target: tuple[Any, Any],
+    xgb_model: "xgboost.Booster | None" = None,
+) -> dict[str, Any]:
+    """The parameters with a base_score, unless a model to continue has one."""
+    _require_sums_in_range(target[1])
+    if xgb_model is not None:
+        _refuse_rebasing(params, xgb_model, loss)
+        return params
+    if "base_score" not in params:
+        return {**params, "base_score": _base_score(loss, *target)}
+    _check_base_score(params["base_score"], loss, target)
+    return params
+
+
 def _gradient_device(device: Any) -> str | None:
-    """The GPU of the trees if CuPy can use it; XGBoost takes host arrays as well."""
+    """The device of the trees if CuPy can use it; XGBoost takes host arrays as well."""
     is_cuda = isinstance(device, str) and device.startswith("cuda")
     return device if is_cuda and has_gpu(device) else None
 
 
-def _fixed_params(loss: Loss) -> dict[str, Any]:
-    """What makes a model that was trained with obj= predict scores by itself."""
+def fixed_params(loss: Loss) -> dict[str, Any]:
+    """The parameters that make a model trained with obj= predict focal scores."""
     if isinstance(loss, FocalLoss):
-        return {"objective": "binary:logistic"}
-    return {"objective": "multi:softprob", "num_class": loss.n_classes}
+        return {"objective": OBJECTIVES[0]}
+    return {"objective": OBJECTIVES[1], "num_class": loss.n_classes}
 
 
 def _refuse_conflicts(
@@ -112,46 +165,104 @@ def _refuse_conflicts(
         params,
         ["objective"],
         (fixed["objective"],),
-        "Leave it out: the objective is the focal loss, and the saved model's is "
+        "Leave it out. The objective is the focal loss, and the saved model names "
         f"{fixed['objective']}.",
     )
     refuse(params, ["scale_pos_weight"], (1,), WEIGHTS_INSTEAD)
     refuse(
         params,
+        ["boost_from_average"],
+        (),
+        "Leave it out, or set base_score to start elsewhere.",
+    )
+    refuse(params, _OF_OTHERS, (), "XGBoost reads it for other objectives alone.")
+    metrics = as_list(params.get("eval_metric"))
+    refuse_unread(params, ["ndcg_exp_gain"], metrics, ("ndcg",))
+    refuse(
+        params,
         ["num_class"],
         (fixed["num_class"],) if "num_class" in fixed else (0, 1),
-        "Leave it out, or pass loss=SoftmaxFocalLoss(num_class).",
+        "Leave it out, or pass loss=SoftmaxFocalLoss({value}).",
     )
     if not loss.is_log_loss:
         _refuse_probability_metrics(params.get("eval_metric"))
 
 
+def _check_namesakes(params: Mapping[str, Any], loss: Loss) -> None:
+    """Warn of XGBoost's gamma where focal_gamma seems to be meant; pairs are errors."""
+    for name, own in (("gamma", "min_split_loss"), ("alpha", "reg_alpha")):
+        value = params.get(name)
+        instead = (
+            f"With an estimator, use focal_{name}={value}. With train, use "
+            f"loss=FocalLoss({name}={value})."
+        )
+        if isinstance(value, Mapping | Sequence | np.ndarray) and not isinstance(
+            value, str
+        ):
+            reject(name, f"a number, XGBoost's {own}", value, instead)
+        if name == "gamma" and loss.gamma == DEFAULT_GAMMA and _is_focusing(value):
+            warnings.warn(
+                f"gamma={value} is XGBoost's minimum split loss, and the focusing "
+                f"parameter is {DEFAULT_GAMMA}. {instead} If you mean the minimum "
+                f"split loss, write min_split_loss={value}.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _is_focusing(gamma: Any) -> bool:
+    """Whether XGBoost's gamma is as large as focusing parameters are."""
+    return gamma is not None and float(gamma) >= SMALLEST_USUAL_GAMMA
+
+
+def warn_of_score(metrics: Any, callbacks: Any) -> None:
+    """Warn of a function that is named as a score. XGBoost minimises most of them."""
+    if any(getattr(callback, "maximize", None) for callback in callbacks or ()):
+        return
+    for metric in as_list(metrics):
+        name = getattr(metric, "__name__", "")
+        if name.endswith("_score") and not name.startswith(MAXIMISED):
+            warnings.warn(
+                f"XGBoost minimises {name}: early stopping would keep the worst round. "
+                "Use eval_metric='aucpr' (average precision) or 'auc', or a function "
+                f"that returns 1 - {name}.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _require_sums_in_range(sample_weight: Any) -> None:
+    """Check that sums of weights have a square in float32, which XGBoost takes."""
+    total = 0.0 if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
+    if not total <= LARGEST_TOTAL_WEIGHT:
+        reject(
+            "sample_weight",
+            f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost",
+            float(total),
+            "Divide sample_weight by its mean.",
+        )
+
+
 def _refuse_probability_metrics(eval_metric: Any) -> None:
     """Reject metrics that would take the focal score for a probability."""
     for metric in as_list(eval_metric):
-        if not isinstance(metric, str):
-            continue
-        name = metric.split("@")[0]
-        if name not in RANKING_METRICS:
-            reason = (
-                "XGBoost would evaluate it on the focal score, which is no probability."
-                if name in OTHER_METRICS
-                else "No metric of XGBoost's is known by that name."
-            )
+        if isinstance(metric, str) and metric.split("@")[0] not in RANKING_METRICS:
             reject(
                 "eval_metric",
                 "a metric of the ranking, such as 'auc' or 'aucpr' (average precision)",
                 metric,
-                f"{reason} Leave it out for the relative focal loss, or pass a "
+                "XGBoost would evaluate it on the focal score, which is no "
+                "probability. Leave it out for the relative focal loss, or pass a "
                 "callable, which XGBoost minimises: return 1 - score for a score.",
             )
 
 
 def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[float]:
-    """The baseline as XGBoost wants it.
+    """The baseline in the form that XGBoost wants.
 
-    That is a margin for each class of a softmax, of mean 0 as XGBoost's own (and so
-    more exact in float32), and for binary problems a probability that XGBoost accepts.
+    For binary problems that is a probability that XGBoost accepts. For a softmax it is
+    a raw prediction for each class, with mean 0 as XGBoost's own (and so more exact in
+    float32).
     """
     score: NDArray[np.float64] = np.asarray(loss.baseline(y_true, sample_weight))
     if isinstance(loss, FocalLoss):
@@ -165,7 +276,7 @@ def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[flo
 
 
 def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> None:
-    """Warn of a given start that is poor; XGBoost words errors about others."""
+    """Warn if the base_score is a poor start; XGBoost rejects those it cannot read."""
     try:
         given = json.loads(base_score) if isinstance(base_score, str) else base_score
         score = np.asarray(given, dtype=np.float64)
@@ -178,20 +289,47 @@ def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> N
     warn_of_poor_base_score(loss, score, *target)
 
 
+def is_update(params: Mapping[str, Any]) -> bool:
+    """Whether XGBoost is to update the trees of a model, with ``updater="refresh"``."""
+    return params.get("process_type") == "update"
+
+
+def check_update(
+    params: Mapping[str, Any],
+    model: "xgboost.Booster | None",
+    rounds: int,
+    name: str = "num_boost_round",
+    checkpoint: Any = None,
+) -> None:
+    """Check that an update reaches all trees: XGBoost would drop the others."""
+    if not is_update(params):
+        return
+    if model is None:
+        advice = "Pass the model to update."
+        reject("xgb_model", 'a model, for process_type="update"', model, advice)
+    own = model.num_boosted_rounds()
+    if rounds != own:
+        rule = f"{own}, the rounds of the model to update"
+        reject(name, rule, rounds, f"Use {name}={own}.")
+    if checkpoint is not None:
+        advice = "An update has no rounds to continue from."
+        reject("checkpoint", 'None for process_type="update"', checkpoint, advice)
+
+
 def has_base_scores() -> bool:
-    """Whether XGBoost has a base_score for each class or label."""
+    """Whether XGBoost can have a base_score for each class or label."""
     version: str = import_host("xgboost").__version__
     return tuple(int(part) for part in version.split(".")[:2]) >= (3, 1)
 
 
 def _require_base_scores() -> None:
-    """Reject an XGBoost that has one base_score for all classes or labels."""
+    """Reject versions of XGBoost with one base_score for all classes or labels."""
     if not has_base_scores():
         reject(
             "xgboost",
             "3.1 or newer for several classes or labels, with a base_score for each",
             import_host("xgboost").__version__,
-            "Only binary classification is supported before: upgrade, or wrap the "
+            "Older versions support binary classification only. Upgrade, or wrap the "
             "estimator in OneVsRestClassifier or MultiOutputClassifier of "
             "scikit-learn.",
         )
@@ -200,20 +338,21 @@ def _require_base_scores() -> None:
 def _refuse_rebasing(
     params: Mapping[str, Any], model: "xgboost.Booster", loss: Loss
 ) -> None:
-    """Reject a continuation in which the first trees would lose their meaning."""
+    """Reject a continuation that would change the meaning of the first trees."""
     refuse(
         params,
         ["base_score"],
         (),
-        "The model to continue has its own; another would move its trees.",
+        "The model to continue has its own, and another would move its trees.",
     )
     require_model_of(loss, model, "xgb_model")
 
 
-def require_model_of(loss: Loss, model: "xgboost.Booster", name: str) -> None:
-    """Reject a model whose scores are not those of the loss."""
-    fixed = _fixed_params(loss)
-    learner = json.loads(model.save_config())["learner"]
+def require_model_of(loss: Loss, model: "xgboost.Booster", name: str) -> dict[str, Any]:
+    """The configuration of a model whose predictions are scores of the loss."""
+    fixed = fixed_params(loss)
+    config: dict[str, Any] = json.loads(model.save_config())
+    learner = config["learner"]
     found = {"objective": learner["objective"]["name"]}
     if "num_class" in fixed:
         found["num_class"] = int(learner["learner_model_param"]["num_class"])
@@ -224,3 +363,4 @@ def require_model_of(loss: Loss, model: "xgboost.Booster", name: str) -> None:
             found,
             "Use a model of focalboost, or of XGBoost's own log loss.",
         )
+    return config

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 
-from focalboost.diagnostics import alert_overlap, alerts
-from focalboost.diagnostics._intervals import wilson
+from focalboost.diagnostics import alert_overlap, alerts, cheapest_threshold
+from focalboost.diagnostics._reliability import wilson
 
 LABELS = st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=4, max_size=12)
 
@@ -127,6 +127,12 @@ def test_equal_scores_that_do_not_fit_get_no_alert():
         ({"false_positive_rates": [1.0]}, "false_positive_rates must be between"),
         ({"costs": (1, -1)}, "costs must be a pair"),
         ({"costs": (1, np.nan)}, "costs must be a pair"),
+        ({"costs": (1, [2, 3])}, "costs must be a pair"),
+        ({"costs": (1, [2, -3, 4])}, "costs must be a pair"),
+        ({"costs": 5}, "costs must be a pair"),
+        ({"costs": (1, "much")}, "costs must be a pair"),
+        ({"costs": {"alert": 1}}, "costs must be a dict of"),
+        ({"costs": {"alert": 1, "miss": 2, "hit": 3}}, "costs must be a dict of"),
         ({"level": 1}, "level must be between"),
     ],
 )
@@ -146,3 +152,108 @@ def test_a_single_number_is_taken_for_one():
 def test_the_cheapest_number_needs_costs():
     with pytest.raises(ValueError, match="costs must be given"):
         _ = alerts([0, 1], [1, 2]).cheapest
+
+
+@pytest.fixture(scope="module")
+def payments():
+    """Labels, scores with ties, and amounts."""
+    rng = np.random.default_rng(3)
+    probability = rng.beta(0.2, 4, size=800)
+    y_true = (rng.random(800) < probability).astype(int)
+    return y_true, probability.round(2), rng.lognormal(3, 1.5, size=800)
+
+
+def total_cost(y_true, alert, of_alert, of_miss):
+    return np.sum(of_alert * alert) + np.sum(of_miss * y_true * ~alert)
+
+
+def test_costs_of_each_row(payments):
+    y_true, score, amount = payments
+    of_alert = np.where(score > 0.5, 9.0, 4.0)
+    found = alerts(y_true, score, costs=(of_alert, amount))
+    whole = np.flatnonzero(np.isin(found.n_alerts, [np.sum(score >= t) for t in score]))
+    assert len(whole) > 10
+    for i in whole:
+        alert = score >= found.threshold[i]
+        assert alert.sum() == found.n_alerts[i]
+        expected = total_cost(y_true, alert, of_alert, amount)
+        assert found.cost[i] == pytest.approx(expected)
+    assert np.all((found.cost_low <= found.cost) & (found.cost <= found.cost_high))
+
+
+def test_costs_by_name_and_in_a_series(payments):
+    y_true, score, amount = payments
+    expected = alerts(y_true, score, costs=(5, amount)).cost
+    by_name = {"miss": amount.tolist(), "alert": 5}
+    np.testing.assert_array_equal(alerts(y_true, score, costs=by_name).cost, expected)
+
+
+def test_costs_that_are_equal_have_the_interval_of_the_recall(payments):
+    y_true, score, _ = payments
+    found = alerts(y_true, score, costs=(2, np.full(800, 30.0)))
+    for cost, recall in (
+        (found.cost, found.recall),
+        (found.cost_low, found.recall_high),
+        (found.cost_high, found.recall_low),
+    ):
+        missed = found.n_positive * (1 - recall)
+        np.testing.assert_allclose(cost, 2 * found.n_alerts + 30 * missed)
+
+
+def test_unequal_costs_have_a_wider_interval(payments):
+    y_true, score, amount = payments
+    mean = amount[y_true == 1].mean()
+    found = alerts(y_true, score, n_alerts=40, costs=(0, amount))
+    equal = alerts(y_true, score, n_alerts=40, costs=(0, mean))
+    width, expected = (r.cost_high - r.cost_low for r in (found, equal))
+    assert width > 1.2 * expected
+
+
+@pytest.mark.parametrize("of_alert", [0.5, 8, 1e6])
+def test_the_cheapest_threshold_is_that_of_all(payments, of_alert):
+    y_true, score, amount = payments
+    found = cheapest_threshold(y_true, score, (of_alert, amount), n_resamples=20)
+    costs = {
+        t: total_cost(y_true, score >= t, of_alert, amount)
+        for t in (*np.unique(score), np.inf)
+    }
+    assert found.cost == pytest.approx(min(costs.values()))
+    assert costs[found.threshold] == pytest.approx(found.cost)
+    assert found.n_alerts == np.sum(score >= found.threshold)
+    assert found.low <= found.threshold <= found.high
+    assert (found.threshold == np.inf) == (of_alert == 1e6)
+
+
+def test_the_interval_has_the_threshold_of_the_costs():
+    """A probability that is right pays above cost of an alert / cost of a miss."""
+    rng = np.random.default_rng(0)
+    probability = rng.beta(0.3, 6, size=40_000)
+    y_true = rng.random(40_000) < probability
+    found = cheapest_threshold(y_true, probability, (3, 20), random_state=1)
+    assert found.low < 0.15 < found.high
+    assert found.high - found.low < 0.1
+    narrow = cheapest_threshold(y_true, probability, (3, 20), level=0.5, random_state=1)
+    assert found.low <= narrow.low <= narrow.high <= found.high
+
+
+def test_amounts_pay_where_the_expected_loss_is_above_the_cost_of_an_alert():
+    rng = np.random.default_rng(0)
+    probability, amount = rng.beta(0.3, 6, 40_000), rng.lognormal(3, 1, 40_000)
+    y_true = rng.random(40_000) < probability
+    costs = {"alert": 5, "miss": amount}
+    by_loss = cheapest_threshold(y_true, probability * amount, costs, n_resamples=50)
+    assert by_loss.low < 5 < by_loss.high
+    by_probability = cheapest_threshold(y_true, probability, costs, n_resamples=1)
+    assert by_loss.cost < 0.95 * by_probability.cost
+
+
+def test_resamples_are_repeatable(payments):
+    y_true, score, amount = payments
+    arguments = (y_true, score, (5, amount))
+    assert cheapest_threshold(*arguments) == cheapest_threshold(*arguments)
+    for change, message in (
+        ({"n_resamples": 0}, "n_resamples must be a whole number >= 1"),
+        ({"level": 2}, "level must be between"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cheapest_threshold(*arguments, **change)

@@ -127,6 +127,7 @@ def test_two_classes_of_a_softmax_have_the_binary_shares(rows):
 def test_the_budgets_of_rounds_are_those_of_their_raw_predictions(host, rare):
     X, y = rare
     quiet = {"verbosity": 0} if host.name == "xgboost" else {"verbosity": -1}
+    quiet["focal_balance"] = False
     model = host.classifier(n_estimators=12, n_jobs=1, **quiet).fit(X, y)
     start, early, end = gradient_budget_by_round(model, X, y, (0, 5, 12))
     assert [b.n_rounds for b in (start, early, end)] == [0, 5, 12]
@@ -139,6 +140,19 @@ def test_the_budgets_of_rounds_are_those_of_their_raw_predictions(host, rare):
     raw = np.asarray(model.predict(X, **{option: True}), np.float64)
     np.testing.assert_array_equal(end.gradient, gradient_budget(y, raw, loss).gradient)
     assert start.effective_rows[0] > early.effective_rows[0] > end.effective_rows[0]
+
+
+@pytest.mark.parametrize("data", ["rare", "faults"])
+def test_the_balance_is_no_part_of_the_training(host, data, request):
+    X, y = request.getfixturevalue(data)
+    plain, balanced = (
+        host.estimator(n_estimators=3, focal_balance=balance).fit(X, y)
+        for balance in (False, True)
+    )
+    assert abs(plain.predict_proba(X) - balanced.predict_proba(X)).max() > 1e-3
+    both = (gradient_budget_by_round(m, X, y, (0, 1, 3)) for m in (plain, balanced))
+    for expected, found in zip(*both, strict=True):
+        np.testing.assert_allclose(found.gradient, expected.gradient, atol=1e-6)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -180,7 +194,7 @@ def test_a_budget_of_a_model_has_its_rounds_in_the_table(host, rare):
 
 def test_several_classes_start_from_their_baseline(host, faults):
     X, y = faults
-    model = host.estimator(n_estimators=2).fit(X, y)
+    model = host.estimator(n_estimators=2, focal_balance=False).fit(X, y)
     start, end = gradient_budget_by_round(model, X, y, (0, 2))
     loss = model.focal_loss_
     rows = np.broadcast_to(loss.baseline(y), (len(y), 3))
@@ -197,7 +211,7 @@ def test_several_classes_start_from_their_baseline(host, faults):
         ({"y_true": ["ok", "fraud"]}, "y_true must be 0 and 1, or codes 0, ..., K - 1"),
         ({"raw_prediction": [0, np.nan]}, "raw_prediction must be finite"),
         ({"loss": "log loss"}, "loss must be a FocalLoss or a SoftmaxFocalLoss"),
-        ({"sample_weight": [0, 0]}, "y_true must be of rows with a gradient"),
+        ({"sample_weight": [0, 0]}, "y_true must be labels of rows with a gradient"),
         ({"edges": (0.5, 0.1)}, "edges must be increasing numbers"),
         ({"edges": (0.5, np.nan)}, "edges must be increasing numbers"),
         ({"curvature": "hessian"}, "curvature must be one of"),
@@ -239,7 +253,7 @@ def test_labels_that_the_model_does_not_know_are_refused(host, rare):
     X, y = rare
     words = np.where(y == 1, "fraud", "ok")
     model = host.classifier(n_estimators=2, n_jobs=1).fit(X, words)
-    message = r"y_true must be labels that the model was trained on, \['fraud', 'ok'\]"
+    message = r"y_true must be made of the labels \['fraud', 'ok'\]"
     with pytest.raises(ValueError, match=message):
         gradient_budget_by_round(model, X, y, (2,))
     with pytest.raises(ValueError, match=message):
@@ -252,5 +266,7 @@ def test_rounds_that_a_model_lacks_are_refused(rare):
     with pytest.raises(ValueError, match="rounds must be at most the 2"):
         gradient_budget_by_round(model, X, y, (3,))
     other = xgboost.XGBClassifier(objective="binary:hinge", n_estimators=2).fit(X, y)
-    with pytest.raises(ValueError, match="model must be trained with a log loss"):
+    with pytest.raises(
+        ValueError, match="model must be trained with log loss or focal"
+    ):
         gradient_budget_by_round(other, X, y, (1,))

@@ -1,25 +1,18 @@
-"""What is drawn is what was computed; pages load nothing."""
-
-import re
+"""Plots draw what was computed."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from sklearn.datasets import make_classification
 
-from focalboost import FocalLGBMClassifier, FocalLoss
+from focalboost import FocalLoss
 from focalboost.diagnostics import (
-    Method,
     alerts,
-    compare_losses,
     gradient_budget,
     plot_alerts,
-    plot_comparison,
     plot_gradient_budget,
     plot_reliability,
     reliability,
-    write_report,
 )
 
 
@@ -69,7 +62,28 @@ def test_points_of_reliability_are_the_bins(rows, ax):
     assert "posterior" in ax.get_legend().get_texts()[0].get_text()
 
 
-@pytest.mark.parametrize("x", ["n_alerts", "false_positive_rate"])
+@pytest.mark.parametrize("mass", ["positives", "rows"])
+def test_all_bins_of_reliability_are_shown_where_they_are(mass, ax):
+    """Those of tiny probabilities as well, below every share of positives."""
+    rng = np.random.default_rng(0)
+    probability = 10 ** rng.uniform(-9, 0, size=3000)
+    result = reliability(rng.random(3000) < probability, probability, mass=mass)
+    plot_reliability({"posterior": result}, ax=ax)
+    places = ax.lines[0].get_xdata()
+    np.testing.assert_allclose(places, result.predicted)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert left < places.min() <= places.max() < right
+    shown = ax.lines[0].get_ydata()
+    assert low <= shown.min() <= shown.max() < high
+
+
+def test_bins_of_probability_zero_are_at_the_left_edge(ax):
+    result = reliability([0, 0, 1, 0], [0, 0, 0.5, 0.6], mass="rows")
+    plot_reliability(result, ax=ax)
+    assert ax.get_xlim()[0] < ax.lines[0].get_xdata()[0] <= 0.1
+
+
+@pytest.mark.parametrize("x", ["n_alerts", "false_positive_rate", "threshold"])
 @pytest.mark.parametrize("y", ["recall", "precision", "cost"])
 def test_lines_of_alerts_are_what_was_asked_for(rows, ax, x, y):
     result = alerts(*rows, costs=(1, 20))
@@ -79,99 +93,26 @@ def test_lines_of_alerts_are_what_was_asked_for(rows, ax, x, y):
     np.testing.assert_array_equal(line.get_ydata(), getattr(result, y))
 
 
+def test_a_dot_marks_the_smallest_cost(rows, ax):
+    result = alerts(*rows, costs=(1, 20))
+    dot = plot_alerts({"focal": result}, y="cost", ax=ax).lines[1]
+    assert dot.get_xdata() == [result.cheapest]
+    assert dot.get_ydata() == [result.cost.min()]
+    assert ax.get_xscale() == "log"
+
+
+def test_raw_predictions_have_a_linear_axis(rows, ax):
+    found = alerts(rows[0], np.log(rows[1]))
+    assert plot_alerts(found, x="threshold", ax=ax).get_xscale() == "linear"
+
+
 def test_a_cost_that_was_not_asked_for_is_refused(rows):
-    with pytest.raises(ValueError, match="y must be a cost that was asked for"):
+    with pytest.raises(
+        ValueError, match="y must be 'recall' or 'precision' for alerts without"
+    ):
         plot_alerts(alerts(*rows), y="cost")
 
 
 def test_without_axes_new_ones_are_made(rows):
     first, second = plot_alerts(alerts(*rows)), plot_alerts(alerts(*rows))
     assert first.figure is not second.figure
-
-
-@pytest.fixture(scope="module")
-def compared():
-    X, y = make_classification(700, weights=[0.9], class_sep=0.7, random_state=0)
-    estimator = FocalLGBMClassifier(n_jobs=1)
-    losses = [
-        "log loss",
-        "weights: ratio",
-        Method("<b>smote</b>", resampling="smote"),
-        FocalLoss(2),
-    ]
-    grid = [{"n_estimators": 12, "min_child_samples": 5}]
-    weight = np.random.default_rng(0).uniform(0.5, 1.5, 700)
-    options = {"losses": losses, "grid": grid, "cv": 3, "progress": False}
-    plain = compare_losses(estimator, X, y, **options)
-    weighted = compare_losses(estimator, X, y, sample_weight=weight, **options)
-    return estimator, X, plain, weighted
-
-
-def test_points_of_a_comparison_are_the_differences(compared, ax):
-    _, _, plain, _ = compared
-    assert plot_comparison(plain, metric="brier", ax=ax) is ax
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == list(plain.names[1:])
-    centres = [line for line in ax.lines if line.get_marker() == "o"]
-    for name, line in zip(names, centres, strict=True):
-        expected = plain.difference(name, "log loss", "brier").mean
-        assert line.get_xdata()[0] == expected
-
-
-def test_the_report_is_one_file_that_loads_nothing(compared, tmp_path):
-    estimator, X, plain, weighted = compared
-    for found in (plain, weighted):
-        path = tmp_path / "report.html"
-        write_report(found, path, estimator, X, title="a < b & c")
-        page = path.read_text("utf-8")
-        assert "<title>a &lt; b &amp; c</title>" in page
-        assert "<b>smote" not in page
-        assert "&lt;b&gt;smote&lt;/b&gt;" in page
-        assert found.verdict.text.split(":")[0] in page
-        sources = re.findall(r'(?:src|href)="(.{30})', page)
-        assert sources == ["data:image/svg+xml;base64,PD94"] * 4
-        assert not re.search(r"<script|<link|url\(|@import", page)
-    assert "failed with ValueError: sample_weight must be None for SMOTE" in page
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.fixture(scope="module")
-def weighted_rows():
-    X, y = make_classification(300, weights=[0.9], random_state=0)
-    return X, y, np.ones(300)
-
-
-#: Of 300 rows with weights, under which SMOTE fails.
-SMOTE = Method("SMOTE", resampling="smote")
-HEADS = ["Differences in average precision", "Alerts", "Reliability", "Gradient budget"]
-
-
-@pytest.mark.parametrize(
-    ("losses", "expected"),
-    [
-        (["log loss"], HEADS),
-        ([SMOTE], HEADS[:1]),
-        ([SMOTE, FocalLoss(2)], HEADS),
-    ],
-    ids=["no focal loss", "all failed", "the first failed"],
-)
-def test_the_report_draws_what_there_is(weighted_rows, tmp_path, losses, expected):
-    X, y, weight = weighted_rows
-    estimator = FocalLGBMClassifier(n_jobs=1)
-    found = compare_losses(
-        estimator, X, y, losses=losses, sample_weight=weight, cv=2, progress=False,
-        grid=[{"n_estimators": 3, "min_child_samples": 5}],
-    )  # fmt: skip
-    path = tmp_path / "report.html"
-    write_report(found, path, estimator, X)
-    page = path.read_text("utf-8")
-    figures = re.findall(r"<figure>(.*?)</figure>", page, re.S)
-    assert [re.search(f"({'|'.join(HEADS)})", one)[1] for one in figures] == expected
-    assert "McNemar" not in page
-    assert page.count("failed with") == 2 * (SMOTE in losses)
-
-
-def test_the_report_wants_the_rows_that_were_compared(compared, tmp_path):
-    estimator, X, plain, _ = compared
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        write_report(plain, tmp_path / "report.html", estimator, X[1:])

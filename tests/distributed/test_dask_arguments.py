@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from clusters import spread
-from optional import FocalXGBClassifier, version
+import scipy.sparse
+from clusters import as_frame, spread
+from optional import FocalXGBClassifier, lightgbm, version
 
 import focalboost.distributed
 import focalboost.distributed.lightgbm
 import focalboost.lightgbm
 from focalboost import focal_metric
-from focalboost.distributed._sums import _Place
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,6 +24,10 @@ has_xgboost_3 = pytest.mark.skipif(
 ROUNDS = 5
 COMMON = {"n_estimators": ROUNDS, "max_depth": 3}
 LIGHTGBM = {**COMMON, "verbosity": -1, "min_child_samples": 1, "min_child_weight": 5}
+
+
+def spread_whole(array):
+    return spread(array, (len(array),))
 
 
 def xgboost_estimator(**params):
@@ -42,12 +46,29 @@ each_estimator = pytest.mark.parametrize(
 )
 
 
+@has_xgboost_3
 def test_xgboost_s_estimator_says_which_xgboost_it_needs():
-    require = focalboost.distributed._require_xgboost_3
+    from focalboost.distributed._xgboost_classifier import require_xgboost_3 as require
+
     with pytest.raises(ImportError, match=r"needs XGBoost 3\.0 or newer, and 2\.1\.4"):
         require("2.1.4")
     require("3.0.0")
     require("10.1")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        pytest.param(xgboost_estimator, "scale_pos_weight", marks=has_xgboost_3),
+        pytest.param(xgboost_estimator, "quantile_alpha", marks=has_xgboost_3),
+        (lightgbm_estimator, "pos_subsample"),
+        (lightgbm_estimator, "fair_c"),
+    ],
+)
+def test_parameters_that_only_other_objectives_read(estimator, name, client, table):
+    X, y, _ = table
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        estimator(**{name: 0.5}).fit(spread(X), spread(y))
 
 
 @each_estimator
@@ -85,7 +106,8 @@ def test_a_continued_training_evaluates_the_whole_model(client, table):
     X, y, _ = table
     rows = spread(X), spread(y)
     first = train(client, *rows)["booster"]
-    found = train(client, *rows, init_model=first, valid_sets=[rows])
+    options = {"balance": False}  # rounds are evaluated before it
+    found = train(client, *rows, init_model=first, valid_sets=[rows], **options)
     raw = found["booster"].predict(X, raw_score=True)
     seen = found["history"]["valid_0"]["relative_focal_loss"]
     assert seen[-1] == pytest.approx(focal_metric()(y, raw), abs=1e-6)
@@ -102,9 +124,8 @@ def test_lightgbm_s_evaluation_sets_may_come_in_two_parts(several, client, table
     if several:
         parts = {"eval_X": (rows[0], other[0]), "eval_y": (rows[1], other[1])}
         sets = [rows, other]
-    model = lightgbm_estimator().fit(
-        *rows, **parts, eval_sample_weight=[spread(weight)]
-    )
+    model = lightgbm_estimator(focal_balance=False)  # rounds are evaluated before it
+    model.fit(*rows, **parts, eval_sample_weight=[spread(weight)])
     assert len(model.evals_result_) == len(sets)
     raws = [model.predict(X, raw_score=True).compute() for X, _ in sets]
     for (_, truth), raw, w, history in zip(
@@ -162,8 +183,106 @@ def test_xgboost_predicts_from_a_margin(method, client, table):
         getattr(model, method)(spread(X), base_margin=spread(margin, (len(X),)))
 
 
-@pytest.mark.parametrize(("port", "rank"), [(7, 1), (8, 3)])
-def test_workers_of_one_port_are_told_apart_by_their_host(port, rank, client):
-    machines = "10.0.0.1:7,127.0.0.1:7,10.0.0.3:7,127.0.0.1:8"
-    params = {"machines": machines, "local_listen_port": port}
-    assert client.submit(_Place.of, params, pure=False).result().rank == rank
+@each_estimator
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_sparse_rows_are_predicted(estimator, method, client, table):
+    X, y, _ = table
+    rows = spread(X).map_blocks(scipy.sparse.csr_matrix)
+    model = estimator().fit(rows, spread(y))
+    found = getattr(model, method)(rows).compute()
+    alone = getattr(model.to_local(), method)(scipy.sparse.csr_matrix(X))
+    np.testing.assert_allclose(found, alone, atol=1e-6)
+
+
+@each_estimator
+@pytest.mark.parametrize("kind", [spread, as_frame])
+def test_labels_of_several_columns_are_refused(estimator, kind, client, table):
+    X, y, _ = table
+    both = np.column_stack([y, X[:, 1] > 10]).astype(int)
+    with pytest.raises(ValueError, match="y must be a single column of labels on a cl"):
+        estimator().fit(kind(X), kind(both))
+    with pytest.raises(ValueError, match="y must be a single column of labels on a cl"):
+        estimator().fit(kind(X), kind(y), eval_set=[(kind(X), kind(both))])
+
+
+def test_labels_of_several_columns_are_taken_by_train(client, table):
+    import xgboost.dask
+
+    X, y, _ = table
+    both = np.column_stack([y, X[:, 1] > 10]).astype(int)
+    data = xgboost.dask.DaskDMatrix(client, spread(X), spread(both))
+    found = focalboost.distributed.xgboost.train(client, {"max_depth": 3}, data, ROUNDS)
+    alone = FocalXGBClassifier(**COMMON, verbosity=0, n_jobs=1).fit(X, both)
+    raw = found["booster"].predict(xgboost.DMatrix(X), output_margin=True)
+    expected = alone.predict(X, output_margin=True)
+    np.testing.assert_allclose(raw, expected, atol=1e-4)
+
+
+@has_xgboost_3
+@pytest.mark.parametrize("kind", [np.asarray, list, spread_whole])
+def test_weights_of_features_are_taken_from_the_constructor(kind, client, table):
+    X, y, _ = table
+    rows, sampled = (spread(X), spread(y)), {"colsample_bynode": 0.2}
+    weights = kind(np.array([0, 1, 0, 0, 0.0]))
+    by_fit = xgboost_estimator(**sampled).fit(*rows, feature_weights=weights)
+    model = xgboost_estimator(**sampled, feature_weights=weights).fit(*rows)
+    assert np.flatnonzero(model.feature_importances_).tolist() == [1]
+    np.testing.assert_array_equal(
+        model.predict_proba(rows[0]).compute(), by_fit.predict_proba(rows[0]).compute()
+    )
+
+
+@each_estimator
+def test_an_objective_of_one_s_own_is_refused(estimator, client, table):
+    X, y, _ = table
+    with pytest.raises(ValueError, match="objective must be 'binary"):
+        estimator(objective=lambda y, raw: (raw, raw)).fit(spread(X), spread(y))
+
+
+@has_xgboost_3
+def test_the_objective_is_that_of_the_model(client, table, classes):
+    X, y, _ = table
+    model = xgboost_estimator().fit(spread(X), spread(classes))
+    before = model.predict_proba(spread(X)).compute()
+    assert model.get_params()["objective"] == "multi:softprob"
+    assert model.to_local().objective == "multi:softprob"
+    model.set_params(max_depth=2)
+    np.testing.assert_array_equal(model.predict_proba(spread(X)).compute(), before)
+    assert model.fit(spread(X), spread(y)).objective == "binary:logistic"
+
+
+@each_estimator
+def test_spare_classes_are_left_out(estimator, client, table, classes):
+    X, *_ = table
+    rows = spread(X), spread(classes)
+    found = estimator(num_class=5).fit(*rows).predict_proba(rows[0]).compute()
+    expected = estimator().fit(*rows).predict_proba(rows[0]).compute()
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_xgboost_s_train_takes_arguments_by_position(client, table):
+    import xgboost.dask
+
+    X, y, _ = table
+    data = xgboost.dask.DaskDMatrix(client, spread(X), spread(y))
+    train = focalboost.distributed.xgboost.train
+    with pytest.warns(FutureWarning, match="Pass `evals` as keyword args"):
+        found = train(client, {"max_depth": 3}, data, ROUNDS, [(data, "rows")])
+    assert len(found["history"]["rows"]["relative_focal_loss"]) == ROUNDS
+    with pytest.raises(ValueError, match="obj must be left out"):
+        train(client, {"max_depth": 3}, data, ROUNDS, obj=lambda raw, data: (raw, raw))
+
+
+@pytest.mark.parametrize("checks", [False, True, None])
+def test_names_of_tables_on_a_cluster(checks, client, table):
+    X, y, _ = table
+    frame = as_frame(X).rename(columns=str)
+    model = lightgbm_estimator().fit(frame, as_frame(y))
+    renamed = frame.rename(columns=lambda name: f"new {name}")
+    answer = model.predict_proba(renamed, validate_features=checks)
+    if checks is False:
+        expected = model.predict_proba(frame).compute()
+        np.testing.assert_array_equal(answer.compute(), expected)
+    else:
+        with pytest.raises((ValueError, lightgbm.basic.LightGBMError)):
+            answer.compute()

@@ -177,10 +177,22 @@ def test_a_continued_model(host, client, table):
     expected = host.alone(**host.params, n_jobs=1).fit(X, y, **{name: first})
     found = answers(model, X)
     np.testing.assert_allclose(found, expected.predict_proba(X), atol=1e-6)
-    with pytest.raises(ValueError, match=f"{name} must be a model of the labels"):
+    with pytest.raises(ValueError, match="y must be made of the labels"):
         host.on_cluster(**host.params).fit(
             spread(X), spread(np.where(y, "a", "b")), **{name: first}
         )
+
+
+def test_a_batch_of_one_class_trains_on(host, client, table):
+    X, y, _ = table
+    name = "xgb_model" if host is XGBOOST else "init_model"
+    first = host.alone(**host.params, n_jobs=1).fit(X, y)
+    X, y = X[y == y[0]], y[y == y[0]]
+    model = host.on_cluster(**host.params).fit(spread(X), spread(y), **{name: first})
+    assert model.classes_.tolist() == first.classes_.tolist()
+    expected = host.alone(**host.params, n_jobs=1).fit(X, y, **{name: first})
+    found = answers(model, X)
+    np.testing.assert_allclose(found, expected.predict_proba(X), atol=1e-6)
 
 
 def test_parameters_are_those_of_one_process(host):
@@ -232,7 +244,7 @@ def in_one_partition(array):
         (lambda X, y, w: {"sample_weight": spread(-w)}, "sample_weight must be finite"),
         (
             lambda X, y, w: {"eval_set": [(spread(X), spread(y + 1))]},
-            "eval_set must be labelled with",
+            "eval_set must be made of the labels",
         ),
     ],
 )

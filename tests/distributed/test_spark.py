@@ -14,7 +14,6 @@ pyspark = pytest.importorskip("pyspark", reason="Spark is not installed")
 pd = pytest.importorskip("pandas")
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -138,6 +137,16 @@ def test_a_continued_model_is_that_of_one_process(spark, data, table):
     _, raw = alone(table, table[1], loss, rounds=20)
     found = column(model.transform(data), "rawPrediction")
     np.testing.assert_allclose(found[:, 1], raw, atol=1e-6)
+
+
+def test_the_posterior_adds_up_to_the_labels(spark, data, table):
+    from focalboost.distributed import spark as focal
+
+    loss, (_, y, weight) = FocalLoss((0, 2), 0.3), table
+    model = focal.fit(estimator(weight_col="weight"), data, loss=loss)
+    scored = focal.with_posterior(model.transform(data), loss)
+    total = weight.astype(float)
+    assert total @ column(scored, "posterior")[:, 1] == pytest.approx(total @ y, 1e-6)
 
 
 @pytest.mark.parametrize("loss", [FocalLoss((0, 2), 0.3), SoftmaxFocalLoss(3)], ids=str)

@@ -1,133 +1,157 @@
-"""The sums over LightGBM's workers when others come, go, or say nothing."""
+"""The sums over the rows of LightGBM's workers, and what happens when one is lost."""
 
-import socket
-import struct
-import uuid
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+import os
+import signal
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
+import dask
 import distributed
 import numpy as np
 import pytest
 
-from focalboost.distributed import _sums
-from focalboost.distributed._sums import _Peers, _Place
+from focalboost import focal_metric
+from focalboost.distributed import _metric
+from focalboost.distributed._metric import summing_over_workers
 
 pytestmark = pytest.mark.slow
 
-RESET = struct.pack("ii", 1, 0)  # closing then resets the connection
-LOST = "Another worker of this training has ended or is not heard of any more"
+LOST = "Another worker of this training has ended"
+ONES = np.ones(2)
+TWO = {"machines": "127.0.0.1:5,127.0.0.1:6"}
 
 
-def peers(rank, job, time_out=30.0):
-    return _Peers(_Place(rank, ["127.0.0.1", "127.0.0.1"], time_out), job)
+def adder(client, training):
+    """The adder of a training that the test is."""
+    return training.enter_context(summing_over_workers(client, focal_metric())).adder
 
 
-@contextmanager
-def pair(client, before=lambda address: None):
-    """The peers of ranks 0 and 1; `before` the second joins, others may come."""
-    job = str(uuid.uuid4())
-    with ExitStack() as closing, ThreadPoolExecutor(1) as pool:
-        first = pool.submit(peers, 0, job)
-        address = tuple(distributed.Variable(job, client=client).get(timeout=30))
-        assert address[0] == "127.0.0.1"  # not on every network of the machine
-        before(address)
-        both = [peers(1, job)]
-        both.insert(0, first.result(30))
-        for one in both:
-            closing.enter_context(one.connections[0])
-        yield both
+@pytest.fixture
+def training():
+    with ExitStack() as training:
+        yield training
 
 
-def sums(both, *values):
-    """What the two make of a value each, at the same time."""
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(both[0].sum, values[0])
-        return both[1].sum(values[1]), first.result(30)
+def total(adder, values, params=TWO):
+    return _metric._total(adder, np.asarray(values), params)
 
 
-def test_both_get_the_same_sum(client):
-    values = [np.array([[0.1, 1e300]]), np.array([[0.2, -1e300]])]
-    with pair(client) as both:
-        first, second = sums(both, *values)
-        assert [one.connections[0].gettimeout() for one in both] == [30, 30]
-    assert first.tobytes() == second.tobytes()
-    np.testing.assert_array_equal(first, values[0] + values[1])
+def on_each_worker(client, *calls):
+    """Futures of calls, each on a worker of its own, whose only thread it takes."""
+    workers = sorted(client.nthreads())
+    return [
+        client.submit(*call, workers=[worker], pure=False)
+        for call, worker in zip(calls, workers, strict=True)
+    ]
 
 
-def test_the_first_waits_for_all_others(client):
-    job, hosts = str(uuid.uuid4()), ["127.0.0.1"] * 3
+def test_both_get_the_same_sum_in_every_round(client, training):
+    shared = adder(client, training)
+    values = np.array([[0.1, 1e300], [0.2, -1e300]])
 
-    def total(rank):
-        one = _Peers(_Place(rank, hosts, 30.0), job)
-        values = one.sum(np.array([10.0**rank]))
-        for connection in one.connections:
-            connection.close()
-        return values
+    def rounds(own):
+        return [_metric._total(shared, own * i, TWO).tobytes() for i in range(1, 6)]
 
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(total, range(3))) == [111] * 3
+    found = client.gather(on_each_worker(client, *((rounds, one) for one in values)))
+    expected = [(values * i).sum(axis=0).tobytes() for i in range(1, 6)]
+    assert found == [expected, expected]
 
 
-def closed(connection):
-    connection.close()
+def test_the_order_of_arrival_changes_no_bit(client, training):
+    shared, params = adder(client, training), {"machines": "a:1,b:1,c:1"}
+    totals = set()
+    for order in ([0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.3, 0.1]):
+        with ThreadPoolExecutor(3) as pool:
+            calls = []
+            for value in order:
+                calls.append(pool.submit(total, shared, [value], params))
+                time.sleep(0.05)
+            totals |= {call.result(30).item() for call in calls}
+    assert totals == {0.1 + 0.2 + 0.3}
 
 
-def reset(connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    connection.close()
+def test_two_trainings_do_not_meet(client, training):
+    shared = [adder(client, training) for _ in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(total, one, [10.0**i]) for i, one in enumerate(shared)]
+        time.sleep(0.2)
+        assert not any(call.done() for call in calls)
+        calls += [pool.submit(total, one, [10.0**i]) for i, one in enumerate(shared)]
+        assert [call.result(30).item() for call in calls] == [2, 20, 2, 20]
 
 
-def silent(connection):
-    pass
-
-
-@pytest.mark.parametrize("lose", [closed, reset, silent])
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_lost_worker_is_named(client, rank, lose):
-    with pair(client) as both:
-        both[rank].connections[0].settimeout(0.5)
-        lose(both[1 - rank].connections[0])
+@pytest.mark.parametrize("seconds", [0, 1], ids=["at once", "later"])
+def test_a_training_that_ends_leaves_no_worker_waiting(client, seconds):
+    with ThreadPoolExecutor(1) as pool, ExitStack() as training:
+        waiting = pool.submit(total, adder(client, training), [1.0])
+        time.sleep(seconds)
+        training.close()
         with pytest.raises(ConnectionError, match=LOST):
-            both[rank].sum(np.ones(3))
+            waiting.result(10)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_the_other_worker_does_not_come(client, rank):
+def test_a_worker_that_comes_after_the_end_is_told(client):
+    with ExitStack() as training:
+        shared = adder(client, training)
     with pytest.raises(ConnectionError, match=LOST):
-        peers(rank, str(uuid.uuid4()), time_out=0.2)
+        total(shared, [1.0])
 
 
-def test_the_first_worker_is_gone(client):
-    job = str(uuid.uuid4())
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))  # nobody else's, and nobody listens
-        distributed.Variable(job, client=client).set(place.getsockname())
+def test_an_answer_that_never_comes_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(_metric, "SECONDS_BETWEEN_LOOKS", 0.1)
+
+    class Ended:
+        has_ended = True
+
+        def total(self, values, n_workers):
+            return Future()
+
+    with pytest.raises(ConnectionError, match=LOST):
+        total(Ended(), [1.0])
+
+
+def test_the_other_worker_does_not_come(client, training, monkeypatch):
+    monkeypatch.setattr(_metric, "SECONDS_BETWEEN_LOOKS", 0.1)
+    with pytest.raises(ConnectionError, match=LOST):
+        total(adder(client, training), [1.0], {**TWO, "time_out": 0.005})
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_the_worker_of_the_adder_is_killed():
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster) as client,
+        ExitStack() as training,
+    ):
+        shared = adder(client, training)
+        place = client.who_has()[shared.key][0]
+        other = (set(client.nthreads()) - {place}).pop()
+        waiting = client.submit(
+            lambda: _metric._total(shared, ONES, TWO), workers=[other]
+        )
+        time.sleep(0.5)
+        with suppress(OSError):  # there is no answer
+            client.run(lambda: os.kill(os.getpid(), signal.SIGKILL), workers=[place])
         with pytest.raises(ConnectionError, match=LOST):
-            peers(1, job)
+            waiting.result(20)
 
 
 def test_nothing_is_left_on_the_scheduler(client):
-    def names(dask_scheduler):
-        return list(dask_scheduler.extensions["variables"].variables)
+    def tasks(dask_scheduler):
+        return set(dask_scheduler.tasks)
 
-    before = client.run_on_scheduler(names)
-    with pair(client) as both:
-        assert len(both) == 2
-    assert set(client.run_on_scheduler(names)) <= set(before)
+    before = client.run_on_scheduler(tasks)
 
+    def fail():
+        with ExitStack() as training:
+            shared = adder(client, training)
+            assert shared.key in client.run_on_scheduler(tasks)
+            raise KeyError(shared.key)
 
-@pytest.mark.parametrize("leave", [closed, reset, silent])
-@pytest.mark.parametrize("said", [b"", b"?" * 100], ids=["nothing", "a wrong name"])
-def test_strangers_do_not_disturb(client, monkeypatch, leave, said):
-    monkeypatch.setattr(_sums, "SECONDS_OF_AN_INTRODUCTION", 3)
-    strangers = []
-
-    def stranger(address):
-        strangers.append(socket.create_connection(address))
-        strangers[0].sendall(said)
-        leave(strangers[0])
-
-    with pair(client, before=stranger) as both:
-        strangers[0].close()
-        np.testing.assert_array_equal(sums(both, np.ones(2), np.ones(2)), 2)
+    with pytest.raises(KeyError) as kept:
+        fail()
+    assert kept.value.args[0] not in client.run_on_scheduler(tasks)
+    assert client.run_on_scheduler(tasks) <= before

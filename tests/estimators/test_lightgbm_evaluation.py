@@ -21,7 +21,9 @@ has_eval_pair = pytest.mark.skipif(
 
 @pytest.fixture
 def model():
-    return FocalLGBMClassifier(n_estimators=5, n_jobs=1, verbosity=-1)
+    """Without balance, as the values of the rounds are those before it."""
+    options = {"n_jobs": 1, "verbosity": -1, "focal_balance": False}
+    return FocalLGBMClassifier(n_estimators=5, **options)
 
 
 def recorded(model, name="valid_0"):

@@ -11,7 +11,6 @@ import focalboost.lightgbm
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.filterwarnings("default"),  # MLflow's own
 ]
 

@@ -34,8 +34,8 @@ def test_common_positives_are_warned_of_once(host, params, now, other, named):
         model = host.estimator(n_estimators=2, **params).fit(*named)
     messages = (str(warning.message) for warning in record)
     (message,) = (text for text in messages if text.startswith("Of the labels"))
-    assert f"Training is with {now}. Write that, or if 'fraud' was meant" in message
-    assert message.endswith(f"{other}.")
+    assert f"This training uses {now}: type that if it is right, or" in message
+    assert message.endswith(f"{other} if 'fraud' is your positive class.")
     for text in (now, other):
         by_label = eval(f"dict({text})")
         loss = host.estimator(n_estimators=2, **by_label).fit(*named).focal_loss_

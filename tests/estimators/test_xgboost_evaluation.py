@@ -10,8 +10,12 @@ from focalboost import focal_metric
 
 
 def evaluated(eval_metric, X, y, weight=None, **params):
-    """A model, and the last value of each metric on one evaluation set."""
-    model = XGBoostDriver().estimator(n_estimators=3, eval_metric=eval_metric, **params)
+    """A model, and the last value of each metric on one evaluation set.
+
+    It is a model without balance, as the values of the rounds are those before it.
+    """
+    params |= {"eval_metric": eval_metric, "focal_balance": False}
+    model = XGBoostDriver().estimator(n_estimators=3, **params)
     model.fit(
         X, y, eval_set=[(X[:900], y[:900])], verbose=False,
         sample_weight_eval_set=None if weight is None else [weight],

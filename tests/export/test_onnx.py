@@ -4,13 +4,24 @@ import numpy as np
 import pytest
 from exported import SIMULATED, each_host, each_problem, fitted, simulated
 from optional import FocalLGBMClassifier, FocalXGBClassifier, xgboost
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 
-from focalboost.export import to_onnx
+from focalboost.export import register_converters, to_onnx
 from focalboost.xgboost._params import has_base_scores
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnxmltools", reason="onnxmltools is not installed")
+skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
 
 #: Raw predictions are sums of float32 numbers, with an error of up to 2e-6 after some
 #: tens of trees; the log-odds move (1 + gamma) times as far, a probability relatively
@@ -191,6 +202,215 @@ def test_an_early_stopped_model_ends_at_its_best_round():
     assert_served(model, problem.X)
 
 
+def everyday(n=1500):
+    """A table with columns of all kinds, and labels that need each of them."""
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(5)
+    flag, whole = rng.random(n) < 0.3, rng.integers(0, 6, size=n)
+    table = pandas.DataFrame(
+        {
+            "an amount": rng.lognormal(3, 1, size=n),
+            "flag": flag,
+            "flag or not": pandas.array(flag, dtype="boolean"),
+            "whole": pandas.array(whole, dtype="Int64"),
+            "number": pandas.array(rng.normal(size=n), dtype="Float64"),
+            "small": rng.integers(0, 9, size=n).astype("int8"),
+            "kind": pandas.Categorical.from_codes(
+                rng.integers(0, 30, size=n), [f"kind {i}" for i in range(30)]
+            ),
+            "text": rng.choice(["a", "b", "c"], size=n).astype(object),
+            "day": pandas.date_range("2024-01-01", periods=n, freq="h"),
+        }
+    )
+    kinds = table["kind"].cat.codes.isin([2, 3, 11]).to_numpy()
+    score = 2 * flag + (whole > 3) + 2 * kinds + table["number"].to_numpy(float)
+    score += (table["text"] == "b").to_numpy() + rng.logistic(size=n)
+    for i, name in enumerate(["an amount", "flag or not", "whole", "number", "kind"]):
+        table.loc[i :: 7 + i, name] = None
+    return table, (score > 4).astype(int)
+
+
+def column(values):
+    """A column of a table as a client of the graph gives it."""
+    if values.dtype.kind in "fiub":
+        return values.to_numpy(np.float64, na_value=np.nan).reshape(-1, 1)
+    return values.astype(object).to_numpy().reshape(-1, 1)
+
+
+def served_table(graph, X):
+    """Inputs, labels and probabilities of the graph of a pipeline."""
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    names = [node.name for node in session.get_inputs()]
+    given = {name: column(X[name]) for name in names} if "X" not in names else {"X": X}
+    return names, *session.run(["label", "probabilities"], given)
+
+
+def small_estimator(name, **params):
+    if name == "xgboost":
+        return FocalXGBClassifier(n_estimators=8, n_jobs=1, **params)
+    return FocalLGBMClassifier(n_estimators=8, n_jobs=1, verbosity=-1, **params)
+
+
+NUMBERS = ["an amount", "flag", "flag or not", "whole", "number", "small"]
+
+
+@each_host
+@pytest.mark.parametrize(
+    "columns", [["flag", "an amount"], [*NUMBERS, "kind"]], ids=["bool", "all"]
+)
+def test_tables_with_bool_nullable_and_categorical_columns(name, columns):
+    table, y = everyday()
+    options = {"enable_categorical": True} if name == "xgboost" else {}
+    model = small_estimator(name, **options).fit(table[columns], y)
+    with np.errstate(all="raise"):
+        to_onnx(model)
+    codes = table.assign(kind=table["kind"].cat.codes.replace(-1, np.nan))
+    X = np.hstack([column(codes[one]) for one in columns])
+    label, probability = served(model, X)
+    expected = model.predict_proba(table[columns])
+    np.testing.assert_allclose(probability, expected, rtol=RTOL)
+    assert expected[:, 1].max() > 3 * expected[:, 1].min()
+    decided = abs(expected[:, 1] - 0.5) > 1e-5
+    np.testing.assert_array_equal(
+        label[decided], model.predict(table[columns])[decided]
+    )
+
+
+def encoded(*transformers, **options):
+    """A first step for the table, whose result keeps the names and types of columns."""
+    return make_column_transformer(*transformers, **options).set_output(
+        transform="pandas"
+    )
+
+
+UNKNOWN = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+STEPS = {
+    "ordinal": lambda: [
+        encoded((OrdinalEncoder(**UNKNOWN), ["text"]), ("passthrough", NUMBERS))
+    ],
+    "one hot": lambda: [
+        encoded(
+            (OneHotEncoder(sparse_output=False, handle_unknown="ignore"), ["text"]),
+            ("passthrough", NUMBERS[:2]),
+        )
+    ],
+    "by kind": lambda: [
+        encoded(
+            (OrdinalEncoder(), make_column_selector(pattern="text")),
+            ("passthrough", make_column_selector(dtype_include=["number", "bool"])),
+        )
+    ],
+    "scaled": lambda: [
+        encoded(
+            (make_pipeline(SimpleImputer(), StandardScaler()), ["an amount", "flag"]),
+            (TargetEncoder(), ["text"]),
+        )
+    ],
+}
+
+
+@each_host
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_pipeline_of_a_table(name, steps):
+    table, y = everyday()
+    labels = np.array(["honest", "fraud"])[y]
+    pipeline = make_pipeline(*STEPS[steps](), small_estimator(name))
+    pipeline.fit(table, labels)
+    graph = to_onnx(pipeline, table[:3])
+    names, label, probability = served_table(graph, table)
+    assert "day" not in names
+    assert "an amount" in names
+    assert probability.dtype == np.float32
+    expected = pipeline.predict_proba(table)
+    np.testing.assert_allclose(probability, expected, rtol=RTOL)
+    decided = abs(expected[:, 1] - 0.5) > 1e-5
+    np.testing.assert_array_equal(label[decided], pipeline.predict(table)[decided])
+
+
+@each_host
+def test_steps_that_are_no_column_transformer(name):
+    """Scaled values lie on XGBoost's thresholds, to the last bit of float32."""
+    table, y = everyday()
+    table = table[["an amount", "small", "flag"]]
+    for steps in ([], [StandardScaler()], [SimpleImputer(), StandardScaler()]):
+        model = make_pipeline(*steps, small_estimator(name))
+        for X in (table, table.to_numpy(float)):
+            expected = model.fit(X, y).predict_proba(X)
+            names, _, probability = served_table(to_onnx(model, X[:1]), X)
+            assert names == (["X"] if X is not table else list(table))
+            np.testing.assert_allclose(probability, expected, rtol=RTOL)
+
+
+@each_host
+@pytest.mark.parametrize("kind", ["dense", "three classes"])
+def test_sklearn_onnx_converts_registered_estimators(name, kind):
+    """Its own recipe, alone and inside another model of scikit-learn."""
+    register_converters()
+    register_converters()  # again does no harm
+    problem = simulated(kind)
+    model = problem.fitted(name, 8)
+    X = problem.X.astype(np.float32)
+    meta = OneVsRestClassifier(small_estimator(name)).fit(X, problem.y)
+    for estimator, inner in ((model, model), (meta, type(model))):
+        options = {id(estimator): {"zipmap": False}}
+        if inner is not model:
+            options[inner] = {"zipmap": False}
+        graph = skl2onnx.to_onnx(
+            estimator, X[:1], options=options, target_opset={"": 17, "ai.onnx.ml": 3}
+        )
+        session = onnxruntime.InferenceSession(graph.SerializeToString())
+        probability = session.run(None, {session.get_inputs()[0].name: X})[1]
+        expected = estimator.predict_proba(X)
+        np.testing.assert_allclose(probability, expected, rtol=RTOL, atol=1e-7)
+
+
+@each_host
+def test_sklearn_onnx_gives_dictionaries_by_default(name):
+    register_converters()
+    problem = simulated("dense")
+    model = problem.fitted(name, 4)
+    model.fit(problem.X, np.array(["no", "yes"])[problem.y])
+    X = problem.X[:20].astype(np.float32)
+    graph = skl2onnx.to_onnx(model, X, target_opset={"": 17, "ai.onnx.ml": 3})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    rows = session.run(None, {"X": X})[1]
+    found = [[row["no"], row["yes"]] for row in rows]
+    np.testing.assert_allclose(found, model.predict_proba(X), rtol=RTOL)
+
+
+def test_several_labels_in_a_pipeline():
+    X = simulated("dense").X.astype(float)
+    Y = np.column_stack([simulated("dense").y, X[:, 1] > 0]).astype(int)
+    model = make_pipeline(StandardScaler(), small_estimator("xgboost")).fit(X, Y)
+    _, label, probability = served_table(to_onnx(model, X[:1]), X)
+    np.testing.assert_allclose(probability, model.predict_proba(X), rtol=RTOL)
+    np.testing.assert_array_equal(label, model.predict(X))
+
+
+def test_pipelines_that_would_be_served_otherwise_are_refused():
+    table, y = everyday()
+
+    def refused(message, steps, X, name="lightgbm"):
+        model = make_pipeline(*steps, small_estimator(name)).fit(table, y)
+        with pytest.raises(ValueError, match=message):
+            to_onnx(model, X)
+
+    ordinal = STEPS["ordinal"]()
+    refused("X must be a row or more of the table, for a Pipeline", ordinal, None)
+    dates = [encoded((OrdinalEncoder(), ["day"]), ("passthrough", ["small"]))]
+    refused(r"X must be without dates .* \['day'\]", dates, table[:3])
+    text = [encoded(("passthrough", ["kind", "small"]))]
+    refused("a pipeline that gives numbers to the estimator", text, table[:3])
+    sparse = [make_column_transformer((OneHotEncoder(), ["text"]), sparse_threshold=1)]
+    message = "dense features for an export of XGBoost"
+    refused(message, sparse, table[:3], "xgboost")
+    model = make_pipeline(*sparse, small_estimator("lightgbm")).fit(table, y)
+    probability = served_table(to_onnx(model, table[:1]), table)[2]
+    np.testing.assert_allclose(probability, model.predict_proba(table), rtol=RTOL)
+
+
 UNFIT = {
     "gblinear": (FocalXGBClassifier, {"booster": "gblinear"}, "booster must be one of"),
     "missing": (FocalXGBClassifier, {"missing": -1.0}, "missing must be NaN"),
@@ -222,7 +442,7 @@ def test_leaves_of_vectors_are_refused():
 def test_what_is_no_fitted_estimator_is_refused():
     with pytest.raises(NotFittedError):
         to_onnx(FocalXGBClassifier())
-    with pytest.raises(ValueError, match="model must be a FocalXGBClassifier or"):
+    with pytest.raises(ValueError, match="model must be a FocalXGBClassifier, a Focal"):
         to_onnx(xgboost.XGBClassifier())
 
 

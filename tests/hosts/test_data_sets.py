@@ -17,8 +17,8 @@ def test_a_validation_set_that_served_a_continuation_starts_afresh(rare):
     first = focalboost.lightgbm.train(QUIET, train_set, 5, [valid])
     focalboost.lightgbm.train(QUIET, train_set, 5, [valid], init_model=first)
     result = {}
-    record = [lightgbm.record_evaluation(result)]
-    booster = focalboost.lightgbm.train(QUIET, train_set, 5, [valid], callbacks=record)
+    options = {"callbacks": [lightgbm.record_evaluation(result)], "balance": False}
+    booster = focalboost.lightgbm.train(QUIET, train_set, 5, [valid], **options)
     raw = booster.predict(X[:900], raw_score=True)
     seen = result["valid_0"]["relative_focal_loss"][-1]
     assert seen == pytest.approx(focal_metric()(y[:900], raw), rel=1e-9)
@@ -117,10 +117,10 @@ def test_the_start_of_a_continuation_by_lightgbm_alone_does_not_stay(rare):
     valid = lightgbm.Dataset(X[:900], y[:900], reference=train_set, free_raw_data=False)
     lightgbm.train(plain, train_set, 3, [valid], init_model=first)
     assert train_set.get_init_score() is not None
-    result = {}
-    record = [lightgbm.record_evaluation(result)]
-    booster = focalboost.lightgbm.train(QUIET, train_set, 5, [valid], callbacks=record)
-    fresh = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 5)
+    result, options = {}, {"balance": False}  # rounds are evaluated before it
+    fresh = focalboost.lightgbm.train(QUIET, lightgbm.Dataset(X, y), 5, **options)
+    options["callbacks"] = [lightgbm.record_evaluation(result)]
+    booster = focalboost.lightgbm.train(QUIET, train_set, 5, [valid], **options)
     np.testing.assert_array_equal(booster.predict(X), fresh.predict(X))
     raw = booster.predict(X[:900], raw_score=True)
     seen = result["valid_0"]["relative_focal_loss"][-1]

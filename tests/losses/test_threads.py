@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
-from focalboost.losses import _blockwise, _compiled, _threads, is_compiled
+from focalboost.losses import _evaluate, is_compiled
 
 pytestmark = pytest.mark.usefixtures("form")
 
@@ -18,8 +18,8 @@ METHODS = ("gradient_curvature", "gradient_hessian")
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_blockwise, "BLOCK", 64)
-    monkeypatch.setattr(_compiled, "ENTRIES_OF_A_THREAD", 1)
+    monkeypatch.setattr(_evaluate, "BLOCK", 64)
+    monkeypatch.setattr(_evaluate, "ENTRIES_OF_A_THREAD", 1)
 
 
 def arrays(loss, dtype, n=1001):
@@ -37,7 +37,7 @@ def test_threads_do_not_change_a_bit(loss, dtype, method, monkeypatch):
     given = arrays(loss, dtype)
     one = getattr(loss, method)(*given, n_threads=1)
     for block in (17, 64, 10_000):
-        monkeypatch.setattr(_blockwise, "BLOCK", block)
+        monkeypatch.setattr(_evaluate, "BLOCK", block)
         for n_threads in (1, 2, 7):
             several = getattr(loss, method)(*given, n_threads=n_threads)
             for first, second in zip(one, several, strict=True):
@@ -51,7 +51,7 @@ def test_threads_do_not_change_a_bit(loss, dtype, method, monkeypatch):
 def test_blocks_are_few_and_of_almost_one_size(shape, dtype):
     """Of 256 bytes each, here, but more than one row."""
     array = np.empty(shape, dtype)
-    blocks = _blockwise.blocks_of(array)
+    blocks = _evaluate.blocks_of(array)
     rows = [np.arange(len(array))[block] for block in blocks]
     np.testing.assert_array_equal(np.concatenate(rows or [[]]), np.arange(len(array)))
     sizes = sorted(map(len, rows))
@@ -80,7 +80,7 @@ def started(monkeypatch):
             threads.append(self)
             super().start()
 
-    monkeypatch.setattr(_threads, "Thread", Noted)
+    monkeypatch.setattr(_evaluate, "Thread", Noted)
     return threads
 
 
@@ -99,9 +99,9 @@ def test_as_many_threads_work_as_are_asked_for(loss, method, started, monkeypatc
 
 
 def test_no_more_threads_are_started_than_there_are_items(started):
-    _threads.for_each(started.count, range(3), 8)
+    _evaluate.for_each(started.count, range(3), 8)
     assert len(started) == 2
-    _threads.for_each(started.count, range(1), 8)
+    _evaluate.for_each(started.count, range(1), 8)
     assert len(started) == 2
 
 
@@ -116,8 +116,8 @@ def test_threads_that_the_system_refuses_are_done_without(allowed, monkeypatch):
             started.append(self)
             super().start()
 
-    monkeypatch.setattr(_threads, "Thread", Limited)
-    _threads.for_each(done.append, range(1000), 4)
+    monkeypatch.setattr(_evaluate, "Thread", Limited)
+    _evaluate.for_each(done.append, range(1000), 4)
     assert sorted(done) == list(range(1000))
     assert not any(thread.is_alive() for thread in started)
 
@@ -130,7 +130,7 @@ def test_blocks_run_on_threads_that_end():
         together.wait(timeout=60)  # so that each thread has one of the two items
         names.add(threading.current_thread().name)
 
-    _threads.for_each(task, range(2), 2)
+    _evaluate.for_each(task, range(2), 2)
     assert len(names) == 2
     assert threading.current_thread().name in names
     assert {thread.name for thread in threading.enumerate()} & names < names
@@ -145,7 +145,7 @@ def test_floating_point_errors_are_handled_as_by_the_caller():
         found.append(np.geterr())
 
     with np.errstate(divide="raise", over="print", invalid="ignore"):
-        _threads.for_each(task, range(2), 2)
+        _evaluate.for_each(task, range(2), 2)
         assert found == [np.geterr()] * 2
 
 
@@ -160,7 +160,7 @@ def test_of_two_errors_that_of_the_first_item_is_raised(kind):
         raise kind(item)
 
     with pytest.raises(kind, match=r"^0$"):
-        _threads.for_each(task, range(2), 2)
+        _evaluate.for_each(task, range(2), 2)
 
 
 def test_the_first_error_is_raised_and_no_item_is_begun_after_it():
@@ -172,7 +172,7 @@ def test_the_first_error_is_raised_and_no_item_is_begun_after_it():
             raise ValueError(item)
 
     with pytest.raises(ValueError, match=r"^3$"):
-        _threads.for_each(task, range(1000), 4)
+        _evaluate.for_each(task, range(1000), 4)
     assert set(begun) >= {0, 1, 2, 3}
     assert len(begun) < 1000
 
@@ -199,18 +199,18 @@ def test_the_number_of_threads_is_checked(n_threads):
 def test_the_default_is_that_of_openmp(setting, count, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(11), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", setting)
-    assert _threads.default_threads() == count
+    assert _evaluate.default_threads() == count
 
 
 def test_the_default_is_the_processors_of_the_process_or_of_the_machine(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {1, 4, 5}, raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert _threads.default_threads() == 3
+    assert _evaluate.default_threads() == 3
     monkeypatch.delattr("os.sched_getaffinity")
-    assert _threads.default_threads() == 8
+    assert _evaluate.default_threads() == 8
     monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert _threads.default_threads() == 1
+    assert _evaluate.default_threads() == 1
 
 
 #: In an interpreter of its own: here other tests' threads may live, and hold locks.
@@ -218,11 +218,11 @@ FORK = """
 import multiprocessing, sys
 import numpy as np
 from focalboost import FocalLoss
-from focalboost.losses import _blockwise, _compiled
+from focalboost.losses import _evaluate
 
-_blockwise.BLOCK, _compiled.ENTRIES_OF_A_THREAD = 64, 1
+_evaluate.BLOCK, _evaluate.ENTRIES_OF_A_THREAD = 64, 1
 if sys.argv[1] == "formulas":
-    _compiled._kernel = None
+    _evaluate._kernel = None
 raw = np.linspace(-9, 9, 1001)
 
 def gradient():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from checks import LOSSES, each_loss
 
-from focalboost import FocalLoss
+from focalboost import FocalLoss, SoftmaxFocalLoss
 
 
 def test_losses_are_equal_when_their_parameters_are():
@@ -36,7 +36,7 @@ def test_equal_losses_have_equal_hashes(loss):
 
 def test_losses_are_keys():
     assert (
-        len({*LOSSES, *(FocalLoss(loss.gammas, loss.alpha) for loss in LOSSES)}) == 24
+        len({*LOSSES, *(FocalLoss(loss.gammas, loss.alpha) for loss in LOSSES)}) == 15
     )
 
 
@@ -59,6 +59,30 @@ def test_repr_says_what_it_is(loss, text):
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_pickles_come_back_equal(loss, protocol):
     assert pickle.loads(pickle.dumps(loss, protocol)) == loss
+
+
+#: Written when both classes were plain dataclasses.
+PICKLED = [
+    (
+        FocalLoss((0, 2), 0.25),
+        b"\x80\x02cfocalboost\nFocalLoss\nq\x00)\x81q\x01}q\x02(X\x05\x00\x00\x00gamma"
+        b"q\x03G\x00\x00\x00\x00\x00\x00\x00\x00G@\x00\x00\x00\x00\x00\x00\x00\x86q\x04X"
+        b"\x05\x00\x00\x00alphaq\x05G?\xd0\x00\x00\x00\x00\x00\x00ub.",
+    ),
+    (
+        SoftmaxFocalLoss(3, 2, (1, 2, 3)),
+        b"\x80\x02cfocalboost\nSoftmaxFocalLoss\nq\x00)\x81q\x01}q\x02(X\t\x00\x00\x00"
+        b"n_classesq\x03K\x03X\x05\x00\x00\x00gammaq\x04G@\x00\x00\x00\x00\x00\x00\x00X"
+        b"\x05\x00\x00\x00alphaq\x05G?\xf0\x00\x00\x00\x00\x00\x00G@\x00\x00\x00\x00\x00"
+        b"\x00\x00G@\x08\x00\x00\x00\x00\x00\x00\x87q\x06ub.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("loss", "pickled"), PICKLED, ids=["binary", "softmax"])
+def test_old_pickles_can_be_read_and_new_ones_name_the_public_class(loss, pickled):
+    assert pickle.loads(pickled) == loss
+    assert pickle.dumps(loss, 2) == pickled
 
 
 @each_loss

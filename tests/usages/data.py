@@ -24,6 +24,24 @@ def fit_returns_the_estimator(case):
 
 
 @usage
+def a_series_as_one_feature(case):
+    pandas = optional("pandas")
+    try:
+        return predicted(case, pandas.Series(case.X[:, 0], name="a"))
+    except ValueError as error:
+        return type(error).__name__
+
+
+@usage
+def a_series_without_a_name(case):
+    pandas = optional("pandas")
+    try:
+        return predicted(case, pandas.Series(case.X[:, 0]))
+    except ValueError as error:
+        return type(error).__name__
+
+
+@usage
 def lists(case):
     return predicted(case, case.X.tolist(), case.y.tolist())
 

@@ -14,6 +14,44 @@ def probability(case, **params):
 
 
 @usage
+def no_metric_among_metrics(case):
+    model = evaluated(case, case.make(), eval_metric=["auc", None])
+    return "auc" in model.evals_result_["valid_0"]
+
+
+@usage
+def none_in_a_list_of_the_constructor(case):
+    return evaluated(case, case.make(metric=[None])).evals_result_
+
+
+@usage
+def the_word_for_no_metric_in_fit(case):
+    return evaluated(case, case.make(), eval_metric="None").evals_result_
+
+
+@usage
+def no_metric_of_the_constructor(case):
+    return evaluated(case, case.make(metric="None")).evals_result_
+
+
+@usage
+def names_that_are_not_compared(case):
+    model = case.make().fit(case.frame, case.y)
+    renamed = case.frame.rename(columns=str.upper)
+    return [
+        getattr(model, method)(renamed, validate_features=False)
+        for method in ("predict", "predict_proba")
+    ]
+
+
+@usage
+def names_that_are_not_compared_of_leaves(case):
+    model = case.make().fit(case.frame, case.y)
+    renamed = case.frame.rename(columns=str.upper)
+    return model.predict(renamed, pred_leaf=True, validate_features=False)
+
+
+@usage
 def text_as_labels(case):
     labels = np.where(case.y == 1, "yes", "no")
     model = case.make().fit(case.X, labels)

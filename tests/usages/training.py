@@ -4,12 +4,15 @@ import copy
 import io
 import pickle
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pytest
 from optional import lightgbm, optional
 from sklearn.base import clone, is_classifier
 
+from focalboost.estimators._base import OWN_PARAMS
 from usages import Table
 
 usage = Table()
@@ -29,7 +32,7 @@ def evaluated(case, model, **arguments):
 
 @usage
 def parameters(case):
-    own = {"focal_gamma", "focal_alpha", "focal_max_learning_rate", "class_weight"}
+    own = set(OWN_PARAMS)
     return sorted(set(case.make().get_params()) - own)
 
 
@@ -43,6 +46,47 @@ def parameters_are_set(case):
 def parameters_that_the_class_does_not_name(case):
     extra = case.by_host({"seed": 3}, {"bagging_seed": 3})
     return case.make(**extra).get_params()[next(iter(extra))]
+
+
+@usage
+def parameters_of_a_fitted_model_are_set(case):
+    model = case.make().fit(case.X, case.three)
+    before = model.predict_proba(case.X)
+    again = model.set_params(n_jobs=2, learning_rate=0.7).predict_proba(case.X)
+    copied = pickle.loads(pickle.dumps(model)).predict_proba(case.X)
+    return np.array_equal(again, before), np.array_equal(copied, before)
+
+
+@usage
+def the_objective_of_three_classes(case):
+    return case.make().fit(case.X, case.three).get_params()["objective"]
+
+
+@usage
+def a_clone_of_a_model_of_three_classes(case):
+    model = clone(case.make().fit(case.X, case.three))
+    return model.fit(case.X, case.three).predict_proba(case.X)
+
+
+@usage
+def weights_by_position(case):
+    warned = pytest.warns(FutureWarning) if case.host == "xgboost" else nullcontext()
+    with warned:
+        return case.make().fit(case.X, case.y, 1.0 + case.y).predict_proba(case.X)
+
+
+@usage
+def more_classes_than_there_are(case):
+    model = case.make(num_class=5).fit(case.X, case.three)
+    return model.predict_proba(case.X), model.n_classes_
+
+
+@usage
+def no_metric_in_a_list(case):
+    params, arguments = case.by_host(
+        ({"eval_metric": []}, {}), ({}, {"eval_metric": [None]})
+    )
+    return evaluated(case, case.make(**params), **arguments).evals_result_
 
 
 @usage

@@ -1,11 +1,14 @@
 """Usages of XGBClassifier alone."""
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 from optional import xgboost
 
+from focalboost.estimators._base import OWN_PARAMS
 from usages import Table
 from usages.training import evaluated
 
@@ -14,6 +17,50 @@ usage = Table()
 
 def probability(case, **params):
     return case.make(**params).fit(case.X, case.y).predict_proba(case.X)
+
+
+@usage
+def the_objective_of_two_classes(case):
+    return case.fitted.get_xgb_params()["objective"]
+
+
+@usage
+def the_objective_of_a_loaded_model(case):
+    model = case.make().fit(case.X, case.three)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        model.save_model(path)
+        loaded = case.classifier()
+        loaded.load_model(path)
+    before = loaded.predict_proba(case.X)
+    after = loaded.set_params(n_jobs=1).predict_proba(case.X)
+    return loaded.objective, np.array_equal(before, after)
+
+
+@usage
+def the_objective_by_position(case):
+    with pytest.warns(FutureWarning, match="Pass `objective` as keyword args"):
+        return case.classifier("binary:logistic").objective
+
+
+@usage
+def an_option_of_predict_by_position(case):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of XGBoost 3
+        return case.fitted.predict(case.X, True)
+
+
+@usage
+def a_learning_rate_of_a_scheduler_alone(case):
+    schedule = xgboost.callback.LearningRateScheduler(lambda epoch: 0.3)
+    model = case.make(learning_rate=0, callbacks=[schedule]).fit(case.X, case.y)
+    return len(np.unique(model.predict(case.X, output_margin=True))) > 1
+
+
+@usage
+def a_learning_rate_of_0(case):
+    model = case.make(learning_rate=0).fit(case.X, case.y)
+    return len(np.unique(model.predict(case.X, output_margin=True)))
 
 
 @usage
@@ -130,7 +177,7 @@ def names_are_compared(case):
 
 @usage
 def parameters_of_the_booster(case):
-    own = {"focal_gamma", "focal_alpha", "focal_max_learning_rate", "class_weight"}
+    own = set(OWN_PARAMS)
     return sorted(set(case.make().get_xgb_params()) - own)
 
 

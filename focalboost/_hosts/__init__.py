@@ -1,0 +1,1 @@
+"""What both hosts share: imports, refused parameters, a model's note, checkpoints."""

@@ -1,0 +1,261 @@
+"""Checkpoint: a training that is killed continues where it was.
+
+A checkpoint is a plain model of the host with a note of its training.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from focalboost._hosts._files import write_in_one_step
+from focalboost._hosts._note import Provenance, as_python, note_of
+from focalboost._hosts._params import THREADS, Balance
+from focalboost._validation import reject, whole_number
+from focalboost.losses import Loss
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that ``train`` saves its model to now and then, and continues from.
+
+    If the file exists, training continues from it, up to ``num_boost_round`` rounds in
+    all. So the same call, repeated after a crash, ends with the model of an
+    uninterrupted training. (Rows and features that are drawn at random are drawn anew,
+    as in any continued training of the hosts.) Remove the file to start again. The file
+    is a plain model of the host. Continue only from files that you trust.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file. Its folder has to exist.
+    every : int, optional
+        The number of rounds between two saves. By default a save is due when all saves,
+        with one more like the last, take at most 5 % of the time since the training
+        began. The last round is always saved.
+
+    Raises
+    ------
+    ValueError
+        If ``every`` is not a whole number >= 1. ``train`` raises it if the file is
+        damaged, belongs to another training or has more rounds than you ask for. It
+        also raises it if training may stop early, because the file does not hold past
+        evaluations, and if several machines train.
+
+    Notes
+    -----
+    The file knows the loss, the curvature, the parameters and the balance of its
+    training. It also has digests of the labels, the weights, the ``base_margin`` or
+    ``init_score`` and the features, in the order of the rows. Use another path for each
+    fold of a cross-validation.
+
+    XGBoost's features are compared as the ``DMatrix`` holds them. For data in external
+    memory the numbers of rows, columns and values and the names and types of columns
+    are compared, and for an ``ExtMemQuantileDMatrix`` also the quantiles. LightGBM's
+    features are compared in bins. LightGBM writes the bins to a temporary file, which
+    takes about a byte for each value. Validation sets, callbacks, metrics and the model
+    that training begins with are not compared.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, xgboost, focalboost.xgboost
+    >>> from focalboost import Checkpoint
+    >>> X = np.arange(60.0).reshape(-1, 1)
+    >>> dtrain = xgboost.DMatrix(X, label=X[:, 0] > 50)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = Checkpoint(f"{folder}/model.ubj")
+    ...     train = focalboost.xgboost.train
+    ...     first = train({}, dtrain, 10, checkpoint=checkpoint)
+    ...     booster = train({}, dtrain, 20, checkpoint=checkpoint)  # 10 more
+    >>> booster.num_boosted_rounds()
+    20
+    """
+
+    path: str | os.PathLike[str]
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.every is not None:
+            whole_number("every", self.every, 1)
+
+
+def checked_checkpoint(
+    checkpoint: Any, stops_early: bool, n_machines: int
+) -> Checkpoint | None:
+    """The checkpoint, given as such or by its path."""
+    if checkpoint is None:
+        return None
+    if isinstance(checkpoint, str | os.PathLike):
+        checkpoint = Checkpoint(checkpoint)
+    if not isinstance(checkpoint, Checkpoint):
+        reject(
+            "checkpoint",
+            "a focalboost.Checkpoint or the path of a file",
+            checkpoint,
+            'Use Checkpoint("model.ubj").',
+        )
+    if n_machines > 1:
+        reject(
+            "checkpoint",
+            "None where several machines train",
+            checkpoint,
+            "Leave it out: they would save and continue at different rounds.",
+        )
+    if stops_early:
+        reject(
+            "checkpoint",
+            "None where training may stop early",
+            checkpoint,
+            "Leave out early stopping: the file does not hold past evaluations.",
+        )
+    return checkpoint
+
+
+#: Parameters that do not change a model.
+_INCIDENTAL = ("verbosity", "verbose", "silent", *THREADS)
+
+
+def training_of(
+    loss: Loss,
+    params: Mapping[str, Any],
+    curvature: str,
+    max_learning_rate: float | None,
+    balance: Balance,
+    digests: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """What tells a training from others, in types of JSON; digests of its data."""
+    settings = {k: v for k, v in sorted(params.items()) if k not in _INCIDENTAL}
+    known = {
+        "loss": note_of(Provenance(loss, None)),
+        "params": settings,
+        "curvature": curvature,
+        "max_learning_rate": max_learning_rate,
+        "balance": balance,
+        **digests,
+    }
+    as_json: dict[str, Any] = json.loads(json.dumps(known, default=_in_json))
+    return as_json
+
+
+def _in_json(value: Any) -> Any:
+    """What stands for a value that JSON cannot hold."""
+    plain = as_python(value)
+    return repr(value) if plain is None else plain
+
+
+def digest(*parts: Any) -> str | None:
+    """The digest of bytes and of arrays of numbers, or None of None."""
+    if parts[0] is None:
+        return None
+    found = hashlib.sha256()
+    for part in parts:
+        if not isinstance(part, bytes):
+            part = np.ascontiguousarray(part)
+            found.update(f"{part.dtype}{part.shape}".encode())
+        found.update(part)
+    return found.hexdigest()[:16]
+
+
+class Run(NamedTuple):
+    """One call of ``train``: the model it starts from, and its rounds."""
+
+    model: Any  #: a booster, or None
+    done: int  #: rounds of earlier calls
+    left: int  #: rounds to train now
+    checkpoint: Checkpoint | None = None
+    training: dict[str, Any] | None = None
+
+
+#: How many times the time of all saves a training takes at least: 5 % are 1 in 20.
+_TRAINING_TO_SAVES = 20
+
+
+class Saves:
+    """The saves of a run."""
+
+    def __init__(self, run: Run, checkpoint: Checkpoint) -> None:
+        self._run, self._checkpoint, self._rounds = run, checkpoint, 0
+        self._started = perf_counter()
+        self._began = self._took = self._spent = 0.0  # the last save, and all of them
+
+    def note_due(self, rounds: int) -> str | None:
+        """The note to save after so many rounds of this call, or None.
+
+        The last round is saved when training has ended and the model is in balance.
+        """
+        self._rounds = rounds
+        if rounds == self._run.left or not self._is_due():
+            return None
+        self._began = perf_counter()
+        return self._note()
+
+    def last_note(self) -> str | None:
+        """The note to save after training, or None if it did not reach its end."""
+        return self._note() if 0 < self._rounds == self._run.left else None
+
+    def _note(self) -> str:
+        return json.dumps([self._run.done + self._rounds, self._run.training])
+
+    def _is_due(self) -> bool:
+        every = self._checkpoint.every
+        if every is not None:
+            return (self._run.done + self._rounds) % every == 0
+        with_one_more = self._spent + self._took
+        return perf_counter() - self._started >= _TRAINING_TO_SAVES * with_one_more
+
+    def save(self, content: bytes | bytearray) -> None:
+        """Write the checkpoint."""
+        write_in_one_step(self._checkpoint.path, content)
+        self._took = perf_counter() - self._began
+        self._spent += self._took
+
+
+def resumed(run: Run, read: Callable[[Any], tuple[Any, str | None]]) -> Run:
+    """Continue from the checkpoint, if its file exists.
+
+    ``read`` returns the booster and the note of a path.
+    """
+    if run.checkpoint is None or not Path(run.checkpoint.path).exists():
+        return run
+    path, expected = run.checkpoint.path, run.training or {}
+    model, note = read(path)
+    done, training = _progress(note, path)
+    other = [k for k in expected if training.get(k) != expected[k]]
+    if len(other) > 1 and "features" in other:
+        other.remove("features")  # LightGBM's bins depend on parameters and labels
+    if other:
+        reject(
+            "checkpoint",
+            "of the same training",
+            {k: training.get(k) for k in other},
+            f"Its {' and '.join(other)} differ: use another path, or remove "
+            f"{str(path)!r} to start again.",
+        )
+    if done > run.left:
+        reject(
+            "num_boost_round",
+            f"at least the {done} rounds of the checkpoint",
+            run.left,
+            f"Remove {str(path)!r} to start again.",
+        )
+    return run._replace(model=model, done=done, left=run.left - done)
+
+
+def _progress(note: str | None, path: Any) -> tuple[int, dict[str, Any]]:
+    """The rounds and the training that a checkpoint notes."""
+    try:
+        rounds, training = json.loads(note or "")
+        return int(rounds), dict(training)
+    except (ValueError, TypeError):
+        reject(
+            "checkpoint",
+            "a file that a checkpoint has written",
+            str(path),
+            "Use another path, or remove the file to start again.",
+        )

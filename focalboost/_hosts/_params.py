@@ -1,0 +1,247 @@
+"""Reads and refuses parameters of the hosts."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from focalboost._validation import learning_rate_limit, reject
+from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
+
+#: The names of the number of threads in either host.
+THREADS = ("nthread", "n_jobs", "num_threads", "num_thread", "nthreads")
+
+#: The larger of the hosts' default learning rates, 0.3 and 0.1. The curvature is
+#: certified for it, even if the learning rate is smaller.
+DEFAULT_LEARNING_RATE_LIMIT = 0.3
+
+#: What to use instead of a host's parameter that weighs the positives.
+WEIGHTS_INSTEAD = (
+    "With an estimator, use class_weight={{1: {value}}}, with your label in place of "
+    "1. With train, give the data set weight=np.where(y == 1, {value}, 1)."
+)
+
+#: The hosts' names of the log loss with a score for each class.
+SOFTMAX = ("multi:softprob", "multiclass", "softmax")
+
+#: A larger gamma may leave nothing to learn.
+LARGEST_USUAL_GAMMA = 5
+
+
+def one_value(
+    params: Mapping[str, Any], names: Iterable[str], default: Any = None
+) -> Any:
+    """The value of a parameter that goes by several names, or the default."""
+    return next(
+        (params[name] for name in names if params.get(name) is not None), default
+    )
+
+
+def checked_loss(loss: Any, n_classes: Any, objective: Any = None) -> Loss:
+    """The loss; for None the default loss of so many classes.
+
+    Two classes have the softmax only if the objective names it.
+    """
+    if loss is None:
+        count = 0 if n_classes is None else int(n_classes)
+        names_softmax = isinstance(objective, str) and objective in SOFTMAX
+        has_softmax = count > 2 or (count == 2 and names_softmax)
+        return SoftmaxFocalLoss(count) if has_softmax else FocalLoss()
+    if not isinstance(loss, FocalLoss | SoftmaxFocalLoss):
+        meant = _loss_in(loss) or "FocalLoss(gamma=2)"
+        reject("loss", "a FocalLoss or a SoftmaxFocalLoss", loss, f"Use loss={meant}.")
+    return loss
+
+
+def refuse_objective(objective: Any) -> None:
+    """Reject an objective beside the loss."""
+    if objective is not None:
+        meant = _loss_in(objective) or "FocalLoss(gamma=2)"
+        reject("obj", "left out", objective, f"Use loss={meant}.")
+
+
+def _loss_in(value: Any) -> Loss | None:
+    """The loss that a value is, or that an objective or a metric has."""
+    for loss in (value, getattr(value, "loss", None)):
+        if isinstance(loss, FocalLoss | SoftmaxFocalLoss):
+            return loss
+    return None
+
+
+def thread_setting(params: Mapping[str, Any]) -> int | None:
+    """The number of threads; None for the default of OpenMP (0, or negative)."""
+    count = int(one_value(params, THREADS, 0))
+    return count if count > 0 else None
+
+
+def as_list(values: Any) -> list[Any]:
+    """None, one value or several, as a list."""
+    if values is None:
+        return []
+    return list(values) if isinstance(values, list | tuple | set) else [values]
+
+
+def metrics_in(values: Any) -> list[Any]:
+    """The metrics that are given; hosts skip None among them."""
+    return [metric for metric in as_list(values) if metric is not None]
+
+
+def refuse(
+    params: Mapping[str, Any],
+    names: Iterable[str],
+    allowed: tuple[Any, ...],
+    advice: str,
+) -> None:
+    """Reject a parameter, under any of its names, unless its value is allowed.
+
+    The advice may name the ``{value}`` that was given.
+    """
+    accepted = {_normal(value) for value in allowed}
+    for name in names:
+        value = params.get(name)
+        if value is not None and _normal(value) not in accepted:
+            rule = " or ".join(map(repr, allowed)) or "left out"
+            reject(name, rule, value, advice.format(value=value))
+
+
+def refuse_unread(
+    params: Mapping[str, Any],
+    names: Iterable[str],
+    metrics: Iterable[Any],
+    readers: tuple[str, ...],
+) -> None:
+    """Reject a parameter of metrics, unless one of the metrics is evaluated."""
+    if not any(str(metric).partition("@")[0].strip() in readers for metric in metrics):
+        refuse(params, names, (), f"Only the metric {readers[0]!r} reads it.")
+
+
+def refuse_focal_names(params: Mapping[str, Any]) -> None:
+    """Reject parameters of the focal loss that are misspelled or misplaced."""
+    for name, value in params.items():
+        loss = None if "metric" in str(name) else _loss_in(value)
+        if loss is not None:
+            reject(
+                str(name),
+                "left out",
+                value,
+                f"With an estimator, use focal_gamma={loss.gamma} and "
+                f"focal_alpha={loss.alpha}. With train, use loss={loss}.",
+            )
+        if str(name).startswith("focal"):
+            reject(
+                str(name),
+                "left out",
+                value,
+                "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate. "
+                "train takes loss=FocalLoss(gamma, alpha).",
+            )
+
+
+def refuse_scikit_learn_metric(name: str, metrics: Any, form: str) -> None:
+    """Reject metrics of scikit-learn where a host's own train calls them."""
+    for metric in as_list(metrics):
+        if str(getattr(metric, "__module__", "")).startswith("sklearn."):
+            reject(
+                name,
+                f"a function of (raw predictions, data set) that returns {form}",
+                metric,
+                "Call the score in a function of your own, on "
+                "loss.posterior(raw_prediction) and data_set.get_label().",
+            )
+
+
+def _normal(value: Any) -> str:
+    """One text for values that the hosts read alike: 1, 1.0, "1" and True."""
+    text = str(value).lower()
+    return {"1.0": "1", "true": "1", "0.0": "0", "false": "0"}.get(text, text)
+
+
+def learning_rate_bound(
+    params: Mapping[str, Any],
+    names: Iterable[str],
+    default: float,
+    max_learning_rate: float | None,
+    allows_zero: bool = False,
+) -> float:
+    """The learning rate that the curvature is certified for."""
+    given = [_number(params[name]) for name in names if name in params]
+    rates = [rate for rate in given if not (allows_zero and rate == 0)] or [default]
+    rate = max(learning_rate_limit(rate, "learning_rate") for rate in rates)
+    if max_learning_rate is None:
+        return max(rate, DEFAULT_LEARNING_RATE_LIMIT)
+    bound = learning_rate_limit(max_learning_rate)
+    if bound < rate:
+        reject(
+            "max_learning_rate",
+            f"at least the learning rate, {rate:g}",
+            max_learning_rate,
+            "The certificate would not hold. Leave it out, or pass the largest rate "
+            "that a callback will set.",
+        )
+    return bound
+
+
+def _number(value: Any) -> Any:
+    """The number in a text, as the hosts read it; other values as they are."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def warn_of_no_split(has_split: bool, loss: Loss) -> None:
+    """Warn if a model is a constant."""
+    if has_split:
+        return
+    gamma = np.max(loss.gamma)
+    advice = (
+        "Check that features tell the classes apart, that there are enough rows, and "
+        "that base_score or init_score is near the best constant. Then try smaller "
+        "values of min_child_weight, min_child_samples (min_data_in_leaf), "
+        "min_split_loss and lambda."
+    )
+    if gamma > LARGEST_USUAL_GAMMA:
+        advice = (
+            f"The focusing parameter is {gamma:g}, which makes the gradients of nearly "
+            f"all rows vanish. Use one from 0 to {LARGEST_USUAL_GAMMA}."
+        )
+    warnings.warn(
+        "The model has learned nothing: no tree has a split, so every row gets the "
+        f"same prediction. {advice}",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+#: Whether posteriors are brought into balance, and on which rows.
+Balance = bool | Literal["validation"]
+
+
+def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
+    """Return True, False or "validation", for which there have to be such rows."""
+    if isinstance(balance, bool):
+        return balance
+    if not (isinstance(balance, str) and balance == "validation"):
+        reject(
+            name,
+            'True, False or "validation"',
+            balance,
+            f"Use {name}=True to balance the posteriors on the training rows.",
+        )
+    if not has_validation:
+        reject(
+            name,
+            "True or False without an evaluation set",
+            balance,
+            f'Pass an evaluation set: {name}="validation" takes the last one.',
+        )
+    return "validation"
+
+
+def balances(balance: Balance, loss: Loss, curvature: str = "certified") -> bool:
+    """Whether a model is to be balanced.
+
+    The log loss with the exact curvature stays the host's own model, to the bit.
+    """
+    return bool(balance) and not (loss.is_log_loss and curvature == "exact")

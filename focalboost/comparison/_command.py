@@ -1,0 +1,286 @@
+"""The command line: ``python -m focalboost compare DATA --target COLUMN``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import shlex
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import focalboost
+from focalboost.comparison._options import add_options
+
+if TYPE_CHECKING:
+    from focalboost.comparison import Comparison
+    from focalboost.comparison.tables import LabelledTable
+
+_ESTIMATORS = {"lightgbm": "FocalLGBMClassifier", "xgboost": "FocalXGBClassifier"}
+_INSTALL = {"lightgbm": "pip install lightgbm", "xgboost": "pip install xgboost-cpu"}
+
+#: The methods without --all.
+_FEW = (
+    "log loss",
+    "log loss, certified",
+    "weights: ratio",
+    "weights: √ratio",
+    "SMOTE",
+    "focal, γ = 1",
+    "focal, γ = 2",
+    "focal, γ = (0, 2)",
+)
+
+_DESCRIPTION = """\
+Compare log loss, class weights, SMOTE and focal loss on your table, by cross-validation
+with the same search for every method. The command prints a table and a verdict, and
+writes a report as one HTML file. The verdict may be to use log loss.
+"""
+
+_DATA = """\
+a .csv or .parquet file; or an .npz file with features in X and
+labels in y, or in the array that --target names; or an .npz file with columns c000,
+c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns as JSON
+in meta
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name."""
+    parser = _Parser("python -m focalboost", description="Focal loss for boosted trees")
+    parser.add_argument("--version", action="version", version=versions())
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    compare = commands.add_parser(
+        "compare", help="compare losses on a table", description=_DESCRIPTION
+    )
+    _add_options(compare)
+    typed = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(arguments)
+    try:
+        _compare(compare, options, f"{parser.prog} {shlex.join(typed)}")
+    except KeyboardInterrupt:
+        compare.exit(130, f"\n{compare.prog}: stopped. {_how_to_go_on(options)}\n")
+
+
+def versions() -> str:
+    """The versions of this package, of Python and of the installed hosts."""
+    found = {"focalboost": focalboost.__version__, "Python": platform.python_version()}
+    for name in ("xgboost", "xgboost-cpu", "lightgbm"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return ", ".join(f"{name} {number}" for name, number in found.items())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error without the usage."""
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+
+def _add_options(parser: _Parser) -> None:
+    add, default = parser.add_argument, " (default: %(default)s)"
+    count, report = _at_least(1), Path("comparison.html")
+    add("data", type=Path, metavar="DATA", help=_DATA)
+    add_options(parser)
+    add("--host", choices=_ESTIMATORS, help="library that trains (default: lightgbm)")
+    add("--all", action="store_true", help="compare eighteen methods instead of eight")
+    add("--folds", type=_at_least(2), default=5, help="number of folds" + default)
+    add("--repeats", type=count, help="repetitions of the folds (default: 2)")
+    add("--rounds", type=count, default=300, help="most boosting rounds" + default)
+    add("--seed", type=_at_least(0), default=0, help="random seed" + default)
+    add("--jobs", type=count, default=1, help="number of fits at a time" + default)
+    add("--threads", type=count, default=1, help="threads of each fit" + default)
+    add("--report", type=Path, default=report, metavar="FILE", help="report" + default)
+    add("--resume", type=Path, metavar="FILE", help="keep fits here, and continue here")
+
+
+def _at_least(minimum: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isdecimal() and int(text) >= minimum):
+            message = f"{text!r} is not a whole number >= {minimum}"
+            raise argparse.ArgumentTypeError(message)
+        return int(text)
+
+    return number
+
+
+def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
+    host = _host(parser, options)
+    missing = [p for p in ("pandas", "matplotlib", "rich") if find_spec(p) is None]
+    if missing:
+        advice = f"pip install {' '.join(missing)}"
+        parser.error(f"compare needs {', '.join(missing)}: {advice}")
+    _check_files(parser, options)
+    # A host reads this when it is first imported. Its idle threads would spin.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    table = _table(parser, options)
+
+    from focalboost import estimators
+    from focalboost.comparison import write_report
+
+    estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
+    print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
+    found = _compared(parser, options, estimator, table)
+    _print(found, table.remarks)
+    write_report(
+        found,
+        options.report,
+        estimator,
+        table.features,
+        title=f"Losses on {options.data.name}",
+        remarks=table.remarks,
+        command=typed,
+        costs=table.costs,
+    )
+    print(f"Report: {options.report}")
+
+
+def _how_to_go_on(options: argparse.Namespace) -> str:
+    if options.resume is None:
+        return "No fit is kept: with --resume FILE, the next run can continue."
+    return f"The same command continues: --resume {options.resume} keeps its fits."
+
+
+def _host(parser: _Parser, options: argparse.Namespace) -> str:
+    installed = [host for host in _ESTIMATORS if find_spec(host) is not None]
+    if not installed:
+        advice = _INSTALL["lightgbm"]
+        parser.error(f"neither lightgbm nor xgboost is installed: {advice}")
+    if options.host is not None and options.host not in installed:
+        advice = _INSTALL[options.host]
+        parser.error(f"--host {options.host} is not installed: {advice}")
+    return str(options.host or installed[0])
+
+
+def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
+    """End if a result has no folder, or would replace the data or another result."""
+    results = {"--report": options.report}
+    if options.resume is not None:
+        results["--resume"] = options.resume
+    for name, path in results.items():
+        if not path.parent.is_dir():
+            parser.error(f"{name} {path}: create its folder first")
+        if path.is_dir():
+            parser.error(f"{name} {path} is a folder: name a file in it")
+    files = {"DATA": options.data, **results}
+    for (name, path), (other, same) in combinations(files.items(), 2):
+        if _is_one_file(path, same):
+            parser.error(f"{name} and {other} are one file, {same}: name another")
+
+
+def _is_one_file(path: Path, other: Path) -> bool:
+    """Whether two names or links lead to the same file, which may not exist yet."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _table(parser: _Parser, options: argparse.Namespace) -> LabelledTable:
+    from focalboost.comparison.tables import DataError, read_named
+
+    if options.time is not None and options.group is not None:
+        parser.error("--time and --group exclude each other: give one of them")
+    if options.time is not None and options.repeats is not None:
+        parser.error("folds of --time are not repeated: leave out --repeats")
+    try:
+        return read_named(options.data, options)
+    except DataError as error:
+        parser.error(str(error))
+
+
+def _methods(options: argparse.Namespace) -> list[str]:
+    """The names of the methods, without SMOTE if its package is not installed."""
+    from focalboost.comparison import METHODS
+
+    names = [method.name for method in METHODS] if options.all else list(_FEW)
+    if find_spec("imblearn") is None:
+        names.remove("SMOTE")
+        print("SMOTE is left out, it needs a package: pip install imbalanced-learn")
+    return names
+
+
+def _compared(
+    parser: _Parser, options: argparse.Namespace, estimator: Any, table: LabelledTable
+) -> Comparison:
+    from focalboost.comparison import compare_losses, default_grid
+
+    y_true = table.y_true
+    n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
+    # The search splits the training rows of each fold, and SMOTE needs two positives.
+    needed = max(options.folds, 4)
+    if n_rarer < needed:
+        rule = f"{options.folds} folds need at least {needed}"
+        parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
+    rounds = {"n_estimators": options.rounds}
+    try:
+        return compare_losses(
+            estimator,
+            table.features,
+            y_true,
+            losses=_methods(options),
+            cv=_folds(options, table),
+            grid=[{**point, **rounds} for point in default_grid(estimator)],
+            random_state=options.seed,
+            n_jobs=options.jobs,
+            file=options.resume,
+        )
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+
+def _folds(options: argparse.Namespace, table: LabelledTable) -> Any:
+    """Folds forward in time, of whole groups, or stratified."""
+    from sklearn.model_selection import (
+        RepeatedStratifiedKFold,
+        StratifiedGroupKFold,
+        TimeSeriesSplit,
+    )
+
+    if table.times is not None:
+        return TimeSeriesSplit(options.folds)
+    repeats = options.repeats or 2
+    if table.groups is None:
+        return RepeatedStratifiedKFold(
+            n_splits=options.folds, n_repeats=repeats, random_state=options.seed
+        )
+    y_true, groups = table.y_true, table.groups
+    return [
+        fold
+        for seed in range(options.seed, options.seed + repeats)
+        for fold in StratifiedGroupKFold(
+            options.folds, shuffle=True, random_state=seed
+        ).split(y_true, y_true, groups)
+    ]
+
+
+def _print(found: Comparison, remarks: Sequence[str]) -> None:
+    """Print what was compared, the table, and the verdict."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from focalboost.comparison import _report
+
+    (first, *heads), *rows = _report.score_table(found)
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    table.add_column(first, no_wrap=True)
+    for head in heads:
+        table.add_column(textwrap.fill(head, 14), justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    # In a pipe or a file, rich takes 80 columns and would cut the numbers.
+    console = Console(width=max(Console().width, 132), highlight=False)
+    for line in (_report.data_in_words(found), *remarks):
+        console.print(line, markup=False)
+    console.print(table)
+    for line in (*_report.notes(found), *_report.faults(found), found.verdict.text):
+        console.print(line, markup=False)

@@ -1,0 +1,496 @@
+"""compare_losses: every method on the same folds, with the same search."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from threading import current_thread, main_thread
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import (
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_consistent_length
+
+import focalboost
+from focalboost._hosts._files import write_in_one_step
+from focalboost._hosts._imports import import_extra, import_host
+from focalboost._validation import one_of, open_share, reject, require_weights
+from focalboost.comparison._columns import TableEncoder
+from focalboost.comparison._methods import METHODS, Method, Part, require_samplers
+from focalboost.comparison._result import Comparison, Fit
+from focalboost.comparison._search import (
+    STOP_ON,
+    Grid,
+    as_pandas,
+    at_point,
+    last_step,
+    parameters_set,
+    points_of,
+    require_comparable,
+    tuned,
+)
+from focalboost.comparison._statistics import Scores, chance, scores
+from focalboost.diagnostics._budget import host_of
+from focalboost.losses import FocalLoss
+
+LossLike = Method | FocalLoss | str
+
+#: Training and test rows.
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+_FORMAT = "focalboost comparison 1"
+
+
+def compare_losses(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    losses: LossLike | Sequence[LossLike] = METHODS,
+    cv: Any = None,
+    groups: Any = None,
+    grid: Grid | None = None,
+    sample_weight: Any = None,
+    stop_on: str = "loss",
+    false_positive_rate: float = 0.001,
+    random_state: int = 0,
+    n_jobs: int | None = 1,
+    progress: bool = True,
+    file: str | Path | None = None,
+) -> Comparison:
+    """Compare what can be done about rare positives, by paired cross-validation.
+
+    Every method has the same folds, the same seeds and the same search: it trains each
+    grid point with early stopping on an inner holdout, and keeps the point with the
+    best average precision there. Differences are paired by fold. Their intervals allow
+    for the overlap of the training sets, and their p-values are adjusted for the
+    number of methods. A fit that fails is listed with its error.
+
+    Parameters
+    ----------
+    estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
+        The host and its parameters, the same for all methods. Set gamma, alpha and
+        class weights in ``losses`` instead. The estimator is not changed. The
+        transformers of a pipeline are fitted in every fit, on its training rows.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Features, with NaN for missing values. Without a pipeline, a ``TableEncoder``
+        makes the columns of a data frame numbers and categories: text is taken for
+        categories, and dates are left out with a warning.
+    y : array-like of shape (n_samples,)
+        Labels of two classes. The positive class is the later one in sorted order.
+    losses : Method, FocalLoss, str or a sequence of these, default=METHODS
+        What to compare. The others are compared with the first one. A str is the name
+        of one of ``METHODS``.
+    cv : int, splitter or iterable of splits, optional
+        Folds. An int means shuffled, stratified folds. The default is
+        ``RepeatedStratifiedKFold(n_splits=5, n_repeats=2)``: fewer folds make the
+        intervals wide. Use ``TimeSeriesSplit()`` for rows in order of time.
+    groups : array-like of shape (n_samples,), optional
+        Group of each row, such as its customer. ``cv`` must keep groups together. The
+        default is then ``StratifiedGroupKFold`` with 5 folds, or with ``cv`` folds if
+        it is an int. The inner holdout of the search splits rows, not groups.
+    grid : dict or sequence of dicts, optional
+        Parameters of the host that each method may choose from. They replace those of
+        the estimator. In a pipeline, names with ``__`` are those of other steps. The
+        default has two points: the host's defaults, and smaller, regularised trees,
+        both with at most 300 rounds at learning rate 0.1. Parameters that you set on
+        the estimator, such as ``n_estimators``, are kept in every fit.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows, in training and in all scores.
+    stop_on : {"loss", "average_precision"}, default="loss"
+        What early stopping watches: the loss of the training with the weights of the
+        method, or the average precision.
+    false_positive_rate : float, default=0.001
+        False-positive rate at which the recall is measured.
+    random_state : int, default=0
+        Seed of folds, holdouts, resampling and hosts.
+    n_jobs : int or None, default=1
+        Number of fits at a time, as in joblib. If it is not 1, each fit has one
+        thread, unless you set ``n_jobs`` on the estimator.
+    progress : bool, default=True
+        Whether to show a progress bar on standard error. This needs rich.
+    file : path, optional
+        File that keeps every fit as soon as it is done. The same call continues from
+        the file, repeats fits that failed, and may add methods.
+
+    Returns
+    -------
+    Comparison
+        Scores, differences and the verdict. The verdict may be to use log loss, or no
+        model.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, y has not two classes, ``file`` is from
+        another comparison, or all fits fail.
+    ModuleNotFoundError
+        If SMOTE is among the losses and imbalanced-learn is not installed.
+
+    References
+    ----------
+    Nadeau & Bengio, *Inference for the Generalization Error*, 2003; Holm, *A Simple
+    Sequentially Rejective Multiple Test Procedure*, 1979.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalLGBMClassifier, FocalLoss
+    >>> from focalboost.comparison import compare_losses
+    >>> X, y = make_classification(1000, weights=[0.95], random_state=0)
+    >>> found = compare_losses(
+    ...     FocalLGBMClassifier(n_jobs=1), X, y,
+    ...     losses=["log loss", FocalLoss(gamma=2)], cv=3, progress=False,
+    ... )
+    >>> found.names
+    ('log loss', 'focal, γ = 2')
+    >>> found.values("log loss", "log_loss").shape
+    (3,)
+    """
+    one_of("stop_on", stop_on, STOP_ON)
+    require_comparable(estimator)
+    methods = _methods(losses)
+    require_samplers(methods)
+    check_consistent_length(X, y, sample_weight, groups)
+    data = _labelled(table_of(X, estimator), y, sample_weight)
+    advice = "Use 0.001 for one false alert in a thousand negatives."
+    rate = open_share("false_positive_rate", false_positive_rate, advice)
+    if n_jobs != 1 and last_step(estimator).n_jobs is None:
+        estimator = at_point(estimator, {"n_jobs": 1})
+    points = points_of(grid, estimator)
+    for point in points:
+        require_comparable(at_point(estimator, point))
+    folds = folds_of(cv, data, groups, random_state)
+    plan = Plan(estimator, points, data, folds, stop_on, rate, random_state)
+    fits = FitFile(None if file is None else Path(file), plan)
+    keys = [(method, fold) for fold in range(len(folds)) for method in methods]
+    todo = [(method, fold) for method, fold in keys if (repr(method), fold) not in fits]
+    with _progress_bar(progress, len(keys), len(keys) - len(todo)) as advance:
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        for settings, fit in parallel(
+            joblib.delayed(fitted)(plan, *one) for one in todo
+        ):
+            fits.add(settings, fit)
+            advance()
+    return _comparison(plan, methods, fits)
+
+
+def table_of(X: Any, estimator: Any) -> Any:
+    """A data frame as that of pandas; columns that no fit can read raise an error."""
+    X = as_pandas(X)
+    if isinstance(estimator, Pipeline) or not hasattr(X, "dtypes"):
+        return X
+    return X.drop(columns=TableEncoder().fit(X).dates_)
+
+
+@contextmanager
+def _progress_bar(shown: bool, total: int, done: int) -> Iterator[Callable[[], None]]:
+    """Give a function that advances the bar by one fit."""
+    if not shown:
+        yield lambda: None
+        return
+    advice = "pip install rich, or use progress=False"
+    rich = import_extra("rich.progress", advice)
+    with rich.Progress(
+        rich.TextColumn("fits"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        console=import_extra("rich.console", advice).Console(stderr=True),
+    ) as bar:
+        yield partial(bar.advance, bar.add_task("fits", total=total, completed=done))
+
+
+def _comparison(plan: Plan, methods: tuple[Method, ...], kept: FitFile) -> Comparison:
+    numbers = range(len(plan.folds))
+    fits = tuple(kept[repr(method), fold] for method in methods for fold in numbers)
+    if all(fit.error is not None for fit in fits):
+        errors = {f"{fit.method} with {fit.error}": None for fit in fits}
+        raise ValueError(f"All {len(fits)} fits failed: {'; '.join(errors)}")
+    return Comparison(
+        methods=methods,
+        fits=fits,
+        constants=tuple(plan.constant(fold) for fold in numbers),
+        settings=plan.settings(),
+        first_tests={n: plan.folds[n][1] for n in numbers if plan.is_first_test(n)},
+        test_per_train=float(np.mean([len(b) / len(a) for a, b in plan.folds])),
+        y_true=plan.data.y,
+        sample_weight=plan.data.weight,
+        log_odds={method.name: _log_odds(plan, method, fits) for method in methods},
+    )
+
+
+def _log_odds(plan: Plan, method: Method, fits: tuple[Fit, ...]) -> Any:
+    """The predictions of a method for all rows, NaN where there is none."""
+    found = np.full(len(plan.data.y), np.nan, np.float32)
+    for fit in fits:
+        if fit.method == method.name and fit.log_odds is not None:
+            found[plan.folds[fit.fold][1]] = fit.log_odds
+    return found
+
+
+def _methods(losses: LossLike | Sequence[LossLike]) -> tuple[Method, ...]:
+    several = [losses] if isinstance(losses, LossLike) else losses
+    methods = tuple(map(_method, several))
+    names = [method.name for method in methods]
+    if not names or len(set(names)) < len(names):
+        reject("losses", "methods of different names", names, "Name each once.")
+    return methods
+
+
+def _method(loss: LossLike) -> Method:
+    if isinstance(loss, Method):
+        return loss
+    if isinstance(loss, FocalLoss):
+        pair = "({:g}, {:g})".format(*loss.gammas)
+        gamma = pair if isinstance(loss.gamma, tuple) else f"{loss.gamma:g}"
+        alpha = "" if loss.alpha is None else f", α = {loss.alpha:g}"
+        return Method(f"focal, γ = {gamma}{alpha}", loss.gamma, loss.alpha)
+    known = {method.name: method for method in METHODS}
+    if loss not in known:
+        rule = "methods, focal losses or names of METHODS"
+        reject("losses", rule, loss, f"Use {', '.join(known)}.")
+    return known[loss]
+
+
+def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
+    labels = np.asarray(y)
+    is_missing = labels != labels  # only NaN differs from itself
+    classes = np.unique(labels[~is_missing])
+    if len(classes) != 2 or is_missing.any() or labels.ndim != 1:
+        rule = "a column of labels of two classes, none missing"
+        advice = "Use y == label for the class to find, and drop rows without a label."
+        reject("y", rule, classes[:5].tolist(), advice)
+    positive = (labels == classes[1]).astype(np.int8)
+    if sample_weight is None:
+        return Part(X, positive)
+    weight = np.asarray(sample_weight, np.float64)
+    require_weights(np, weight)
+    return Part(X, positive, weight)
+
+
+def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
+    """The rows of each fold. Both classes must be in both parts."""
+    splitter = _splitter(cv, data.y, groups is not None, random_state)
+    folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
+    for number, rows in enumerate(folds):
+        found = [np.unique(data.y[part]).tolist() for part in rows]
+        if found != [[0, 1], [0, 1]]:
+            shown = f"in fold {number} {found[0]} and {found[1]}"
+            rule = "splits with both classes in training and test rows"
+            reject("cv", rule, shown, "Use fewer folds, or stratified folds.")
+    return folds
+
+
+def _splitter(cv: Any, y: NDArray[np.int8], has_groups: bool, random_state: int) -> Any:
+    """A number means shuffled, stratified folds. A splitter stays as it is."""
+    if cv is None and not has_groups:
+        return RepeatedStratifiedKFold(
+            n_splits=5, n_repeats=2, random_state=random_state
+        )
+    cv = 5 if cv is None else cv
+    if not isinstance(cv, int):
+        return check_cv(cv, y, classifier=True)
+    rarest = int(np.bincount(y).min())
+    if not 2 <= cv <= rarest:
+        rule = f"from 2 to {rarest}, the number of rows of the rarer class"
+        reject("cv", rule, cv, "Use fewer folds, or add rows of the rarer class.")
+    kind = StratifiedGroupKFold if has_groups else StratifiedKFold
+    return kind(cv, shuffle=True, random_state=random_state)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all fits of a comparison share."""
+
+    estimator: Any
+    grid: tuple[dict[str, Any], ...]
+    data: Part
+    folds: list[Fold]
+    stop_on: str
+    false_positive_rate: float
+    random_state: int
+    process: int = field(default_factory=os.getpid)
+
+    def parts(self, fold: int) -> tuple[Part, Part]:
+        train, test = self.folds[fold]
+        return self.data.rows(train), self.data.rows(test)
+
+    def is_first_test(self, fold: int) -> bool:
+        """Whether no test row of the fold is a test row of an earlier fold."""
+        earlier = [test for _, test in self.folds[:fold]]
+        return not (
+            earlier and np.isin(self.folds[fold][1], np.concatenate(earlier)).any()
+        )
+
+    def constant(self, fold: int) -> Scores:
+        """The expected scores of a constant on a fold."""
+        train, test = self.parts(fold)
+        prevalence = float(np.average(train.y, weights=train.weight))
+        return chance(test.y, prevalence, self.false_positive_rate, test.weight)
+
+    def settings(self) -> dict[str, Any]:
+        """What is the same for every method, for the report."""
+        last = last_step(self.estimator)
+        host = host_of(last)
+        return {
+            "estimator": type(last).__name__,
+            "transformers": repr(self.transformers()),
+            "parameters": self._parameters(),
+            "host": f"{host} {import_host(host).__version__}",
+            "focalboost": focalboost.__version__,
+            "grid": self.grid,
+            "folds": len(self.folds),
+            "rows": len(self.data.y),
+            "stop_on": self.stop_on,
+            "false_positive_rate": self.false_positive_rate,
+            "random_state": self.random_state,
+        }
+
+    def transformers(self) -> list[Any]:
+        """The steps of a pipeline before the last one."""
+        steps = getattr(self.estimator, "steps", [])
+        return [step for _, step in steps[:-1]]
+
+    def _parameters(self) -> dict[str, Any]:
+        """The parameters that are set, and that no grid point always replaces."""
+        replaced = set.intersection(*map(set, self.grid)) if self.grid else set()
+        elsewhere = {"n_jobs", "random_state", *replaced}
+        given = parameters_set(self.estimator)
+        return {name: given[name] for name in given if name not in elsewhere}
+
+    def fingerprint(self) -> str:
+        """A digest of all that a fit depends on, besides the method."""
+        settings = {**self.settings(), "transformers": self.transformers()}
+        return str(joblib.hash((settings, self.data, self.folds)))
+
+
+def fitted(plan: Plan, method: Method, fold: int) -> tuple[str, Fit]:
+    """The settings of a method, and its fit on a fold. An error is part of the fit."""
+    _leave_interrupts_to(plan.process)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            fit = _scored(plan, method, fold)
+        except Exception as error:  # any error of a host belongs in the report
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            fit = Fit(method.name, fold, error=text[:300])
+    texts = dict.fromkeys(" ".join(str(w.message).split())[:300] for w in caught)
+    return repr(method), replace(fit, warnings=tuple(texts))
+
+
+def _leave_interrupts_to(process: int) -> None:
+    """Ignore Ctrl-C in a worker: all processes get it, and the first ends the rest."""
+    if os.getpid() != process and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _scored(plan: Plan, method: Method, fold: int) -> Fit:
+    train, test = plan.parts(fold)
+    seed = plan.random_state + fold
+    best = tuned(method, plan.estimator, plan.grid, *train, seed, stop_on=plan.stop_on)
+    log_odds = best.log_odds(test.X)
+    factor = best.odds_factor
+    rate = plan.false_positive_rate
+    return Fit(
+        method.name,
+        fold,
+        scores=scores(test.y, log_odds, factor, rate, test.weight),
+        params=dict(best.params),
+        n_rounds=best.n_rounds,
+        seconds=best.seconds,
+        odds_factor=factor,
+        log_odds=log_odds.astype(np.float32) if plan.is_first_test(fold) else None,
+    )
+
+
+class FitFile:
+    """Fits by method and fold, and the file that keeps each as soon as it is done.
+
+    The file has one line of JSON for each fit, after a first line with a digest of
+    what is compared. Without a path the fits are kept in memory only.
+    """
+
+    def __init__(self, path: Path | None, plan: Plan) -> None:
+        self._path = path
+        self._fits: dict[tuple[str, int], Fit] = {}
+        if path is not None:
+            self._open(path, plan.fingerprint())
+
+    def __getitem__(self, key: tuple[str, int]) -> Fit:
+        return self._fits[key]
+
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        """Whether there is a fit that did not fail."""
+        return key in self._fits and self._fits[key].error is None
+
+    def add(self, settings: str, fit: Fit) -> None:
+        """Keep a fit of the method with these settings."""
+        self._fits[settings, fit.fold] = fit
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(_line(settings, fit) + "\n")
+
+    def _open(self, path: Path, fingerprint: str) -> None:
+        head = json.dumps({"format": _FORMAT, "fingerprint": fingerprint})
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        if lines[:1] not in ([], [head]):
+            reject(
+                "file",
+                "new, or from a comparison of the same data, folds, estimator and grid",
+                str(path),
+                "Name another file, or delete this one.",
+            )
+        # The last line is cut if the process ended while it wrote it.
+        whole = [line for line in lines[1:] if self._take(line)]
+        write_in_one_step(path, "\n".join([head, *whole, ""]).encode("utf-8"))
+
+    def _take(self, line: str) -> bool:
+        """Take the fit of a line, if the line is whole."""
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return False
+        settings = entry.pop("settings")
+        self._fits[settings, entry["fold"]] = _fit(entry)
+        return True
+
+
+def _line(settings: str, fit: Fit) -> str:
+    entry = {"settings": settings, **asdict(fit)}
+    if fit.log_odds is not None:
+        contents = fit.log_odds.astype("<f4").tobytes()
+        entry["log_odds"] = base64.b64encode(contents).decode("ascii")
+    return json.dumps(entry, default=_plain_number)
+
+
+def _plain_number(value: Any) -> Any:
+    """A number of NumPy in the grid as a number of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"the grid holds {value!r}: use numbers and text")
+
+
+def _fit(entry: dict[str, Any]) -> Fit:
+    entry["scores"] = entry["scores"] and Scores(**entry["scores"])
+    entry["warnings"] = tuple(entry["warnings"])
+    if entry["log_odds"] is not None:
+        entry["log_odds"] = np.frombuffer(base64.b64decode(entry["log_odds"]), "<f4")
+    return Fit(**entry)

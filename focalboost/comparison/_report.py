@@ -1,0 +1,522 @@
+"""The report of a comparison: its table, its plots, and one HTML file with both."""
+
+import base64
+import io
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.utils.validation import check_consistent_length
+
+from focalboost._hosts._files import write_in_one_step
+from focalboost._hosts._imports import import_extra
+from focalboost.comparison._compare import table_of
+from focalboost.comparison._methods import Method, Part, weighted
+from focalboost.comparison._result import Comparison
+from focalboost.comparison._search import fit
+from focalboost.comparison._statistics import CONSTANT, LEVEL, METRICS
+from focalboost.diagnostics._alerts import Alerts, alert_overlap, alerts
+from focalboost.diagnostics._budget import GradientBudget, gradient_budget_by_round
+from focalboost.diagnostics._plots import (
+    axes_of,
+    plot_alerts,
+    plot_gradient_budget,
+    plot_reliability,
+)
+from focalboost.diagnostics._reliability import Reliability, reliability
+from focalboost.losses import FocalLoss
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Rounds whose gradient budget is shown.
+ROUNDS = (0, 10, 100)
+
+_FORMATS = {
+    "average_precision": "{:.3f}",
+    "recall": "{:.3f}",
+    "log_loss": "{:.5f}",
+    "corrected_log_loss": "{:.5f}",
+    "brier": "{:.6f}",
+}
+
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto;
+  padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
+td { white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+tr.use { background: #e8f3e8; font-weight: 600; }
+.scroll { overflow-x: auto; }
+.verdict { font-size: 1.15rem; border-left: .3rem solid #2a7; padding: .3rem 1rem; }
+figure { margin: 1.5rem 0; }
+figure img { max-width: 100%; }
+figcaption, .note { color: #555; }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+<p class="note">$made</p>
+<p class="verdict">$verdict</p>
+<p>$data</p>
+$remarks
+<h2>Scores</h2>
+<div class="scroll">
+$table
+</div>
+$notes
+$figures
+<h2>Failures and warnings</h2>
+$faults
+<h2>What was done</h2>
+$settings
+</body>
+</html>
+""")
+
+
+def write_report(
+    comparison: Comparison,
+    path: str | Path,
+    estimator: Any,
+    X: Any,
+    title: str = "Which loss?",
+    remarks: Iterable[str] = (),
+    *,
+    command: str = "",
+    costs: Any = None,
+) -> None:
+    """Write verdict, table and plots of a comparison to one HTML file.
+
+    The file contains its plots and loads nothing.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The result of ``compare_losses``.
+    path : str or os.PathLike
+        The file. An existing file is replaced.
+    estimator, X : as in ``compare_losses``
+        The arguments of ``compare_losses``. A few methods are trained once more, for
+        the plot of the gradient budget.
+    title : str
+        Title of the page.
+    remarks : iterable of str
+        Paragraphs about the data.
+    command : str
+        The command line that the page shows.
+    costs : (cost_of_alert, cost_of_miss) or dict, optional
+        As in ``alerts``, for a figure of the total cost.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.comparison import compare_losses, write_report
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> estimator = FocalXGBClassifier(n_jobs=1)
+    >>> found = compare_losses(
+    ...     estimator, X, y, losses=["log loss", "focal, γ = 2"], cv=3, progress=False
+    ... )
+    >>> path = Path(mkdtemp()) / "report.html"
+    >>> write_report(found, path, estimator, X)
+    >>> path.read_text("utf-8")[:15]
+    '<!DOCTYPE html>'
+    """
+    check_consistent_length(X, comparison.y_true)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "columns .* are dates")  # said before
+        X = table_of(X, estimator)
+    page = _PAGE.substitute(
+        title=escape(title),
+        made=escape(_made(comparison, command)),
+        verdict=escape(comparison.verdict.text),
+        data=escape(data_in_words(comparison)),
+        remarks=_paragraphs(remarks),
+        table=_html_table(comparison),
+        notes=_paragraphs(notes(comparison)),
+        figures="\n".join(_figures(comparison, estimator, X, costs)),
+        faults=_paragraphs(faults(comparison)),
+        settings=_settings(comparison),
+    )
+    write_in_one_step(path, page.encode("utf-8"))
+
+
+def _made(comparison: Comparison, command: str) -> str:
+    """When, with which versions and how the comparison was made."""
+    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    settings = comparison.settings
+    versions = f"focalboost {settings['focalboost']}, {settings['host']}"
+    return f"{when}, {versions}{': ' * bool(command)}{command}"
+
+
+def plot_comparison(
+    comparison: Comparison,
+    *,
+    metric: str = "average_precision",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the difference of every method to the reference, with 95 % intervals.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The result of ``compare_losses``.
+    metric : str, default="average_precision"
+        As in ``Comparison.values``.
+    ax : matplotlib Axes, optional
+        Where to draw. The default is a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.comparison import compare_losses, plot_comparison
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> found = compare_losses(
+    ...     FocalXGBClassifier(n_jobs=1), X, y,
+    ...     losses=["log loss", "focal, γ = 2"], cv=3, progress=False,
+    ... )
+    >>> ax = plot_comparison(found)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['focal, γ = 2']
+    """
+    reference = comparison.reference
+    names = [name for name in comparison.names if name != reference]
+    axes = axes_of(ax)
+    for place, name in enumerate(names):
+        found = comparison.difference(name, reference, metric)
+        if np.isfinite(found.mean):
+            ends = (found.low, found.high)
+            axes.plot(ends, (place, place), color="tab:blue", linewidth=1.5)
+            axes.plot(found.mean, place, "o", color="tab:blue", markersize=4)
+    axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
+    axes.set_xlabel(f"{METRICS[metric]}, difference to {reference}")
+    return axes
+
+
+def score_table(comparison: Comparison) -> list[list[str]]:
+    """The table of the report: a row of heads, and a row for each method."""
+    rate = comparison.settings["false_positive_rate"]
+    heads = {**METRICS, "recall": f"recall at {rate:.3g} false positives"}
+    reference = comparison.reference
+    p_values = comparison.adjusted_p_values(reference)
+
+    def row(name: str) -> list[str]:
+        means = [
+            _number(form, comparison.mean(name, metric))
+            for metric, form in _FORMATS.items()
+        ]
+        if name not in p_values:
+            return [name, *means, "", ""]
+        found = comparison.difference(name, reference)
+        if not np.isfinite(found.mean):
+            return [name, *means, "", ""]
+        interval = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+        return [name, *means, interval, f"{p_values[name]:.2g}"]
+
+    return [
+        ["method", *heads.values(), f"difference ({LEVEL:.0%} interval)", "p"],
+        *map(row, (*comparison.names, CONSTANT)),
+    ]
+
+
+def data_in_words(comparison: Comparison) -> str:
+    """The data that were compared on, in a sentence."""
+    n_rows, n_positive = len(comparison.y_true), int(comparison.y_true.sum())
+    rare = n_rows >= 10 * n_positive
+    share = f"1 in {n_rows / n_positive:.0f}" if rare else f"{n_positive / n_rows:.0%}"
+    return (
+        f"{n_rows} rows, {n_positive} of them positive ({share}); "
+        f"{len(comparison.constants)} folds; {comparison.settings['host']}."
+    )
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """How to read the table."""
+    return [
+        "Scores are means over the folds. A difference is the average precision of a "
+        f"method minus that of {comparison.reference}, paired by fold (corrected "
+        "resampled t-test, Nadeau & Bengio 2003). p is adjusted for the number of "
+        "methods (Holm).",
+        "All methods had the same folds, the same grid and early stopping on the loss "
+        "that they train. The best grid point has the best average precision on an "
+        "inner holdout.",
+        "Log loss and Brier score are those of the probabilities that a method gives. "
+        "Weights and resampling shift probabilities on purpose. The corrected log loss "
+        "divides the odds by the factor of this shift.",
+    ]
+
+
+def faults(comparison: Comparison) -> list[str]:
+    """Every failed fit, and every warning with its number of folds."""
+    lines = [
+        f"{fit.method}, fold {fit.fold}: failed with {fit.error}"
+        for fit in comparison.failures
+    ]
+    counts = Counter((fit.method, w) for fit in comparison.fits for w in fit.warnings)
+    lines += [f"{name}, {n} folds: {text}" for (name, text), n in counts.items()]
+    return lines or ["No fit failed, and no fit raised a warning."]
+
+
+def _number(form: str, value: float) -> str:
+    return form.format(value) if np.isfinite(value) else "failed"
+
+
+def _html_table(comparison: Comparison) -> str:
+    use = comparison.verdict.use or CONSTANT
+    heads, *rows = score_table(comparison)
+    lines = [_html_row("th", heads)]
+    lines += [_html_row("td", row, ' class="use"' * (row[0] == use)) for row in rows]
+    return "\n".join(["<table>", *lines, "</table>"])
+
+
+def _html_row(tag: str, cells: Iterable[str], mark: str = "") -> str:
+    parts = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
+    return f"<tr{mark}>{parts}</tr>"
+
+
+def _paragraphs(lines: Iterable[str]) -> str:
+    return "\n".join(f'<p class="note">{escape(line)}</p>' for line in lines)
+
+
+def _settings(comparison: Comparison) -> str:
+    return "\n".join(
+        f"<p><b>{escape(name)}</b>: {escape(str(value))}</p>"
+        for name, value in comparison.settings.items()
+    )
+
+
+def _figure(title: str, caption: str, n_axes: int, draw: Callable[[Any], Any]) -> str:
+    """A drawing as HTML with the SVG inside, the same text for the same drawing."""
+    matplotlib = import_extra("matplotlib", "pip install matplotlib")
+    figures = import_extra("matplotlib.figure", "pip install matplotlib")
+    figure = figures.Figure(figsize=(4.8 * n_axes + 3.5, 5), layout="constrained")
+    draw(figure.subplots(1, n_axes, squeeze=False)[0])
+    _one_legend(figure)
+    out = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "focalboost"}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    data = base64.b64encode(out.getvalue()).decode("ascii")
+    return (
+        f'<h2>{title}</h2>\n<figure><img alt="{title}" '
+        f'src="data:image/svg+xml;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _one_legend(figure: Any) -> None:
+    """Put the names of all axes, which are the same, beside the drawing."""
+    for axes in figure.axes:
+        if axes.get_legend() is not None:
+            axes.get_legend().remove()
+    named = figure.axes[-1].get_legend_handles_labels()
+    if any(named):
+        figure.legend(*named, loc="outside right upper")
+
+
+def _figures(
+    comparison: Comparison, estimator: Any, X: Any, costs: Any
+) -> Iterator[str]:
+    """Draw the differences, and for a few methods what their predictions are worth."""
+    yield _figure(
+        "Differences in average precision",
+        f"Each method minus {comparison.reference}: means over the folds with 95 % "
+        "intervals. The intervals are corrected for the overlap of the training sets, "
+        "not for the number of methods. An interval across the dotted line is "
+        "compatible with no difference.",
+        1,
+        lambda axes: plot_comparison(comparison, ax=axes[0]),
+    )
+    shown = _shown_methods(comparison)
+    if not shown:
+        return
+    yield _figure(
+        "Alerts",
+        "What the rows with the largest scores find, on rows that the models have not "
+        f"seen. The bands are 95 % intervals for one model. {_overlap(comparison)}",
+        2,
+        lambda axes: _draw_alerts(comparison, shown, axes),
+    )
+    if costs is not None:
+        found = _costs(comparison, shown, costs)
+        yield _figure(
+            "Cost",
+            "What alerts and missed positives cost together, by the number of alerts, "
+            f"on the same rows. {_cheapest(found)}",
+            1,
+            lambda axes: plot_alerts(found, y="cost", ax=axes[0]),
+        )
+    reliabilities = _reliabilities(comparison, shown)
+    yield _figure(
+        "Reliability",
+        "Probabilities as each method gives them. On the dotted line they are right. "
+        "Bins hold equally many expected positives, with 95 % intervals. Bins without "
+        "positives are drawn at the lower edge. The focal score is the expit of the "
+        "raw prediction of a focal loss: it is not a probability.",
+        1,
+        lambda axes: plot_reliability(reliabilities, ax=axes[0]),
+    )
+    budgets = _budgets(comparison, shown, estimator, X)
+    if not budgets:
+        return
+    yield _figure(
+        "Gradient budget",
+        "The rows that the loss spends its gradient and curvature on, after 0, 10 and "
+        "100 rounds, or after the last round. Negatives are blue, positives are red, "
+        "and hard rows are dark. p_t is the posterior of the true class. At the start, "
+        "negatives carry exactly half of the gradient under any loss and imbalance.",
+        2,
+        lambda axes: _draw_budgets(budgets, axes),
+    )
+
+
+def _shown_methods(comparison: Comparison) -> tuple[Method, ...]:
+    """The reference, the recommended method, and the best of each kind."""
+    usable = [m for m in comparison.methods if _has_predictions(comparison, m.name)]
+
+    def best(kind: Callable[[Method], bool]) -> list[Method]:
+        chosen = filter(kind, usable)
+        return sorted(chosen, key=lambda m: -comparison.mean(m.name))[:1]
+
+    use = (comparison.reference, comparison.verdict.use)
+    chosen = [
+        *(method for method in usable if method.name in use),
+        *best(lambda m: not m.is_log_loss),
+        *best(lambda m: m.weight > 0),
+        *best(lambda m: m.resampling is not None),
+        *best(lambda m: m.bagging is not None),
+    ]
+    return tuple(dict.fromkeys(chosen))
+
+
+def _has_predictions(comparison: Comparison, name: str) -> bool:
+    return bool(np.isfinite(comparison.log_odds[name]).any())
+
+
+def _predicted(comparison: Comparison, method: Method) -> Part:
+    """The rows that a method has predicted, with log-odds in place of features."""
+    log_odds = comparison.log_odds[method.name].astype(np.float64)
+    rows = np.flatnonzero(np.isfinite(log_odds))
+    return Part(log_odds, comparison.y_true, comparison.sample_weight).rows(rows)
+
+
+def _draw_alerts(comparison: Comparison, shown: tuple[Method, ...], axes: Any) -> None:
+    found = {}
+    for method in shown:
+        log_odds, y_true, _ = _predicted(comparison, method)
+        found[method.name] = alerts(y_true, log_odds)
+    plot_alerts(found, y="recall", x="false_positive_rate", ax=axes[0])
+    plot_alerts(found, y="precision", ax=axes[1])
+    axes[0].set_xlim(left=0.1 / next(iter(found.values())).n_negative)
+
+
+def _costs(
+    comparison: Comparison, shown: tuple[Method, ...], costs: Any
+) -> dict[str, Alerts]:
+    pair = (costs["alert"], costs["miss"]) if isinstance(costs, Mapping) else costs
+    found = {}
+    for method in shown:
+        rows = np.flatnonzero(np.isfinite(comparison.log_odds[method.name]))
+        log_odds, y_true, _ = _predicted(comparison, method)
+        alert, miss = (np.asarray(c)[rows] if np.ndim(c) else c for c in pair)
+        found[method.name] = alerts(y_true, log_odds, costs=(alert, miss))
+    return found
+
+
+def _cheapest(found: Mapping[str, Alerts]) -> str:
+    """The numbers of alerts with the smallest cost, in words."""
+    parts = []
+    for name, result in found.items():
+        place = int(np.flatnonzero(result.n_alerts == result.cheapest)[0])
+        cost = f"{result.cost[place]:,.0f}" if result.cost is not None else ""
+        parts.append(f"{name}: {cost} with {result.cheapest} alerts")
+    return f"Lowest cost of {'; '.join(parts)}."
+
+
+def _overlap(comparison: Comparison) -> str:
+    """Which positives the best focal loss finds and the reference misses."""
+    shown, reference = _shown_methods(comparison), comparison.reference
+    focal = [m.name for m in shown if not m.is_log_loss and m.name != reference]
+    if not focal or not _has_predictions(comparison, reference):
+        return ""
+    name = focal[-1]
+    first, second = (comparison.log_odds[one] for one in (name, reference))
+    rows = np.isfinite(first) & np.isfinite(second)
+    y_true = comparison.y_true[rows]
+    n_alerts = int(y_true.sum())
+    overlap = alert_overlap(y_true, first[rows], second[rows], n_alerts)
+    return (
+        f"With {n_alerts} alerts, as many as there are positives, {name} finds "
+        f"{len(overlap.only_first)} positives that {reference} misses, and misses "
+        f"{len(overlap.only_second)} that it finds. Both find {len(overlap.both)} "
+        f"(McNemar's p = {overlap.p_value:.2g})."
+    )
+
+
+def _reliabilities(
+    comparison: Comparison, shown: tuple[Method, ...]
+) -> dict[str, Reliability]:
+    results = {}
+    for method in shown:
+        log_odds, y_true, weight = _predicted(comparison, method)
+        results[method.name] = reliability(y_true, expit(log_odds), weight)
+    for method in [m for m in shown if not m.is_log_loss and not m.bagging][:1]:
+        log_odds, y_true, weight = _predicted(comparison, method)
+        loss = FocalLoss(method.gamma or 0, method.alpha)
+        # From 37 on a probability in float64 is 1, which has no raw prediction.
+        raw = loss.inverse_posterior(expit(np.clip(log_odds, -700, 36)))
+        name = f"focal score of {method.name}"
+        results[name] = reliability(y_true, expit(raw), weight)
+    return results
+
+
+def _budgets(
+    comparison: Comparison, shown: tuple[Method, ...], estimator: Any, X: Any
+) -> dict[str, GradientBudget]:
+    """Budgets of models trained on the training rows of the first fold."""
+    test = comparison.first_tests[min(comparison.first_tests)]
+    train = np.setdiff1d(np.arange(len(comparison.y_true)), test)
+    data = Part(X, comparison.y_true, comparison.sample_weight)
+    rows, stop = data.rows(train), data.rows(test)
+    budgets = {}
+    for method in shown:
+        if method.resampling is not None or method.bagging is not None:
+            continue
+        fitted = fit(method, estimator, *rows, *stop, 0)
+        weight = weighted(rows, fitted.odds_factor).weight
+        rounds = dict.fromkeys(min(n, fitted.n_rounds) for n in ROUNDS)
+        features = fitted.transformed(rows.X)
+        for budget in gradient_budget_by_round(
+            fitted.model, features, rows.y, rounds, weight
+        ):
+            budgets[f"{method.name}, {budget.n_rounds} rounds"] = budget
+    return budgets
+
+
+def _draw_budgets(budgets: dict[str, GradientBudget], axes: Any) -> None:
+    plot_gradient_budget(budgets, of="gradient", ax=axes[0])
+    plot_gradient_budget(budgets, of="curvature", ax=axes[1])
+    axes[1].set_yticklabels([])

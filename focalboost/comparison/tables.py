@@ -1,0 +1,526 @@
+"""Tables from CSV, Parquet and .npz files, as features and binary labels.
+
+Every fault of a file is a DataError, in one line for the command line. It says which
+option or change helps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import csv
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from focalboost.comparison._columns import kind_of, parts_of_dates
+from focalboost.comparison._options import OPTIONS, add_options, options_given
+
+__all__ = [
+    "DataError",
+    "LabelledTable",
+    "add_options",
+    "options_given",
+    "read_named",
+    "read_table",
+]
+
+TIME_NAMES = ("time", "timestamp", "datetime")
+SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'"}  # as they are typed
+IDENTIFIER_NAME = re.compile(r"(^|[\W_])(id|uuid|guid)$|[a-z]I[Dd]$")
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+
+#: Share of different values from which a column looks like an identifier.
+IDENTIFIER_SHARE = 0.9
+
+
+class DataError(Exception):
+    """Data that cannot be used. The message says in one line what to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """Features and labels of a file.
+
+    Attributes
+    ----------
+    features : DataFrame of shape (n_samples, n_features)
+        Columns of float64, of text and of categories, with missing values.
+    y_true : ndarray of shape (n_samples,)
+        1 for the class to find, else 0.
+    positive : str
+        The target and its value that is 1 here.
+    times, groups : Series of shape (n_samples,), or None
+        The columns that order the rows, and that hold them together.
+    costs : tuple, or None
+        Cost of an alert, and cost of a miss: a number, or one for each row.
+    is_test : ndarray of shape (n_samples,) or None
+        The test rows, if the file names them and the rows have no times.
+    remarks : list of str
+        What a reader of the result has to know.
+    """
+
+    features: pd.DataFrame
+    y_true: NDArray[np.int8]
+    positive: str
+    times: pd.Series | None
+    groups: pd.Series | None
+    costs: tuple[Any, Any] | None
+    is_test: NDArray[np.bool_] | None
+    remarks: list[str]
+
+
+def read_table(
+    path: Path,
+    target: str | None = None,
+    *,
+    positive: str | None = None,
+    drop: Sequence[str] = (),
+    time: str | None = None,
+    group: str | None = None,
+    categorical: Sequence[str] = (),
+    date_parts: bool = False,
+    cost: Sequence[float] | None = None,
+    cost_column: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> LabelledTable:
+    r"""Read and check a file.
+
+    Parameters
+    ----------
+    path : Path
+        A .csv or .parquet file, or an .npz file of one of two kinds. The first kind
+        has the features in ``X``, of shape (n_samples, n_features), and the labels in
+        ``y`` or in the array that ``target`` names. The second kind has one array for
+        each column (``c000``, ``c001``, ...), the labels in ``y``, and the names and
+        kinds ("num" or "cat") of the columns as JSON in ``meta``.
+    target : str, optional
+        The column of labels. Only an .npz file has a default.
+    positive : str, optional
+        The value of the target to find. All other values are the other class. The
+        default is 1 of 0 and 1, or the rarer of two values.
+    drop : sequence of str, default=()
+        Columns that are not features.
+    time : str, optional
+        A column of dates or numbers that is no feature. Rows come in its order.
+    group : str, optional
+        A column whose equal values hold rows together, and which is no feature.
+    categorical : sequence of str, default=()
+        Columns of numbers whose values are names.
+    date_parts : bool, default=False
+        Whether a date becomes its month, day, weekday and hour. Else it is left out.
+    cost : sequence of float, optional
+        Cost of an alert, and cost of a miss unless ``cost_column`` is given.
+    cost_column : str, optional
+        A column with the cost of a miss for each row, such as the amount.
+    separator, decimal, encoding : str, optional
+        Of a CSV file: "," or ";" or "tab", "." or ",", "utf-8" or another encoding.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be used as it is.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from focalboost.comparison.tables import read_table
+    >>> path = Path(mkdtemp()) / "payments.csv"
+    >>> _ = path.write_text("amount,fraud\n9.5,no\n120,yes\n3,no\n")
+    >>> table = read_table(path, "fraud")
+    >>> table.positive, table.y_true.tolist()
+    ('fraud = yes', [0, 1, 0])
+    """
+    form = {"separator": separator, "decimal": decimal, "encoding": encoding}
+    contents = _contents(path, {k: v for k, v in form.items() if v is not None})
+    target = target or contents.default_target
+    if target not in contents.targets:
+        fault = f"has no column {target!r}" if target else "does not name its target"
+        names = _some_of(contents.targets)
+        raise DataError(f"{path} {fault}: give --target one of {names}")
+    columns = contents.columns.drop(columns=target, errors="ignore")
+    single = {"--time": time, "--group": group, "--cost-column": cost_column}
+    named = {"--drop": drop, "--categorical": categorical}
+    named |= {option: [name] for option, name in single.items() if name is not None}
+    for option, asked in named.items():
+        absent = [name for name in asked if name not in columns]
+        if absent:
+            fault = f"has no column {_some_of(absent)} besides its target"
+            advice = f"give {option} one of {_some_of(columns)}"
+            raise DataError(f"{path} {fault}: {advice}")
+    times, labels = None, contents.targets[target]
+    if time is not None:
+        times = _times(columns[time]).sort_values(kind="stable")
+        labels, columns = labels.loc[times.index], columns.loc[times.index]
+    y_true, shown = _binary(labels, positive)
+    left = columns.drop(columns=[*drop, *filter(None, (time, group))])
+    if left.shape[1] == 0:
+        raise DataError(f"{path} has no column besides {target!r}: add features")
+    features = _features(left, categorical)
+    settled = ["date"] * date_parts + ["time"] * (time is not None)
+    return LabelledTable(
+        features=_table(features, date_parts),
+        y_true=y_true,
+        positive=shown,
+        times=times,
+        groups=None if group is None else _groups(columns[group]),
+        costs=_costs(cost, None if cost_column is None else columns[cost_column]),
+        is_test=None if times is not None else contents.is_test,
+        remarks=list(_remarks(features, settled)),
+    )
+
+
+def read_named(path: Path, options: argparse.Namespace) -> LabelledTable:
+    """Read a file with the options of a parser."""
+    given = {name: getattr(options, name) for name in OPTIONS}
+    return read_table(path, **{k: v for k, v in given.items() if v is not None})
+
+
+class _Contents(NamedTuple):
+    """All columns of a file, those that may be the target, and its test rows."""
+
+    columns: pd.DataFrame
+    targets: pd.DataFrame
+    default_target: str | None = None
+    is_test: NDArray[np.bool_] | None = None
+
+
+def _contents(path: Path, form: dict[str, str]) -> _Contents:
+    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
+    ending = path.suffix.lower()
+    if ending not in readers:
+        raise DataError(f"{path}: give a file that ends in {', '.join(readers)}")
+    if not path.is_file():
+        raise DataError(f"{path} is not there: check the path")
+    if form and ending != ".csv":
+        options = " ".join(f"--{name}" for name in form)
+        raise DataError(f"{path} is not a CSV file: leave out {options}")
+    try:
+        contents = readers[ending](path, **form)
+    except ImportError as error:
+        raise DataError("Parquet needs pyarrow: pip install pyarrow") from error
+    except pd.errors.EmptyDataError:
+        contents = _Contents(pd.DataFrame(), pd.DataFrame())
+    except (OSError, ValueError, TypeError, BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as {ending}: {error}") from error
+    if contents.columns.empty:
+        raise DataError(f"{path} is empty: give a file with a header and rows")
+    return contents
+
+
+def _read_csv(
+    path: Path, separator: str = ",", decimal: str = ".", encoding: str = "utf-8"
+) -> _Contents:
+    separator = {"tab": "\t"}.get(separator, separator)
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"  # of Excel, with a byte-order mark
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            lines = csv.reader(file, delimiter=separator)
+            header, first = next(lines, []), next(lines, [])
+        _require_header(path, header, separator)
+        if len(first) > len(header):  # pandas would take the first column for an index
+            raise DataError(f"{path} has rows longer than its header: correct them")
+        columns = pd.read_csv(
+            path, sep=separator, decimal=decimal, encoding=encoding, low_memory=False
+        )
+    except UnicodeError as error:
+        is_wide = path.read_bytes()[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        other = "utf-16" if is_wide else "cp1252 (Western Europe, Windows), or another"
+        fault = f"is not {encoding.removesuffix('-sig')} text"
+        raise DataError(f"{path} {fault}: add --encoding {other}") from error
+    except LookupError as error:
+        fault = f"Python has no encoding {encoding!r}"
+        raise DataError(f"{fault}: give --encoding utf-8, cp1252 or utf-16") from error
+    return _Contents(columns, columns)
+
+
+def _require_header(path: Path, header: list[str], separator: str) -> None:
+    """Check that a CSV file is separated as expected, and that its names differ."""
+    others = [other for other in SEPARATORS if other != separator]
+    if len(header) == 1:
+        for other in others:
+            if other in header[0]:
+                typed = SEPARATORS[other]
+                fault = f"is separated by {typed}"
+                raise DataError(f"{path} {fault}: add --separator {typed}")
+    _require_unique(path, header)
+
+
+def _require_unique(path: Path, names: Sequence[str]) -> None:
+    twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+    if twice:
+        shown = _some_of(twice)
+        raise DataError(f"{path} has several columns named {shown}: rename them")
+
+
+def _read_parquet(path: Path) -> _Contents:
+    from pyarrow import parquet
+
+    _require_unique(path, parquet.read_schema(path).names)
+    columns = pd.read_parquet(path).rename(columns=str).reset_index(drop=True)
+    return _Contents(columns, columns)
+
+
+def _read_npz(path: Path) -> _Contents:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    try:
+        if "meta" in arrays:
+            return _columns_by_meta(path, arrays)
+        return _matrix_and_labels(path, arrays.pop("X"), arrays)
+    except KeyError as error:
+        raise DataError(
+            f"{path} has {_some_of(arrays)} and no {error.args[0]!r}: save features "
+            "and labels with np.savez(path, X=X, y=y)"
+        ) from error
+
+
+def _matrix_and_labels(
+    path: Path, X: NDArray[Any], arrays: dict[str, NDArray[Any]]
+) -> _Contents:
+    """Features in X. Any other array with one entry for each row may be the target."""
+    if X.ndim != 2:
+        raise DataError(f"{path} has X of shape {X.shape}: save it as (rows, columns)")
+    targets = {
+        name: array for name, array in arrays.items() if array.shape == X.shape[:1]
+    }
+    if not targets:
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items()) or "none"
+        raise DataError(
+            f"{path} has no labels for the {len(X)} rows of X, its other arrays are "
+            f"{shapes}: save labels in one dimension, np.savez(path, X=X, y=y)"
+        )
+    columns = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    default = "y" if "y" in targets else None
+    return _Contents(columns, pd.DataFrame(targets), default)
+
+
+def _columns_by_meta(path: Path, arrays: dict[str, NDArray[Any]]) -> _Contents:
+    """Columns c000, c001, ... with their names in meta; y and aux_* are targets."""
+    meta = json.loads(str(arrays["meta"]))
+    _require_unique(path, meta["names"])
+    columns: dict[str, Any] = {}
+    for i, (name, kind) in enumerate(zip(meta["names"], meta["kinds"], strict=True)):
+        values = arrays[f"c{i:03d}"]
+        if kind == "cat":  # the code -1 is a missing value
+            values = pd.Series(values, dtype=object).where(values >= 0)
+            values = values.astype("category")
+        columns[name] = values
+    targets = {"y": arrays["y"]}
+    targets |= {name[4:]: arrays[name] for name in arrays if name.startswith("aux_")}
+    split = targets.pop("split", None)
+    is_test = None if split is None else split == 1
+    return _Contents(pd.DataFrame(columns), pd.DataFrame(targets), "y", is_test)
+
+
+def _some_of(values: Iterable[Any]) -> str:
+    """The first few values. Text is quoted, so that spaces at its ends show."""
+    shown = [repr(value) if isinstance(value, str) else str(value) for value in values]
+    return ", ".join(shown[:8]) + (", ..." if len(shown) > 8 else "")
+
+
+def _binary(labels: pd.Series, positive: str | None) -> tuple[NDArray[np.int8], str]:
+    """Labels as 0 and 1: 1 is the label to find, or 1, or the rarer of two others."""
+    name, n_missing = labels.name, int(labels.isna().sum())
+    if n_missing:
+        raise DataError(f"target {name!r} lacks {n_missing} labels: drop these rows")
+    values = list(labels.value_counts().index)
+    if positive is not None:
+        found = [value for value in values if _is_named(value, positive)]
+        if not found:
+            fault = f"target {name!r} has no label {positive!r}"
+            raise DataError(f"{fault}: give --positive one of {_some_of(values)}")
+        label = found[0]
+    elif len(values) > 2:
+        raise DataError(
+            f"target {name!r} is not binary, its {len(values)} labels are "
+            f"{_some_of(values)}: name the one to find with --positive, all others "
+            "are then the rest"
+        )
+    else:
+        label = 1 if set(values) == {0, 1} else values[-1]
+    if len(values) == 1:
+        raise DataError(
+            f"target {name!r} is {_some_of(values)} in all rows, one class only: "
+            "add rows of the other class"
+        )
+    return (labels == label).to_numpy(dtype=np.int8), f"{name} = {label}"
+
+
+def _is_named(value: Any, text: str) -> bool:
+    """Whether a label is this text, or the same number."""
+    try:
+        return str(value) == text or float(value) == float(text)
+    except (TypeError, ValueError):
+        return False
+
+
+def _times(column: pd.Series) -> pd.Series:
+    """Numbers as they are, all else as dates; none may be missing."""
+    times = column
+    if not pd.api.types.is_numeric_dtype(column):
+        times = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+    if times.isna().any():
+        raise DataError(
+            f"time column {column.name!r} has neither a number nor a date in row "
+            f"{int(times.isna().argmax()) + 1}: correct or drop such rows, or name "
+            "another column with --time"
+        )
+    return times
+
+
+def _groups(column: pd.Series) -> pd.Series:
+    n_missing = int(column.isna().sum())
+    if n_missing:
+        fault = f"group column {column.name!r} lacks {n_missing} values"
+        raise DataError(f"{fault}: fill them, each with a value of its own")
+    return column
+
+
+def _costs(
+    cost: Sequence[float] | None, column: pd.Series | None
+) -> tuple[Any, Any] | None:
+    """The cost of an alert, and the cost of a miss."""
+    if cost is None and column is None:
+        return None
+    needed, advice = 2, "--cost ALERT MISS, or --cost ALERT --cost-column COLUMN"
+    if column is not None:
+        needed, advice = 1, "--cost ALERT, the cost of an alert"
+        column = _typed(column)
+        if (
+            kind_of(column) != "number"
+            or not column.between(0, np.finfo(float).max).all()
+        ):
+            fault = f"cost column {column.name!r} holds other values than numbers >= 0"
+            raise DataError(f"{fault}: correct them, or name another --cost-column")
+    if cost is None or len(cost) != needed or not all(0 <= c < np.inf for c in cost):
+        numbers = "a number" if needed == 1 else "two numbers"
+        raise DataError(f"--cost is {numbers} >= 0 here: give {advice}")
+    return (cost[0], cost[1] if column is None else column.to_numpy())
+
+
+def _features(
+    columns: pd.DataFrame, categorical: Sequence[str]
+) -> dict[str, pd.Series]:
+    """Columns as what they are. All that cannot be used are named in one error."""
+    features = {
+        str(name): column.astype("category") if name in categorical else _typed(column)
+        for name, column in columns.items()
+    }
+    faults: dict[str, list[str]] = {}
+    for name, column in features.items():
+        fault = _fault(column)
+        if fault is not None:
+            faults.setdefault(fault, []).append(name)
+    if faults:
+        raise DataError(_faults_in_words(faults))
+    return features
+
+
+def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for name, column in features.items():
+        if kind_of(column) != "date":
+            columns[name] = column
+        elif date_parts:
+            columns |= parts_of_dates(name, column)
+    if not columns:
+        raise DataError("all features are dates: add --date-parts, or other columns")
+    return pd.DataFrame(columns)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Text that is numbers or dates throughout as what it is; numbers as float64."""
+    if kind_of(column) == "category" and column.dtype != "category":
+        numbers = pd.to_numeric(column.astype(object), errors="coerce")
+        if (numbers.notna() | column.isna()).all():
+            return numbers.astype(np.float64)
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+        return dates if (dates.notna() | column.isna()).all() else column
+    if kind_of(column) == "number":
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(numbers, index=column.index, name=column.name)
+    return column
+
+
+def _fault(column: pd.Series) -> str | None:
+    """Why no host can use a column."""
+    kind = kind_of(column)
+    if column.isna().all():
+        return "empty"
+    if kind is None:
+        return "neither numbers, text nor dates"
+    if kind == "number" and np.isinf(column).any():
+        return "infinite in some rows"
+    if kind == "category" and column.dtype != "category":
+        is_comma = column.dropna().astype(str).str.fullmatch(DECIMAL_COMMA)
+        if (
+            is_comma.any()
+            and pd.to_numeric(column.dropna()[~is_comma], errors="coerce").notna().all()
+        ):
+            return "numbers with a decimal comma"
+    return None
+
+
+def _faults_in_words(faults: dict[str, list[str]]) -> str:
+    """All columns that cannot be used, and what to type."""
+    found = "; ".join(f"{fault}: {_some_of(faults[fault])}" for fault in faults)
+    commas = faults.pop("numbers with a decimal comma", [])
+    drop = shlex.join(name for names in faults.values() for name in names)
+    advice = ["--decimal ,"] * bool(commas) + [f"--drop {drop}"] * bool(drop)
+    return f"some columns cannot be used ({found}): add {' '.join(advice)}"
+
+
+#: What is said of columns, by what they look like.
+_REMARKS = {
+    "date": "Dates are left out: {names}. To use their month, day, weekday and hour, "
+    "add --date-parts.",
+    "time": "{names}: a time, and rows are split at random. If you will predict later "
+    "rows from earlier ones, these scores may be optimistic: use --time {typed}.",
+    "numbers": "Numbers with text among them are taken for categories: {names}. "
+    "Correct the text, or leave them out with --drop {typed}.",
+    "identifier": "These look like identifiers: {names}. Leave them out with --drop "
+    "{typed}, or keep the rows of each together with --group.",
+}
+
+
+def _remarks(features: dict[str, pd.Series], settled: list[str]) -> Iterator[str]:
+    """What columns look like, in words, but for what the options have settled."""
+    marks = {name: _marks(column) for name, column in features.items()}
+    for mark, text in _REMARKS.items():
+        names = [name for name, found in marks.items() if mark in found]
+        if names and mark not in settled:
+            typed = names[0] if mark == "time" else shlex.join(names)
+            yield text.format(names=_some_of(names), typed=typed)
+
+
+def _marks(column: pd.Series) -> tuple[str, ...]:
+    """What a column looks like, if that is a trap."""
+    name, kind, values = str(column.name), kind_of(column), column.dropna()
+    if kind == "date":
+        return ("date", "time")
+    if name.lower() in TIME_NAMES:
+        return ("time",)
+    if column.dtype == "category" or kind == "duration":
+        return ()
+    if kind == "category":
+        numbers = pd.to_numeric(values.astype(object), errors="coerce")
+        if numbers.notna().mean() > 0.5:
+            return ("numbers",)
+    elif (values % 1 != 0).any():
+        return ()
+    is_unique = len(values) > 20 and values.nunique() > IDENTIFIER_SHARE * len(values)
+    return ("identifier",) if is_unique or IDENTIFIER_NAME.search(name) else ()

@@ -1,0 +1,150 @@
+"""Balance of LightGBM models: the raw predictions of a training, kept at its end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focalboost._hosts._imports import import_host
+from focalboost._hosts._params import Balance, one_value
+from focalboost.lightgbm._params import BOOSTING, EARLY_STOPPING
+from focalboost.losses import Loss
+from focalboost.losses._balance import Part, balancing_shift_of_parts
+
+
+def watched(
+    shift: "Shift | None",
+    params: Mapping[str, Any],
+    callbacks: Sequence[Callable[..., Any]] | None,
+) -> tuple[Mapping[str, Any], list[Callable[..., Any]]]:
+    """Return parameters and callbacks of a training whose scores are kept.
+
+    Early stopping that is asked for by a parameter becomes the callback that LightGBM
+    would make of it.
+    """
+    given = [*(callbacks or ())]
+    if shift is None:
+        return params, given
+    rounds = one_value(params, EARLY_STOPPING)
+    if isinstance(rounds, int) and rounds > 0:
+        params = {k: v for k, v in params.items() if k not in EARLY_STOPPING}
+        given.append(_early_stopping(rounds, params))
+    return params, [shift, *(_watched(one, shift) for one in given)]
+
+
+class Shift:
+    """The balancing shift of a training.
+
+    It is a callback that keeps the raw predictions after the last round that counts.
+    LightGBM drops them with its data sets when training ends. The best round of an
+    early stop lies before the last one, so the trees after it are rolled back, which
+    LightGBM leaves out of its model as well. A round in which no leaf can be split, as
+    happens with bagging, adds no tree: what counts are the trees after each round.
+
+    A model that has all its rounds, but was saved before its balance, is trained for
+    one round that is rolled back; ``only`` is the number of iterations that it has.
+
+    With dart LightGBM takes trees out of the model when it is asked for the scores of
+    the training rows. A copy of these rows is evaluated then, from their bins.
+    """
+
+    order = 29  # just before LightGBM's early stopping
+
+    def __init__(
+        self,
+        balance: Balance,
+        loss: Loss,
+        n_threads: int | None,
+        earlier: NDArray[np.float64],
+        *,
+        only: int | None = None,
+    ) -> None:
+        self._of_validation = balance == "validation"
+        self._loss, self._n_threads, self._earlier = loss, n_threads, earlier
+        self._only = only
+        self._part: Part | None = None
+        self._iterations: list[int] = []
+
+    def __call__(self, env: Any) -> None:
+        self._iterations.append(env.model.current_iteration())
+        if env.iteration + 1 == env.end_iteration:
+            if self._only is not None:
+                _roll_back(env.model, self._only)
+            self.keep(env.model)
+
+    def stop(self, env: Any, best_iteration: int) -> None:
+        """Keep the raw predictions of the best round, counted like ``iteration``."""
+        rounds_since = env.iteration - best_iteration
+        _roll_back(env.model, self._iterations[-1 - rounds_since])
+        self.keep(env.model)
+
+    def keep(self, model: Any) -> None:
+        """Keep labels, raw predictions and weights of the rows to balance."""
+        parts: list[Part] = []
+
+        def part_of(raw: Any, data_set: Any) -> tuple[str, float, bool]:
+            label, weight = data_set.get_label(), data_set.get_weight()
+            part = Part(np.asarray(label), np.array(raw), weight, self._n_threads)
+            parts.append(part)
+            return "", 0.0, False
+
+        if self._of_validation:
+            model.eval_valid(part_of)
+        if not parts:  # the evaluation set is the training set
+            _evaluate_training_rows(model, part_of)
+        self._part = parts[-1]
+
+    def value(self) -> NDArray[np.float64]:
+        """Return the shift of the model; one without a round needs none."""
+        part = self._part
+        if part is None:
+            return self._earlier
+        return balancing_shift_of_parts(
+            self._loss, lambda function: function(part), self._earlier
+        )
+
+
+def _roll_back(model: Any, n_iterations: int) -> None:
+    for _ in range(model.current_iteration() - n_iterations):
+        model.rollback_one_iter()
+
+
+def _evaluate_training_rows(model: Any, function: Callable[..., Any]) -> None:
+    if one_value(model.params, BOOSTING) != "dart":
+        model.eval_train(function)
+        return
+    rows = model.train_set.subset(range(model.train_set.num_data()))
+    rows.free_raw_data = True  # the bins are enough
+    model.eval(rows, "training", function)
+
+
+def _watched(callback: Callable[..., Any], shift: Shift) -> Callable[..., Any]:
+    is_before = getattr(callback, "before_iteration", False)
+    return callback if is_before else _Watched(callback, shift)
+
+
+class _Watched:
+    """A user's callback. If it stops the training, the scores are kept."""
+
+    def __init__(self, callback: Callable[..., Any], shift: Shift) -> None:
+        if hasattr(callback, "order"):  # LightGBM gives others one by their place
+            self.order = callback.order
+        self._callback, self._shift = callback, shift
+
+    def __call__(self, env: Any) -> None:
+        try:
+            self._callback(env)
+        except import_host("lightgbm").callback.EarlyStopException as stop:
+            self._shift.stop(env, stop.best_iteration)
+            raise
+
+
+def _early_stopping(rounds: int, params: Mapping[str, Any]) -> Callable[..., Any]:
+    callback: Callable[..., Any] = import_host("lightgbm").early_stopping(
+        rounds,
+        first_metric_only=params.get("first_metric_only", False),
+        min_delta=params.get("early_stopping_min_delta", 0.0),
+        verbose=one_value(params, ("verbosity", "verbose"), 1) > 0,
+    )
+    return callback

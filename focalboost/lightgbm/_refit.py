@@ -1,0 +1,259 @@
+"""LightGBM's refit with the focal loss: other data, the same trees, new leaf values."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focalboost._hosts._note import Provenance, note_of
+from focalboost._hosts._params import (
+    balances,
+    checked_balance,
+    checked_loss,
+    learning_rate_bound,
+    thread_setting,
+)
+from focalboost._validation import codes_of, reject, require_weights_of_hosts
+from focalboost.lightgbm._data_sets import Baseline
+from focalboost.lightgbm._model import (
+    booster_of,
+    booster_of_text,
+    continuable,
+    provenance_in,
+)
+from focalboost.lightgbm._params import DEFAULT_LEARNING_RATE, LEARNING_RATE
+from focalboost.lightgbm._text import (
+    Leaves,
+    leaves_of,
+    parameters_in,
+    shifted_text,
+    with_leaves,
+    with_note,
+    without_note,
+)
+from focalboost.losses import FocalLoss, Loss
+from focalboost.losses._balance import Part, balancing_shift_of_parts
+from focalboost.objectives import Curvature, FocalObjective
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import lightgbm
+
+#: The name of the note of provenance in a model's text.
+_NOTE = "focalboost"
+
+
+def refit(
+    booster: "lightgbm.Booster | lightgbm.LGBMModel | str | PathLike[str]",
+    X: Any,
+    y: Any,
+    *,
+    loss: Loss | None = None,
+    decay_rate: float = 0.9,
+    weight: Any = None,
+    curvature: Curvature = "certified",
+    balance: bool = True,
+) -> "lightgbm.Booster":
+    """Refit the leaves of a LightGBM model to new data, with the focal loss.
+
+    The trees keep their splits. Tree by tree, every leaf gets the value
+
+        decay_rate * old + (1 - decay_rate) * new,
+        new = -shrinkage * G / (C + lambda_l2),
+
+    where G and C sum the focal gradient and curvature of its rows, at the raw
+    predictions of the trees before it. The first trees contain the baseline, so the
+    baseline of the new data is mixed in the same way: their ``new`` has it added, and
+    their G and C are those at that baseline.
+
+    LightGBM's own ``Booster.refit`` takes steps of the log loss. A focal model that is
+    refitted with it predicts probabilities that are several times too small.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster, FocalLGBMClassifier or path
+        A finalised model of ``focalboost.lightgbm``, or an estimator. It stays as it
+        is. Load only files that you trust.
+    X : array-like of shape (n, n_features)
+        The new features, in any form that ``booster.predict`` takes.
+    y : array of shape (n,)
+        The new labels: those that an estimator was trained on, or else 0 to K - 1. Some
+        classes may be missing.
+    loss : FocalLoss or SoftmaxFocalLoss, optional
+        The loss. By default it is the one that the model was trained with.
+    decay_rate : float, default=0.9
+        The share of the old values, from 0 to 1. At 0 all leaf values are new. At 1
+        the result is a copy of the model.
+    weight : array of shape (n,), optional
+        Weights of the rows.
+    curvature : {"certified", "exact"}, default="certified"
+        As in ``focal_objective``.
+    balance : bool, default=True
+        Balance the new model on the new data, as ``train`` does.
+
+    Returns
+    -------
+    lightgbm.Booster
+        The new model. It has the rounds that predictions of the old one use.
+
+    Raises
+    ------
+    ValueError
+        If the model has linear trees, or says no loss and none is given; and as in
+        ``train``.
+
+    Notes
+    -----
+    ``lambda_l1``, ``lambda_l2``, ``max_delta_step`` and ``min_sum_hessian_in_leaf``
+    are those of the training. A leaf with a smaller sum of curvatures, or without rows,
+    takes no step: its ``new`` is 0 (or the baseline). ``path_smooth`` and monotone
+    constraints do not count, as in LightGBM's own refit.
+
+    Examples
+    --------
+    >>> import lightgbm, numpy as np, focalboost.lightgbm
+    >>> X = np.arange(400.0).reshape(-1, 1)
+    >>> train_set = lightgbm.Dataset(X, label=X[:, 0] >= 340)
+    >>> booster = focalboost.lightgbm.train({"verbosity": -1}, train_set, 50)
+    >>> y_new = X[:, 0] >= 380
+    >>> new = focalboost.lightgbm.refit(booster, X, y_new, decay_rate=0.5)
+    >>> new.num_trees()
+    50
+    """
+    balance = bool(checked_balance(balance, "balance", False))
+    if not 0 <= decay_rate <= 1:
+        advice = "Use decay_rate=0.9, as LightGBM does."
+        reject("decay_rate", "a number from 0 to 1", decay_rate, advice)
+    given = booster_of(booster, "booster")
+    text = given.model_to_string()
+    known = provenance_in(text, "booster") or Provenance(_required(loss), None)
+    loss = known.loss if loss is None else checked_loss(loss, None)
+    _require_constant_leaves_of(given, text, loss)
+    if decay_rate == 1:
+        return booster_of_text(text, "booster")
+    if known.unbalanced is not None:
+        text = shifted_text(text, -np.asarray(known.unbalanced))
+    labels = np.ravel(y)
+    if known.classes is not None:
+        labels = codes_of(labels, known.classes)
+    if weight is not None:
+        require_weights_of_hosts(weight)
+    leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
+    rows = _Rows(labels, weight, leaf.reshape(len(labels), -1))
+    step = _Step.of(loss, curvature, parameters_in(text))
+    values, raw = _refitted(leaves_of(text), rows, step, decay_rate)
+    text = with_leaves(text, values)
+    shift = None
+    if balances(balance, loss, curvature):
+        part, earlier = Part(labels, raw, weight), known.unbalanced or 0.0
+        shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
+        text = shifted_text(text, np.asarray(shift))
+    note = note_of(Provenance(loss, known.classes, shift))
+    return booster_of_text(with_note(without_note(text, _NOTE), note), "booster")
+
+
+def _required(loss: Any) -> Any:
+    """The loss of a model that does not say its own."""
+    if loss is None:
+        reject(
+            "loss",
+            "a FocalLoss or a SoftmaxFocalLoss for this model, which has no note of it",
+            loss,
+            "Use loss=FocalLoss(gamma=2), with the gamma of its training.",
+        )
+    return loss
+
+
+def _require_constant_leaves_of(booster: Any, text: str, loss: Loss) -> None:
+    """Check that a model predicts scores of the loss, from leaves that are numbers."""
+    n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
+    continuable(booster, {"num_class": n_scores}, "booster")
+    if "\nleaf_const=" in text:
+        advice = "Train it without linear_tree."
+        reject("booster", "a model whose leaves are constants", "linear_tree", advice)
+
+
+class _Rows(NamedTuple):
+    """The new data."""
+
+    y_true: NDArray[Any]
+    sample_weight: Any
+    leaf: NDArray[np.intp]  #: of each row in each tree
+
+
+class _Step(NamedTuple):
+    """How a leaf finds its new value."""
+
+    objective: FocalObjective
+    learning_rate: float
+    l1: float
+    l2: float
+    largest: float  #: size of a value before shrinkage; 0 for any
+    least_curvature: float
+
+    @classmethod
+    def of(cls, loss: Loss, curvature: Curvature, params: dict[str, str]) -> "_Step":
+        """The step with the parameters of a training."""
+        defaults = {
+            "learning_rate": DEFAULT_LEARNING_RATE,
+            "lambda_l1": 0,
+            "lambda_l2": 0,
+            "max_delta_step": 0,
+            "min_sum_hessian_in_leaf": 1e-3,
+        }
+        values = (float(params.get(name, value)) for name, value in defaults.items())
+        bound = learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None)
+        threads = thread_setting(params)
+        objective = FocalObjective(
+            loss, curvature, bound, checks_start=False, n_threads=threads
+        )
+        return cls(objective, *values)
+
+    def values(
+        self, leaf: NDArray[np.intp], n_leaves: int, gradient: Any, curvature: Any
+    ) -> NDArray[np.float64]:
+        """The values of the leaves of a tree, before shrinkage."""
+        slope, bend = (
+            np.bincount(leaf, sums, n_leaves) for sums in (gradient, curvature)
+        )
+        size = np.maximum(np.abs(slope) - self.l1, 0)
+        counts = (bend >= self.least_curvature) & (bend + self.l2 > 0)
+        step = -np.sign(slope) * np.divide(
+            size, bend + self.l2, where=counts, out=np.zeros(n_leaves)
+        )
+        limit = self.largest or np.inf
+        return np.asarray(np.clip(step, -limit, limit))
+
+
+def _refitted(
+    trees: list[Leaves], rows: _Rows, step: _Step, decay_rate: float
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """The new values of all leaves, and the raw predictions of the new model."""
+    loss = step.objective.loss
+    baseline: Baseline = loss.baseline(rows.y_true, rows.sample_weight)
+    start = np.atleast_1d(baseline)
+    n_scores = len(start)
+    raw = np.tile(start, (len(rows.y_true), 1))
+    values: list[NDArray[np.float64]] = []
+    for first in range(0, len(trees), n_scores):
+        flat = raw if np.ndim(baseline) else raw[:, 0]
+        slopes, bends = step.objective(rows.y_true, flat, rows.sample_weight)
+        if first == 0:
+            raw = np.zeros_like(raw)  # the new first trees contain the baseline
+        for k, (old, shrinkage) in enumerate(trees[first : first + n_scores]):
+            leaf = rows.leaf[:, first + k]
+            columns = (part.reshape(raw.shape)[:, k] for part in (slopes, bends))
+            new = step.values(leaf, len(old), *columns)
+            if first == 0:
+                new = start[k] + _first_shrinkage(shrinkage, step) * new
+            else:
+                new = shrinkage * new
+            values.append(decay_rate * old + (1 - decay_rate) * new)
+            raw[:, k] += values[-1][leaf]
+    return values, raw if np.ndim(baseline) else raw[:, 0]
+
+
+def _first_shrinkage(noted: float, step: _Step) -> float:
+    """That of a first tree, which LightGBM sets to 1 where a baseline is added."""
+    return step.learning_rate if noted == 1 else noted

@@ -1,0 +1,338 @@
+r"""The constant that brings posteriors into balance.
+
+Log loss with an intercept ends in balance: sum(w * p) = sum(w * y) over the training
+rows. The focal loss does not. Its posterior is a convex function of the raw prediction
+where positives are rare, so raw predictions that regularisation draws towards the
+baseline give a mean posterior below the prevalence.
+
+The balancing shift is the constant delta with
+
+    sum(w * posterior(raw_prediction + delta)) = sum(w * y)
+
+for each column of the posterior. The posterior rises strictly in the raw prediction, so
+a binary problem has exactly one such constant, and it leaves the ranking as it is. A
+softmax has one constant for each class, up to a constant that all classes share.
+
+The rows may lie in several places, such as the workers of a cluster. All that is needed
+of them is a sum over their parts, which a function ``Total`` supplies.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focalboost.losses._evaluate import blocks_of, default_threads, for_each
+from focalboost.losses._loss import FocalLoss, SoftmaxFocalLoss
+
+#: Of the log-odds of the mean posterior, and so of the sums, relative.
+TOLERANCE = 1e-9
+
+#: Raw predictions beyond it count as if they were at it: the posterior there is within
+#: 1e-17 of 0 or 1, whatever gamma is.
+RANGE = 40.0
+
+#: Bins of 0.0024. A bin of width h is off by T'(z)**2 h**2 / 24 of its sum at most,
+#: 2e-6 at gamma = 2, which one Newton step on the rows themselves makes 1e-9.
+N_BINS = 1 << 15
+
+#: Rows of each part on which the shifts of several classes are first looked for.
+N_SOME = 20_000
+
+
+class Part(NamedTuple):
+    """Some of the rows."""
+
+    y_true: Any
+    raw_prediction: Any
+    sample_weight: Any = None
+    n_threads: int | None = 1
+
+
+#: Adds up what a function returns for each part of the rows.
+Total = Callable[[Callable[[Part], NDArray[np.float64]]], NDArray[np.float64]]
+
+_Excess = Callable[[Any], Any]
+
+
+def balancing_shift(
+    loss: FocalLoss | SoftmaxFocalLoss,
+    y_true: Any,
+    raw_prediction: Any,
+    sample_weight: Any = None,
+    *,
+    n_threads: int | None = 1,
+) -> NDArray[np.float64]:
+    """Return the constant that brings posteriors into balance with labels.
+
+    With it, ``sum(w * loss.posterior(raw_prediction + shift))`` is ``sum(w * y)``, for
+    each label column and for each class. ``train`` and the estimators add it to their
+    models. Use this function for a model that a host has trained with
+    ``focal_objective``.
+
+    Parameters
+    ----------
+    loss : FocalLoss or SoftmaxFocalLoss
+        The loss of the training.
+    y_true : array of shape (n,) or (n, T)
+        Labels, as for the methods of the loss.
+    raw_prediction : array of shape (n,), (n, T) or (n, K)
+        Raw predictions of the model.
+    sample_weight : array of shape (n,), optional
+        Weights of the rows.
+    n_threads : int or None, default=1
+        Number of threads. None takes as many as OpenMP would.
+
+    Returns
+    -------
+    ndarray of shape (), (T,) or (K,)
+        The shift. It is 0 for labels of a single class, which no constant balances.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalboost import FocalLoss
+    >>> from focalboost.losses import balancing_shift
+    >>> loss, y_true = FocalLoss(gamma=2), np.array([0, 0, 0, 1])
+    >>> raw_prediction = np.array([-1.5, -1.5, -1.0, 0.5])
+    >>> shift = balancing_shift(loss, y_true, raw_prediction)
+    >>> float(loss.posterior(raw_prediction + shift).sum().round(6))
+    1.0
+    """
+    part = Part(y_true, np.asarray(raw_prediction), sample_weight, n_threads)
+    return balancing_shift_of_parts(loss, lambda function: function(part))
+
+
+def balancing_shift_of_parts(
+    loss: FocalLoss | SoftmaxFocalLoss, total: Total, earlier: Any = 0.0
+) -> NDArray[np.float64]:
+    """Return the balancing shift of rows of which only sums over parts are known.
+
+    A shift that the rows do not determine stays at its ``earlier`` value.
+    """
+    masses = total(partial(_masses, loss))
+    if isinstance(loss, SoftmaxFocalLoss):
+        return _shift_of_classes(loss, total, masses, np.asarray(earlier))
+    earlier = np.broadcast_to(np.squeeze(earlier), masses.shape[1:])
+    if masses.ndim == 1:
+        positive, negative = masses
+        shift = _shift_of_positives(loss, total, positive, negative, float(earlier))
+        return np.array(shift)
+    columns = (partial(_total_of_column, total, i) for i in range(masses.shape[1]))
+    shifts = map(partial(_shift_of_positives, loss), columns, *masses, earlier)
+    return np.array(list(shifts))
+
+
+def _masses(loss: FocalLoss | SoftmaxFocalLoss, part: Part) -> NDArray[np.float64]:
+    return np.asarray(loss.class_masses(part.y_true, part.sample_weight))
+
+
+def _total_of_column(
+    total: Total, column: int, function: Callable[[Part], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    return total(partial(_on_column, function, column))
+
+
+def _on_column(
+    function: Callable[[Part], NDArray[np.float64]], column: int, part: Part
+) -> NDArray[np.float64]:
+    labels, raw = part.y_true[:, column], part.raw_prediction[:, column]
+    return function(part._replace(y_true=labels, raw_prediction=raw))
+
+
+def _posterior_sums(
+    loss: FocalLoss | SoftmaxFocalLoss, shift: Any, part: Part
+) -> NDArray[np.float64]:
+    """The sums of the posterior over the rows of a part, for each of its columns."""
+    raw, weight = part.raw_prediction, part.sample_weight
+    blocks = blocks_of(raw)
+    sums: list[Any] = [np.zeros(raw.shape[1:]), *blocks]
+
+    def add(number: int) -> None:
+        rows = blocks[number]
+        posterior = loss._posterior(np.asarray(raw[rows], np.float64) + shift)
+        sums[number + 1] = (
+            posterior.sum(axis=0)
+            if weight is None
+            else np.asarray(weight[rows], np.float64) @ posterior
+        )
+
+    for_each(add, range(len(blocks)), part.n_threads or default_threads())
+    return np.asarray(np.sum(sums, axis=0))
+
+
+def _histogram(part: Part) -> NDArray[np.float64]:
+    """The weight of each bin and its weighted sum of raw predictions, (2, bins)."""
+    raw = np.clip(np.asarray(part.raw_prediction, np.float64), -RANGE, RANGE)
+    bins = np.minimum((raw + RANGE) * (N_BINS / (2 * RANGE)), N_BINS - 1).astype(
+        np.intp
+    )
+    weight = np.ones(len(raw)) if part.sample_weight is None else part.sample_weight
+    return np.stack(
+        [np.bincount(bins, each, N_BINS) for each in (weight, raw * weight)]
+    )
+
+
+def _shift_of_positives(
+    loss: FocalLoss, total: Total, positive: float, negative: float, earlier: float
+) -> float:
+    """The shift of a binary problem, given its class masses.
+
+    The root is found on the histogram, with one point for each bin, and corrected on
+    the rows themselves.
+    """
+    if not (positive > 0 and negative > 0):
+        return earlier
+    weight, moment = total(_histogram)
+    filled = weight > 0
+    bins = Part(None, moment[filled] / weight[filled], weight[filled])
+    excess = partial(_excess_of_positives, loss, positive / (positive + negative))
+    on_bins = partial(excess, lambda function: function(bins), weight.sum())
+    on_rows = partial(excess, total, positive + negative)
+    shift = _root(on_bins)
+    slope = (on_bins(shift + 1e-4) - on_bins(shift - 1e-4)) / 2e-4
+    for _ in range(3):
+        error = on_rows(shift)
+        if abs(error) <= TOLERANCE:
+            return shift
+        shift -= error / slope
+    return _root(on_rows)
+
+
+def _excess_of_positives(
+    loss: FocalLoss, aim: float, total: Total, weight: float, shift: float
+) -> float:
+    """The log-odds of the mean posterior above those of the mean label, ``aim``.
+
+    They are almost linear in the shift, with a slope of 1 + gamma at most.
+    """
+    found = float(total(partial(_posterior_sums, loss, shift)))
+    return _log_odds(found / weight) - _log_odds(aim)
+
+
+def _log_odds(share: float) -> float:
+    """Log-odds of a share, finite where the share has rounded to 0 or 1."""
+    inside = min(max(share, np.finfo(float).tiny), 1 - np.finfo(float).epsneg)
+    return float(np.log(inside) - np.log1p(-inside))
+
+
+def _root(excess: Callable[[float], float]) -> float:
+    """The root of a function that rises, from a bracket that starts at 0."""
+    from scipy.optimize import brentq
+
+    start = excess(0.0)
+    end = -start or TOLERANCE
+    while excess(end) * start > 0:
+        end *= 2
+    return float(brentq(excess, 0.0, end, xtol=1e-12))
+
+
+def _shift_of_classes(
+    loss: SoftmaxFocalLoss,
+    total: Total,
+    masses: NDArray[np.float64],
+    earlier: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The shifts of a softmax, given its class masses.
+
+    The root is found on some of the rows, and corrected on all rows. A class
+    without weight keeps its earlier shift. So does the class of the largest mass,
+    because a constant that all classes share changes nothing.
+    """
+    from scipy.optimize import root
+
+    free = np.flatnonzero(masses > 0)
+    free = free[free != np.argmax(masses)]
+    shifts = np.zeros(len(masses)) + earlier
+    if free.size == 0:
+        return shifts
+    excess = partial(_excess_of_classes, loss, masses, free, shifts)
+    some = partial(_total_of_some, total)
+    values, slopes = shifts[free], _slopes(loss, shifts, free, some)
+    for rows in (some, total):
+        values, slopes, error = _broyden(partial(excess, rows), values, slopes)
+    if not error <= TOLERANCE:
+        values = root(partial(excess, total), np.zeros(free.size), tol=TOLERANCE).x
+    shifts[free] = values
+    return shifts
+
+
+def _broyden(
+    excess: _Excess, values: NDArray[np.float64], slopes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """A root by the method of Broyden (1965), the slopes there, and the error.
+
+    Every step corrects the slopes by the smallest change that explains the step. That
+    takes one sum over the rows, whatever the number of classes. One more step after the
+    tolerance is reached leaves only rounding, so the same rows give the same root from
+    any start.
+    """
+    error, is_near = excess(values), False
+    for _ in range(30):
+        size = np.max(np.abs(error))
+        if is_near or not 0 < size < np.inf:
+            break
+        is_near = size <= TOLERANCE
+        step = -np.linalg.lstsq(slopes, error, rcond=None)[0]
+        values, before, error = values + step, error, excess(values + step)
+        slopes = slopes + np.outer(error - before - slopes @ step, step) / (step @ step)
+    return values, slopes, float(np.max(np.abs(error)))
+
+
+def _slopes(
+    loss: SoftmaxFocalLoss,
+    shifts: NDArray[np.float64],
+    free: NDArray[np.intp],
+    total: Total,
+) -> NDArray[np.float64]:
+    """The derivatives of the log mean posteriors of the free classes in their shifts.
+
+    They are those of the log loss, times 1 + gamma: the log-odds of a focal posterior
+    are steeper by about that factor.
+    """
+    products = total(partial(_products, loss, shifts))
+    shares = products[np.ix_(free, free)] / products.sum(axis=1)[free, None]
+    return np.asarray((1 + np.mean(loss.gammas)) * (np.eye(len(free)) - shares))
+
+
+def _products(
+    loss: SoftmaxFocalLoss, shifts: NDArray[np.float64], part: Part
+) -> NDArray[np.float64]:
+    """The sums of the products of the posteriors of two classes, (K, K)."""
+    posterior = loss._posterior(np.asarray(part.raw_prediction, np.float64) + shifts)
+    weight = 1.0 if part.sample_weight is None else part.sample_weight[:, None]
+    return np.asarray(posterior.T @ (weight * posterior))
+
+
+def _total_of_some(
+    total: Total, function: Callable[[Part], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    return total(partial(_on_some, function))
+
+
+def _on_some(
+    function: Callable[[Part], NDArray[np.float64]], part: Part
+) -> NDArray[np.float64]:
+    """The function of evenly spaced rows of a part."""
+    step = -(-len(part.raw_prediction) // N_SOME) or 1
+    weight = None if part.sample_weight is None else part.sample_weight[::step]
+    raw = part.raw_prediction[::step]
+    return function(part._replace(raw_prediction=raw, sample_weight=weight))
+
+
+def _excess_of_classes(
+    loss: SoftmaxFocalLoss,
+    masses: NDArray[np.float64],
+    free: NDArray[np.intp],
+    fixed: NDArray[np.float64],
+    total: Total,
+    values: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The log mean posteriors of classes above the logs of their shares."""
+    shifts = fixed.copy()
+    shifts[free] = values
+    found = total(partial(_posterior_sums, loss, shifts))
+    share = masses[free] / masses.sum()
+    return np.asarray(np.log(found[free] / found.sum() / share))

@@ -1,0 +1,363 @@
+"""Files become numbers and labels, or are refused with what to change."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from focalboost.comparison._columns import kind_of
+from focalboost.comparison.tables import DataError, read_table
+
+N_ROWS = 200
+
+
+@pytest.fixture
+def payments():
+    rng = np.random.default_rng(0)
+    columns = {"amount": rng.lognormal(size=N_ROWS), "hour": rng.integers(24, size=200)}
+    fraud = (np.arange(N_ROWS) % 20 == 3).astype(int)
+    return pd.DataFrame({"day": np.arange(N_ROWS) / 8, **columns, "fraud": fraud})
+
+
+@pytest.fixture
+def awkward(payments):
+    """Dates, labels that are text, missing values, a name that both hosts refuse."""
+    start = pd.Timestamp("2024-01-01 00:00:00.123")
+    return payments.rename(columns={"amount": 'amount "EUR" [cents]'}).assign(
+        time=start + pd.to_timedelta(payments["day"], "D"),
+        fraud=np.where(payments["fraud"] == 1, "yes", "no"),
+        hour=payments["hour"].where(payments.index % 5 > 0),
+    )
+
+
+def test_csv_and_parquet_are_read_alike(awkward, tmp_path):
+    awkward.to_csv(tmp_path / "payments.csv", index=False)
+    awkward.to_parquet(tmp_path / "payments.parquet")
+    csv, parquet = (
+        read_table(tmp_path / f"payments.{ending}", "fraud", time="time")
+        for ending in ("csv", "parquet")
+    )
+    for table in (csv, parquet):
+        assert table.positive == "fraud = yes"
+        assert table.is_test is None
+        np.testing.assert_array_equal(table.y_true, awkward["fraud"] == "yes")
+    pd.testing.assert_frame_equal(csv.features, parquet.features)
+    expected = awkward.drop(columns=["fraud", "time"])
+    pd.testing.assert_frame_equal(csv.features, expected, check_dtype=False)
+    days = (csv.times - csv.times[0]) / pd.Timedelta(days=1)
+    np.testing.assert_allclose(days, awkward["day"], rtol=1e-6)
+
+
+def written(frame, folder):
+    path = folder / "payments.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_rows_come_in_the_order_of_their_times(payments, tmp_path):
+    shuffled = payments.sample(frac=1, random_state=0)
+    path = written(shuffled, tmp_path)
+    options = {"cost": [1.0], "cost_column": "amount"}
+    table = read_table(path, "fraud", time="day", **options)
+    np.testing.assert_array_equal(table.times, payments["day"])
+    np.testing.assert_array_equal(table.y_true, payments["fraud"])
+    np.testing.assert_array_equal(table.features["hour"], payments["hour"])
+    np.testing.assert_allclose(table.costs[1], payments["amount"])
+    assert list(table.features) == ["amount", "hour"]
+
+
+def test_numbers_that_are_text_are_numbers(payments, tmp_path):
+    text = payments["hour"].astype(str).where(payments.index % 5 > 0)
+    payments.assign(hour=text).to_parquet(tmp_path / "payments.parquet")
+    features = read_table(tmp_path / "payments.parquet", "fraud").features
+    expected = payments["hour"].where(payments.index % 5 > 0)
+    np.testing.assert_array_equal(features["hour"], expected)
+
+
+def test_the_rarer_of_two_values_is_the_class_to_find(payments, tmp_path):
+    kind = np.where(payments["fraud"] == 1, 7, 2)
+    table = read_table(written(payments.assign(fraud=kind), tmp_path), "fraud")
+    assert table.positive == "fraud = 7"
+    np.testing.assert_array_equal(table.y_true, payments["fraud"])
+
+
+def prepared(path, payments, **more):
+    """An .npz as benchmarks have them; its second column is a category."""
+    hour = payments["hour"].to_numpy()
+    meta = {"names": ["amount", "hour"], "kinds": ["num", "cat"]}
+    np.savez(
+        path,
+        c000=payments["amount"],
+        c001=np.where(hour == 5, -1, hour),
+        y=payments["fraud"],
+        meta=json.dumps(meta),
+        **more,
+    )
+    return path
+
+
+def test_an_npz_knows_its_target_and_its_test_rows(payments, tmp_path):
+    split = (np.arange(N_ROWS) >= 150).astype(int)
+    late = (payments["hour"] > 20).astype(int)
+    path = tmp_path / "payments.npz"
+    prepared(path, payments, aux_split=split, aux_late=late)
+    table = read_table(path)
+    assert (table.positive, table.times) == ("y = 1", None)
+    np.testing.assert_array_equal(table.is_test, split == 1)
+    np.testing.assert_array_equal(table.features["amount"], payments["amount"])
+    hour = payments["hour"].where(payments["hour"] != 5)
+    assert table.features["hour"].dtype == "category"
+    np.testing.assert_array_equal(table.features["hour"].astype(float), hour)
+    other = read_table(path, "late")
+    np.testing.assert_array_equal(other.y_true, late)
+    with pytest.raises(
+        DataError, match="no column 'split': give --target one of 'y', 'l"
+    ):
+        read_table(path, "split")
+
+
+def test_an_npz_without_test_rows(payments, tmp_path):
+    assert read_table(prepared(tmp_path / "some.npz", payments)).is_test is None
+
+
+BAD_TABLES = {
+    "missing target": (lambda t: t.drop(columns="fraud"), "no column 'fraud'"),
+    "one class": (lambda t: t.assign(fraud=0), "is 0 in all rows, one class only"),
+    "three classes": (
+        lambda t: t.assign(fraud=t.index % 3),
+        "its 3 labels are 0, 1, 2: name the one to find with --positive",
+    ),
+    "many classes": (lambda t: t.assign(fraud=t.index), ", ...: name the one"),
+    "missing labels": (
+        lambda t: t.assign(fraud=t.fraud.where(t.day > 1)),
+        "lacks 9 labels: drop these rows",
+    ),
+    "infinite": (
+        lambda t: t.assign(hour=np.inf),
+        "in some rows: 'hour'): add --drop h",
+    ),
+    "empty": (lambda t: t.assign(hour=np.nan), "(empty: 'hour'): add --drop hour"),
+    "several": (
+        lambda t: t.assign(hour=np.nan, **{"a b": np.nan, "day": np.inf}),
+        "(infinite in some rows: 'day'; empty: 'hour', 'a b'): add --drop day hour "
+        "'a b'",
+    ),
+    "decimal commas": (
+        lambda t: t.assign(hour=t.hour.map(lambda hour: f"{hour},5")),
+        "(numbers with a decimal comma: 'hour'): add --decimal ,",
+    ),
+    "no rows": (lambda t: t[:0], "is empty: give a file with a header and rows"),
+    "no features": (lambda t: t[["fraud"]], "no column besides 'fraud'"),
+    "dates": (
+        lambda t: t[["fraud"]].assign(paid="2024-05-01"),
+        "all features are dates: add --date-parts",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_TABLES)
+def test_bad_tables_are_refused(fault, payments, tmp_path):
+    spoil, message = BAD_TABLES[fault]
+    with pytest.raises(DataError) as error:
+        read_table(written(spoil(payments), tmp_path), "fraud")
+    assert message in str(error.value)
+
+
+def test_without_a_target_the_columns_are_named(payments, tmp_path):
+    message = "target: give --target one of 'day', 'amount', 'hour', 'fraud'"
+    with pytest.raises(DataError, match=message):
+        read_table(written(payments, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "empty"),
+        ("broken.parquet", b"PAR1, or not", "cannot be read as .parquet"),
+        ("broken.npz", b"not a zip", "cannot be read as .npz"),
+        ("binary.csv", b"a,\x81\n", "is not utf-8 text: add --encoding cp1252"),
+        ("wide.csv", "a,b\n".encode("utf-16"), "text: add --encoding utf-16$"),
+        ("semicolon.csv", b"a;b\n1,5;2\n", "by ';': add --separator ';'"),
+        ("tab.csv", b"a\tb\n1\t2\n", "is separated by tab: add --separator tab"),
+        (
+            "twice.csv",
+            b"fraud,a,fraud\n0,1,0\n",
+            "several columns named 'fraud': rename",
+        ),
+        ("long.csv", b"fraud,a\n0,1,2\n1,2,3\n", "rows longer than its header"),
+        ("payments.xlsx", b"", "ends in .csv, .parquet, .npz"),
+    ],
+)
+def test_files_of_another_kind_are_refused(name, content, message, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_table(tmp_path / name, "fraud")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.csv is not there: check the path"):
+        read_table(tmp_path / "nowhere.csv", "fraud")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(payments, tmp_path, monkeypatch):
+    path = tmp_path / "payments.parquet"
+    payments.to_parquet(path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match="pip install pyarrow"):
+        read_table(path, "fraud")
+
+
+def test_duplicated_names_in_parquet_are_refused(payments, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table([[0, 1], [0, 1]], names=["fraud", "fraud"])
+    pytest.importorskip("pyarrow.parquet").write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="several columns named 'fraud': rename them"):
+        read_table(tmp_path / "t.parquet", "fraud")
+
+
+CSV_FORMS = {
+    "semicolons": ({"sep": ";", "decimal": ","}, {"separator": ";", "decimal": ","}),
+    "tabs": ({"sep": "\t"}, {"separator": "tab"}),
+    "byte-order mark": ({"encoding": "utf-8-sig"}, {}),
+    "utf-16": ({"encoding": "utf-16"}, {"encoding": "utf-16"}),
+    "cp1252": ({"encoding": "cp1252"}, {"encoding": "cp1252"}),
+}
+
+
+@pytest.mark.parametrize("form", CSV_FORMS)
+def test_other_forms_of_csv_are_read_with_their_options(form, payments, tmp_path):
+    wrote, options = CSV_FORMS[form]
+    payments = payments.rename(columns={"amount": "Betrag in €"})
+    payments.to_csv(tmp_path / "p.csv", index=False, **wrote)
+    table = read_table(tmp_path / "p.csv", "fraud", **options)
+    pd.testing.assert_frame_equal(
+        table.features, payments.drop(columns="fraud"), check_dtype=False
+    )
+
+
+def test_an_encoding_that_python_lacks_is_named(payments, tmp_path):
+    path = written(payments, tmp_path)
+    with pytest.raises(DataError, match="no encoding 'ebcdic': give --encoding utf-8"):
+        read_table(path, "fraud", encoding="ebcdic")
+
+
+def test_options_of_csv_are_of_csv_alone(payments, tmp_path):
+    payments.to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(DataError, match="is not a CSV file: leave out --decimal"):
+        read_table(tmp_path / "p.parquet", "fraud", decimal=",")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"drop": ["hour", "a", "b"]},
+            "no column 'a', 'b' besides its target: give --d",
+        ),
+        (
+            {"time": "week"},
+            "no column 'week' besides its target: give --time one of 'd",
+        ),
+        ({"group": "fraud"}, "no column 'fraud' besides its target: give --group one"),
+        (
+            {"categorical": ["a"]},
+            "no column 'a' besides its target: give --categorical",
+        ),
+        ({"cost_column": "a"}, "no column 'a' besides its target: give --cost-column"),
+        ({"positive": "2"}, "has no label '2': give --positive one of 0, 1"),
+        ({"cost": [1.0]}, "--cost is two numbers >= 0 here: give --cost ALERT MISS"),
+        ({"cost": [1.0, -2.0]}, "--cost is two numbers >= 0 here: give --cost ALERT"),
+        (
+            {"cost_column": "amount"},
+            "--cost is a number >= 0 here: give --cost ALERT,",
+        ),
+        (
+            {"cost": [1.0], "cost_column": "shop"},
+            "cost column 'shop' holds other values than numbers >= 0: correct them",
+        ),
+        ({"group": "shop"}, "group column 'shop' lacks 1 values: fill them"),
+        ({"time": "shop"}, "time column 'shop' has neither a number nor a date in row"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(options, message, payments, tmp_path):
+    shop = np.where(payments.index == 7, None, "fuel")
+    with pytest.raises(DataError) as error:
+        read_table(written(payments.assign(shop=shop), tmp_path), "fraud", **options)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [pd.array([1, None], dtype="Int64"), [1.0, np.inf], [1.0, np.nan], [-1, 2]],
+)
+def test_costs_of_rows_are_finite_numbers(amounts, payments, tmp_path):
+    price = pd.Series(amounts).reindex(payments.index % 2).array
+    payments.assign(price=price).to_parquet(tmp_path / "p.parquet")
+    options = {"cost": [1.0], "cost_column": "price", "drop": ["price"]}
+    with pytest.raises(DataError, match="cost column 'price' holds other values than"):
+        read_table(tmp_path / "p.parquet", "fraud", **options)
+
+
+def test_one_label_of_several_may_be_found(payments, tmp_path):
+    kind = np.array(["ok", "stolen", "fake"])[payments.index % 3]
+    path = written(payments.assign(fraud=kind), tmp_path)
+    table = read_table(path, "fraud", positive="fake")
+    assert table.positive == "fraud = fake"
+    np.testing.assert_array_equal(table.y_true, kind == "fake")
+    number = written(payments.assign(fraud=payments["fraud"] + 0.0), tmp_path)
+    assert read_table(number, "fraud", positive="0").y_true.mean() > 0.9
+
+
+def test_columns_are_what_they_are(payments, tmp_path):
+    """Of a table as a payment system writes it, in both kinds of file."""
+    n = len(payments)
+    table = payments.assign(
+        shop=np.where(payments.index % 9, "fuel", None),
+        vip=pd.array([None, True, False, True] * (n // 4), dtype="boolean"),
+        age=pd.array([None, 30, 40, 50] * (n // 4), dtype="Int64"),
+        paid=pd.date_range("2024-05-31 18:30", periods=n, freq="h"),
+        code=payments["hour"],
+    )
+    table.to_parquet(tmp_path / "payments.parquet")
+    for path in (tmp_path / "payments.parquet", written(table, tmp_path)):
+        options = {"drop": ["day"], "categorical": ["code"], "date_parts": True}
+        found = read_table(path, "fraud", **options)
+        features = found.features
+        assert {kind_of(features[name]) for name in ("shop", "code")} == {"category"}
+        assert features["code"].dtype == "category"
+        for name in ("amount", "hour", "vip", "age", "paid_hour"):
+            assert features[name].dtype == np.float64
+        assert features["vip"].isna().sum() == features["age"].isna().sum() == n // 4
+        first = ["paid_month", "paid_day", "paid_weekday", "paid_hour"]
+        assert features[first].iloc[0].tolist() == [5, 31, 4, 18.5]
+        assert not any("Dates are left out" in text for text in found.remarks)
+        found = read_table(path, "fraud", drop=["day"])
+        assert not any(name.startswith("paid") for name in found.features)
+
+
+def test_traps_among_the_columns_are_pointed_out(payments, tmp_path):
+    n = len(payments)
+    table = payments.assign(
+        customer_id=np.arange(n) % 20,
+        reference=[f"r{i}" for i in range(n)],
+        paid=pd.date_range("2024-01-01", periods=n).astype(str),
+        hour=payments["hour"].astype(str).where(payments.index != 7, "noon"),
+    )
+    path = written(table, tmp_path)
+    text = " ".join(read_table(path, "fraud").remarks)
+    assert "look like identifiers: 'customer_id', 'reference'. Leave them out" in text
+    assert "--drop customer_id reference" in text
+    assert "Dates are left out: 'paid'" in text
+    assert "use --time paid" in text
+    assert "text among them are taken for categories: 'hour'. Correct" in text
+    settled = {"time": "paid", "drop": ["hour", "reference"], "group": "customer_id"}
+    assert read_table(path, "fraud", **settled).remarks == []
+
+
+@pytest.mark.parametrize("name", ["TimeStamp", "time"])
+def test_a_column_with_the_name_of_a_time_is_pointed_out(payments, tmp_path, name):
+    path = written(payments.rename(columns={"day": name}), tmp_path)
+    (remark,) = read_table(path, "fraud").remarks
+    assert remark.endswith(f"these scores may be optimistic: use --time {name}.")
