@@ -10,7 +10,6 @@ table and stores it in benchmarks/results/stalling.csv.
 
 import argparse
 import platform
-import sys
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -27,11 +26,9 @@ from sklearn.metrics import average_precision_score
 import focalboost.lightgbm
 import focalboost.xgboost
 from focalboost import FocalLoss, focal_metric
+from focalboost.datasets import make_transactions
 
 ROOT = Path(__file__).parent
-sys.path.append(str(ROOT.parent / "examples"))
-from simulated_transactions import simulate_transactions  # noqa: E402
-
 GAMMAS = [0, 0.25, 0.5, 1, 2, 5, (0, 2)]
 
 
@@ -46,8 +43,9 @@ class Problem:
 
 
 def problem(rows: int) -> Problem:
-    sample = simulate_transactions(rows, 1000, 0)
-    X, y = sample.features.to_numpy(), sample.y_true.astype(np.float64)
+    payments = make_transactions(rows, random_state=0, as_frame=False)
+    X = np.column_stack([payments.data[name] for name in payments.feature_names])
+    y = payments.target.astype(np.float64)
     cut = int(0.7 * rows)  # the stream is in order of time
     return Problem(X[:cut], y[:cut], X[cut:], y[cut:])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from focalboost.diagnostics import compare_losses
+from focalboost.comparison import compare_losses
 from quality.intervals import Interval, by_problem
 from quality.markdown import interval, paragraph, table
 from quality.methods import ESTIMATORS

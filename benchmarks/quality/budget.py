@@ -12,9 +12,9 @@ from lightgbm import LGBMClassifier
 from xgboost import XGBClassifier
 
 from focalboost import FocalLoss
+from focalboost.comparison import default_grid
 from focalboost.diagnostics import (
     GradientBudget,
-    default_grid,
     gradient_budget,
     gradient_budget_by_round,
 )

@@ -22,7 +22,6 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--smoke", action="store_true", help="small, simulated rows only")
     report = commands.add_parser("report", help="write RESULTS.md")
     report.add_argument("--output", type=Path, default=ROOT / "RESULTS.md")
-    report.add_argument("--readme", type=Path, help="whose section to write as well")
     budget = commands.add_parser("budget", help="gradient budget on card fraud")
     agreement = commands.add_parser("agreement", help="compare_losses on three sets")
     for command in (run, report, budget, agreement):
@@ -63,7 +62,7 @@ def _run(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> 
 def _report(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     from quality.report import write_report
 
-    write_report(options.results, options.output, options.readme)
+    write_report(options.results, options.output)
 
 
 def _budget(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> None:

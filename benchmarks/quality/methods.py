@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from focalboost import FocalLGBMClassifier, FocalXGBClassifier
-from focalboost.diagnostics import LOG_LOSS, METHODS, Method, default_grid, tuned
+from focalboost.comparison import LOG_LOSS, METHODS, Method, default_grid, tuned
 from quality.fits import Fit
 from quality.peers import PEERS, fit_peer
 
@@ -91,7 +91,8 @@ def _limit(point: Mapping[str, Any], n_rounds: int) -> dict[str, int]:
 def _own(host: str) -> list[Contender]:
     """The package's methods, and log loss at each end of the grid."""
     grid = default_grid(ESTIMATORS[host])
-    runs = [(method.name, method, grid) for method in METHODS]
+    single = [method for method in METHODS if method.bagging is None]
+    runs = [(method.name, method, grid) for method in single]
     runs.append(("log loss, host's defaults", LOG_LOSS, ({},)))
     runs.append(("log loss, regularised", LOG_LOSS, grid[1:]))
     return [

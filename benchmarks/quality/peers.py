@@ -19,17 +19,16 @@ from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import train_test_split
 
 from focalboost import FocalLGBMClassifier, FocalXGBClassifier, focal_metric
-from focalboost.diagnostics import default_grid
-from focalboost.diagnostics._fitting import PATIENCE
-from focalboost.diagnostics._tuning import ROUNDS, VALIDATION_SHARE
+from focalboost.comparison import default_grid
+from focalboost.comparison._search import MOST_ROUNDS, PATIENCE, VALIDATION_SHARE
 from quality.fits import Fit
 
 #: The papers' default, and the one that every peer has.
 GAMMA = 2.0
 #: CatBoost's default trees, and smaller, regularised ones.
 CATBOOST_GRID = (
-    {**ROUNDS, "max_depth": 6, "reg_lambda": 3},
-    {**ROUNDS, "max_depth": 4, "reg_lambda": 10},
+    {**MOST_ROUNDS, "max_depth": 6, "reg_lambda": 3},
+    {**MOST_ROUNDS, "max_depth": 4, "reg_lambda": 10},
 )
 CATBOOST_LOSSES = {
     "CatBoost log loss": "Logloss",
@@ -78,7 +77,7 @@ def fit_peer(
 
 
 def holdout(X: Any, y: Any, seed: int) -> tuple[Part, Part]:
-    """The same rows that ``focalboost.diagnostics.tuned`` holds out."""
+    """The same rows that ``focalboost.comparison.tuned`` holds out."""
     rows = np.arange(len(y))
     train, valid = train_test_split(
         rows, test_size=VALIDATION_SHARE, stratify=y, random_state=seed

@@ -8,18 +8,17 @@ from quality.drowning import drowning
 from quality.markdown import listed, paragraph
 from quality.outcomes import HOSTS, Outcomes, read
 from quality.pictures import draw_ranking
-from quality.readme import write_section
 
 COMMANDS = (
     "python benchmarks/quality run --jobs 2",
     "python benchmarks/quality budget",
     "python benchmarks/quality agreement",
-    "python benchmarks/quality report --readme README.md",
+    "python benchmarks/quality report",
 )
 
 
-def write_report(folder: Path, output: Path, readme: Path | None = None) -> None:
-    """Write the report of a run's folder, its picture, and the README's section."""
+def write_report(folder: Path, output: Path) -> None:
+    """Write the report of a run's folder, and its picture."""
     o = read(folder)
     draw_ranking(o, folder / "ranking.svg")
     parts = [
@@ -41,8 +40,6 @@ def write_report(folder: Path, output: Path, readme: Path | None = None) -> None
         appendix.sets(o),
     ]
     lines = [line for part in parts for line in part]
-    if readme is not None:
-        write_section(o, readme)
     output.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 

@@ -1,15 +1,19 @@
-"""How good a fit is on the test rows, in the measures of the fraud example."""
+"""How good a fit is on the test rows."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    roc_curve,
+)
 
 from quality.fits import Fit
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
-from fraud_scores import scores as fraud_scores
+#: The share of the negatives with an alert at which the recall is measured.
+FALSE_POSITIVE_RATE = 0.001
 
 #: A log loss of so many times the constant's is a training that went wrong.
 DIVERGED = 2.0
@@ -27,31 +31,27 @@ def judged(
     """The columns of the table of fits that say how good it is, and its status."""
     if not fit.is_finite:
         return {"status": "diverged", "reason": "predictions that are not finite"}
-    ranked, corrected = (
-        fraud_scores(y_test, given) for given in (fit.posterior, fit.corrected)
-    )
-    # Probabilities in float64 may tie at 1 where the log odds do not.
-    by_rank = fraud_scores(y_test, _ranks(fit.score))
     status, reason = _status(fit, y, starts_at_constant)
     return {
         "status": status,
         "reason": reason,
-        "average_precision": by_rank.average_precision,
-        "recall": by_rank.recall,
-        "log_loss": ranked.log_loss,
-        "corrected_log_loss": corrected.log_loss,
-        "brier": ranked.brier,
-        "corrected_brier": corrected.brier,
+        # Probabilities in float64 may tie at 1 where the log odds do not.
+        "average_precision": average_precision_score(y_test, fit.score),
+        "recall": _recall(y_test, fit.score),
+        "log_loss": log_loss(y_test, fit.posterior, labels=[0, 1]),
+        "corrected_log_loss": log_loss(y_test, fit.corrected, labels=[0, 1]),
+        "brier": brier_score_loss(y_test, fit.posterior),
+        "corrected_brier": brier_score_loss(y_test, fit.corrected),
         "n_rounds": fit.n_rounds,
         "point": fit.point,
         "validation_average_precision": fit.average_precision,
     }
 
 
-def _ranks(score: Any) -> Any:
-    """The scores' places in order, from 0 to 1: fraud_scores takes probabilities."""
-    values, places = np.unique(score, return_inverse=True)
-    return places / max(1, len(values) - 1)
+def _recall(y_test: Any, score: Any) -> float:
+    """The most that is found while at most this share of negatives are alerts."""
+    false_positives, recall, _ = roc_curve(y_test, score, drop_intermediate=False)
+    return float(recall[false_positives <= FALSE_POSITIVE_RATE].max())
 
 
 def _status(fit: Fit, y: Any, starts_at_constant: bool) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import fetch_openml
 
+from focalboost.datasets import make_transactions
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "examples"))
-from simulated_transactions import simulate_transactions  # noqa: E402
 
 #: The prepared sets lie beside the checkout, where they are there at all.
 PREPARED = ROOT.parent / "shared" / "data"
@@ -119,11 +118,13 @@ def _of_rarest(X: Any, labels: Any) -> Table:
 
 
 def stream(n_rows: int, imbalance: float, seed: int) -> Table:
-    """Simulated card transactions; the last 30 % of the days are the test part."""
-    sample = simulate_transactions(n_rows, imbalance, seed)
-    X = sample.features.to_numpy(np.float32)
-    is_test = X[:, 0] > np.quantile(X[:, 0], 0.7)
-    return Table(X, sample.y_true, is_test)
+    """Simulated card payments in the order of time; the last 30 % are the test part."""
+    payments = make_transactions(
+        n_rows, prevalence=1 / (imbalance + 1), random_state=seed, as_frame=False
+    )
+    X = np.column_stack([payments.data[name] for name in payments.feature_names])
+    X = X.astype(np.float32)
+    return Table(X, payments.target, np.arange(n_rows) >= round(0.7 * n_rows))
 
 
 def with_missed(table: Table, share: float, seed: int) -> Table:

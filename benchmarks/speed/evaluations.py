@@ -77,7 +77,7 @@ def own(problem: Problem, n_threads: int) -> dict[str, Callable[[Any, Any], Any]
     objective = focal_objective(gamma, n_classes=n_classes or None, n_threads=n_threads)
     return {
         "focal_objective": objective,
-        "focal_objective on NumPy": patch("focalboost.losses._compiled._kernel", None)(
+        "focal_objective on NumPy": patch("focalboost.losses._evaluate._kernel", None)(
             objective.__call__
         ),
         "gradient_curvature": lambda y, raw: loss.gradient_curvature(
