@@ -1,88 +1,71 @@
-"""Deploy a model as ONNX: the served output is the probability, not the focal score.
+"""
+Serve a model as ONNX
+=====================
 
-The graph runs in ONNX Runtime, which needs neither focalboost nor XGBoost. Its answers
-are compared with the estimator's on every row, and timed.
+An ONNX graph runs in ONNX Runtime, which needs neither focalboost nor XGBoost. The
+graph of :func:`~focalboost.export.to_onnx` ends in the posterior, so a server returns
+probabilities and not focal scores.
 """
 
-from __future__ import annotations
+# %%
+# ONNX reads one array of float32. ``as_frame=False`` returns arrays with categories as
+# codes and NaN for missing values. The rows are in the order of time.
+import matplotlib.pyplot as plt
+import numpy as np
+import onnxruntime
+from scipy.special import expit
 
-import os
-import time
-from collections.abc import Sequence
-from pathlib import Path
+from focalboost import FocalXGBClassifier
+from focalboost.datasets import make_transactions
+from focalboost.export import to_onnx
 
-from command_line import OneLineParser, at_least, check_packages
+payments = make_transactions(50_000, prevalence=1 / 300, random_state=0, as_frame=False)
+columns = [payments.data[name] for name in payments.feature_names]
+X = np.column_stack(columns).astype(np.float32)
+y = np.where(payments.target == 1, "fraud", "honest")
+train, test = slice(35_000), slice(35_000, None)
 
-PACKAGES = {
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "xgboost": "xgboost",
-    "onnxmltools": "onnxmltools",
-    "onnxruntime": "onnxruntime",
-    "focalboost": "focalboost",
-}
+# %%
+# The labels are text, so the gammas are written by label.
+model = FocalXGBClassifier(
+    focal_gamma={"fraud": 0, "honest": 2},
+    n_estimators=60,
+    max_depth=4,
+    learning_rate=0.1,
+    n_jobs=1,
+)
+model.fit(X[train], y[train])
+graph = to_onnx(model).SerializeToString()
+print(f"{len(graph) / 1024:.0f} KiB, {model.focal_loss_}")
 
+# %%
+# A server does the rest. The columns of the probabilities are those of
+# ``model.classes_``.
+settings = onnxruntime.SessionOptions()
+settings.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(
+    graph, settings, providers=["CPUExecutionProvider"]
+)
+labels, served = session.run(["label", "probabilities"], {"X": X[test]})
 
-def command_line() -> OneLineParser:
-    """Describe the options."""
-    parser = OneLineParser("serve_onnx.py", description=__doc__)
-    add, count = parser.add_argument, at_least(1, int)
-    shown = "; %(default)s unless given"
-    add("--model", type=Path, default=Path("fraud.onnx"), help="to write" + shown)
-    add("--rows", type=count, default=50_000, help="transactions simulated" + shown)
-    imbalance = "honest ones for each fraud" + shown
-    add("--imbalance", type=at_least(1, float), default=300, help=imbalance)
-    add("--seed", type=at_least(0, int), default=0, help="of all chance" + shown)
-    return parser
+fraud = model.classes_.tolist().index("fraud")
+expected = model.predict_proba(X[test])
+difference = np.max(np.abs(served - expected) / expected)
+print(f"Labels: {', '.join(np.unique(labels))}")
+print(f"Largest relative difference from predict_proba: {difference:.1e}")
+print(f"Mean probability of fraud: {served[:, fraud].mean():.5f}")
+print(f"Share of frauds: {(y[test] == 'fraud').mean():.5f}")
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train on simulated transactions, write the graph, serve it, compare."""
-    parser = command_line()
-    options = parser.parse_args(arguments)
-    check_packages(parser, PACKAGES)
-    if not options.model.parent.is_dir():
-        parser.error(f"--model {options.model}: create its folder first")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-    import numpy as np
-    import onnxruntime
-    from fraud_data import simulated_problem
-
-    from focalboost import FocalXGBClassifier
-    from focalboost.export import to_onnx
-
-    problem = simulated_problem(options.rows, options.imbalance, options.seed)
-    X, y = problem.features.to_numpy(np.float32), problem.y_true
-    labels = np.where(y == 1, "fraud", "honest")
-    model = FocalXGBClassifier(focal_gamma={"fraud": 0, "honest": 2}, n_jobs=1)
-    model.set_params(n_estimators=60, max_depth=4, learning_rate=0.1)
-    model.fit(X[problem.train], labels[problem.train])
-    options.model.write_bytes(to_onnx(model).SerializeToString())
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        options.model, settings, providers=["CPUExecutionProvider"]
-    )
-    start = time.perf_counter()
-    label, served = session.run(["label", "probabilities"], {"X": X[problem.test]})
-    seconds = time.perf_counter() - start
-    expected = model.predict_proba(X[problem.test])
-    difference = np.max(np.abs(served - expected) / expected)
-    fraud = list(model.classes_).index("fraud")
-    print(f"{problem.title}; {model.focal_loss_}")
-    print(f"Model: {options.model}, {options.model.stat().st_size / 1024:.0f} KiB")
-    print(
-        f"Labels: {', '.join(sorted(set(label)))}; columns: {model.classes_.tolist()}"
-    )
-    print(
-        f"Mean probability of fraud {served[:, fraud].mean():.5f}, "
-        f"share of frauds {y[problem.test].mean():.5f}"
-    )
-    print(f"Largest relative difference from predict_proba: {difference:.1e}")
-    print(f"Rows a second on one thread: {len(served) / seconds:,.0f}")
-
-
-if __name__ == "__main__":
-    main()
+# %%
+# The graph returns what ``predict_proba`` returns. The focal score, which a saved
+# booster returns, has the same order and is many times too large.
+raw = model.predict(X[test], output_margin=True)
+score = expit(raw if fraud == 1 else -raw)
+print(f"Mean focal score of fraud: {score.mean():.5f}")
+figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+ax.plot(expected[:, fraud], score, ".", markersize=3, label="focal score")
+ax.plot(expected[:, fraud], served[:, fraud], ".", markersize=3, label="ONNX graph")
+ax.set(xscale="log", yscale="log", xlabel="posterior of fraud by predict_proba")
+ax.set_ylabel("what a server may return")
+ax.legend()
+plt.show()
