@@ -7,6 +7,7 @@ their copy is without the package, so that nothing but the wheel can be imported
 
 import os
 import re
+import shlex
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ import nox
 ROOT = Path(__file__).resolve().parents[1]
 WORK = Path(os.environ["FOCALBOOST_CI"])
 OLDEST, NEWEST = "3.11", "3.13"
-QUICK = ("-m", "not slow")
+#: The losses import no host: two versions of NumPy, the oldest and the newest, do.
+WITHOUT_LOSSES = ("--ignore=tests/losses",)
 
 #: What every test file needs; more makes more of the tests run.
 TOOLS = ("pytest", "hypothesis", "mpmath", "array-api-strict", "cloudpickle", "pandas")
@@ -36,7 +38,18 @@ NEW = NEWEST if has(NEWEST) else OLD
 @nox.session(venv_backend="none")
 @nox.parametrize("version", [nox.param(name, id=name) for name in sorted({OLD, NEW})])
 def readme(session, version):
-    """The README's test command, with every test."""
+    """The README's test command."""
+    run_readme(session, version, () if version == NEW else WITHOUT_LOSSES)
+
+
+@nox.session(venv_backend="none", tags=["on request"])
+def slow(session):
+    """The slow tests, on the newest versions."""
+    run_readme(session, NEW, ("-m", "slow"))
+
+
+def run_readme(session, version, options):
+    """Run the README's test command with this Python and more options."""
     text = (ROOT / "README.md").read_text("utf-8")
     part = text.partition("<!-- tests -->")[2].partition("<!-- /tests -->")[0]
     folder = copied(session)
@@ -46,10 +59,10 @@ def readme(session, version):
     (binaries / "python3").symlink_to(shutil.which(f"python{version}"))
     env = {
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "PYTEST_ADDOPTS": addopts(session),
+        "PYTEST_ADDOPTS": addopts(session, *options),
     }
     command = re.search(r"^python3 .*", part, re.M)[0]
-    with reported(session, folder / ".venv" / "bin" / "python"):
+    with reported(session, folder / ".venv" / "bin" / "python", *options):
         session.run("bash", "-c", command, env=env, external=True)
 
 
@@ -65,15 +78,14 @@ def oldest(session):
     quiet = [f"-Wignore::{kind}Warning" for kind in ("Deprecation", "Future")]
     packages = (f"{wheel()}[test]", "xgboost-cpu", "-c", str(constraints))
     # imbalanced-learn on scikit-learn 1.6 needs it beside array-api-compat.
-    checked(session, *packages, options=(*QUICK, *quiet), SCIPY_ARRAY_API="1")
+    checked(session, *packages, options=quiet, SCIPY_ARRAY_API="1")
 
 
 @nox.session(python=NEW)
 @nox.parametrize("host", [nox.param(name, id=name) for name in HOSTS])
 def alone(session, host):
-    """One host, or neither, with which the losses are tested."""
-    options = QUICK if host == "neither" else (*QUICK, "--ignore=tests/losses")
-    checked(session, wheel(), *TOOLS, *HOSTS[host], options=options)
+    """One host, or neither; the losses, which import no host, are tested above."""
+    checked(session, wheel(), *TOOLS, *HOSTS[host], options=WITHOUT_LOSSES)
 
 
 @nox.session(python=OLD)
@@ -83,6 +95,34 @@ def platforms(session):
     hosts = ("xgboost-cpu", "lightgbm")
     packages = (f"{wheel()}[spark]", *TOOLS, *hosts, "mlflow-skinny", "skops")
     checked(session, *packages, options=tests)
+
+
+@nox.session(python=OLD)
+def ray(session):
+    """XGBoost on two workers of Ray Train."""
+    packages = (f"{wheel()}[ray]", *TOOLS, "xgboost-cpu")
+    checked(session, *packages, options=("tests/test_ray_example.py",))
+
+
+@nox.session(python=NEW)
+def site(session):
+    """The documentation, built without a warning and shown in a browser."""
+    packages = (f"{wheel()}[docs]", *TOOLS, "selenium", "xgboost-cpu")
+    checked(session, *packages, options=("tests/test_site.py",))
+
+
+@nox.session(python=NEW)
+def package(session):
+    """The source distribution: a wheel is built from it, and it has what it should."""
+    session.install("build", "twine")
+    folder = copied(session)
+    session.chdir(folder)
+    session.run("python", "-m", "build")
+    files = sorted(map(str, (folder / "dist").iterdir()))
+    session.run("twine", "check", "--strict", *files)
+    session.install(next(file for file in files if file.endswith(".whl")))
+    session.chdir(folder / "dist")
+    session.run("python", "-c", "import focalboost.losses as f; assert f.is_compiled()")
 
 
 @nox.session(python=NEW)
@@ -99,7 +139,7 @@ def wheel():
     return str(next(WORK.glob("*.whl")))
 
 
-def checked(session, *packages, options=QUICK, **env):
+def checked(session, *packages, options=(), **env):
     """Run the tests with these packages."""
     session.install(*packages)
     session.chdir(copied(session, package=False))
@@ -128,8 +168,8 @@ def results(session):
     return WORK / f"{named(session)}.xml"
 
 
-def addopts(session):
-    return f"--junitxml={results(session)} --durations=10"
+def addopts(session, *options):
+    return shlex.join([f"--junitxml={results(session)}", "--durations=10", *options])
 
 
 @contextmanager
