@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = Path(os.environ["FOCALBOOST_CI"])
 OLDEST, NEWEST = "3.11", "3.13"
 #: The losses import no host: two versions of NumPy, the oldest and the newest, do.
-WITHOUT_LOSSES = ("--ignore=tests/losses",)
+LOSSES = ("tests/losses",)
+#: What people read, and what works on tables, is tested with one version of each host.
+DOCUMENTS = ("tests/test_documentation.py", "tests/test_examples.py")
+TABLES = ("tests/comparison", "tests/diagnostics")
 
 #: What every test file needs; more makes more of the tests run.
 TOOLS = ("pytest", "hypothesis", "mpmath", "array-api-strict", "cloudpickle", "pandas")
@@ -39,7 +42,7 @@ NEW = NEWEST if has(NEWEST) else OLD
 @nox.parametrize("version", [nox.param(name, id=name) for name in sorted({OLD, NEW})])
 def readme(session, version):
     """The README's test command."""
-    run_readme(session, version, () if version == NEW else WITHOUT_LOSSES)
+    run_readme(session, version, () if version == NEW else without(LOSSES + TABLES))
 
 
 @nox.session(venv_backend="none", tags=["on request"])
@@ -75,17 +78,18 @@ def oldest(session):
     constraints = WORK / "oldest.txt"
     constraints.write_text("\n".join([*lines, "xgboost-cpu==2.1.*"]))
     # Old releases use what new ones of their own dependencies have deprecated.
-    quiet = [f"-Wignore::{kind}Warning" for kind in ("Deprecation", "Future")]
+    options = [f"-Wignore::{kind}Warning" for kind in ("Deprecation", "Future")]
+    options += without(DOCUMENTS + TABLES)
     packages = (f"{wheel()}[test]", "xgboost-cpu", "-c", str(constraints))
     # imbalanced-learn on scikit-learn 1.6 needs it beside array-api-compat.
-    checked(session, *packages, options=quiet, SCIPY_ARRAY_API="1")
+    checked(session, *packages, options=options, SCIPY_ARRAY_API="1")
 
 
 @nox.session(python=NEW)
 @nox.parametrize("host", [nox.param(name, id=name) for name in HOSTS])
 def alone(session, host):
     """One host, or neither; the losses, which import no host, are tested above."""
-    checked(session, wheel(), *TOOLS, *HOSTS[host], options=WITHOUT_LOSSES)
+    checked(session, wheel(), *TOOLS, *HOSTS[host], options=without(LOSSES + DOCUMENTS))
 
 
 @nox.session(python=OLD)
@@ -133,6 +137,10 @@ def lint(session):
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", "--python-executable", f"{session.bin}/python")
+
+
+def without(tests):
+    return tuple(f"--ignore={test}" for test in tests)
 
 
 def wheel():

@@ -3,8 +3,8 @@ See which rows carry the gradient
 =================================
 
 It is often said that easy negatives drown the rare positives in the gradient. This
-example measures it. A gradient budget is the share of |gradient| that each class, and
-each group of easy and hard rows, carries in a round.
+example measures it. A gradient budget is the share of the absolute gradient that each
+class, and each group of easy and hard rows, carries in a round.
 """
 
 # %%

@@ -6,6 +6,7 @@ from a host is skipped; where focalboost wants one that is not there, the test f
 """
 
 import importlib
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -17,6 +18,7 @@ __all__ = [
     "HAS_XGBOOST",
     "FocalLGBMClassifier",
     "FocalXGBClassifier",
+    "is_installed",
     "lightgbm",
     "optional",
     "pandas",
@@ -24,8 +26,14 @@ __all__ = [
     "xgboost",
 ]
 
-HAS_XGBOOST = find_spec("xgboost") is not None
-HAS_LIGHTGBM = find_spec("lightgbm") is not None
+
+def is_installed(name):
+    """Whether a module can be imported."""
+    return name in sys.modules or find_spec(name) is not None
+
+
+HAS_XGBOOST = is_installed("xgboost")
+HAS_LIGHTGBM = is_installed("lightgbm")
 
 
 def version(name):
@@ -56,7 +64,7 @@ class Missing:
 
 def or_missing(name):
     """A module, or what skips in its place."""
-    return importlib.import_module(name) if find_spec(name) else Missing(name)
+    return importlib.import_module(name) if is_installed(name) else Missing(name)
 
 
 xgboost = or_missing("xgboost")

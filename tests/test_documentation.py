@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from optional import version
+from optional import is_installed, version
 
 import focalboost
 from focalboost import comparison, datasets, diagnostics, export
@@ -46,10 +46,12 @@ SIGNS = {
 def skip_without(example):
     """Skip an example whose libraries are not all installed."""
     for sign, library in SIGNS.items():
-        if re.search(sign, example, re.I) and not find_spec(library):
+        if re.search(sign, example, re.I) and not is_installed(library):
             pytest.skip(f"{library} is not installed")
     if "DaskXGBClassifier" in example and version("xgboost") < (3,):
         pytest.skip("FocalDaskXGBClassifier needs XGBoost 3.0")
+    if "eval_X" in example and version("lightgbm") < (4, 7):
+        pytest.skip("LightGBM before 4.7 takes eval_set")
 
 
 def lines_of_examples(name):

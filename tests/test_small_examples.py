@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from optional import is_installed
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -37,7 +37,7 @@ def skip_without(name):
     modules = re.findall(r"^ *(?:import|from) (\w+)", source, re.M)
     modules += [module for sign, module in SIGNS.items() if sign in source]
     for module in modules:
-        if not find_spec(module):
+        if not is_installed(module):
             pytest.skip(f"{module} is not installed")
 
 

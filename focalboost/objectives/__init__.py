@@ -1,7 +1,7 @@
 """Callables for the hosts' own train functions and classifiers."""
 
 from focalboost.objectives._device import has_gpu
-from focalboost.objectives._grammar import weights_of
+from focalboost.objectives._grammar import labels_of, weights_of
 from focalboost.objectives._metric import FocalMetric, focal_metric
 from focalboost.objectives._objective import (
     Curvature,
@@ -19,6 +19,7 @@ __all__ = [
     "focal_objective",
     "for_training",
     "has_gpu",
+    "labels_of",
     "warn_of_poor_base_score",
     "weights_of",
 ]

@@ -47,7 +47,7 @@ def named_loss(gamma: Any, alpha: Any, n_classes: int | None) -> Loss:
 def unpack(first: Any, second: Any, sample_weight: Any) -> Arguments:
     """Return the arguments of the native call or of the scikit-learn call in order."""
     if isinstance(second, DataSet):
-        return Arguments(second.get_label(), first, weights_of(second), second)
+        return Arguments(labels_of(second), first, weights_of(second), second)
     return Arguments(first, second, sample_weight, None)
 
 
@@ -79,6 +79,16 @@ def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:
             f"Use focal_objective(n_classes={n_classes}) and "
             f"focal_metric(n_classes={n_classes}).",
         )
+
+
+def labels_of(data_set: DataSet) -> Any:
+    """Return the labels of a data set: (n,), or (n, T) of T labels for each row."""
+    labels = data_set.get_label()
+    if is_from("xgboost", data_set) and labels.ndim == 1:
+        n_rows = data_set.num_row()
+        if len(labels) > n_rows > 0:  # XGBoost before 3.2 returns the rows flat
+            return labels.reshape(n_rows, -1)
+    return labels
 
 
 def weights_of(data_set: DataSet) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from focalboost.objectives._grammar import Arguments, DataSet, weights_of
+from focalboost.objectives._grammar import Arguments, DataSet, labels_of, weights_of
 from focalboost.objectives._metric import FocalMetric
 from focalboost.objectives._objective import FocalObjective
 
@@ -33,7 +33,7 @@ class ReadingOnce:
     def __call__(self, raw_prediction: Any, data_set: DataSet) -> Any:
         """Return what the function returns."""
         if data_set not in self._kept:
-            self._kept[data_set] = data_set.get_label(), weights_of(data_set)
+            self._kept[data_set] = labels_of(data_set), weights_of(data_set)
         y_true, weight = self._kept[data_set]
         return self._function.of(Arguments(y_true, raw_prediction, weight, data_set))
 

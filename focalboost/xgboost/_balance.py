@@ -11,7 +11,7 @@ from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import earlier_balance
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
-from focalboost.objectives import weights_of
+from focalboost.objectives import labels_of, weights_of
 from focalboost.objectives._workers import failing_together, over_workers
 from focalboost.xgboost._model import (
     base_score_and_start,
@@ -101,7 +101,7 @@ def _part_of(
     n_threads: int | None,
 ) -> Part:
     """Labels, raw predictions and weights of a data set."""
-    labels = data_set.get_label()
+    labels = labels_of(data_set)
     columns = labels.shape[1:]
     if isinstance(loss, SoftmaxFocalLoss):
         columns = (loss.n_classes,)

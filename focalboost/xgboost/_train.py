@@ -31,7 +31,7 @@ from focalboost._hosts._params import (
 )
 from focalboost._validation import reject
 from focalboost.losses import Loss
-from focalboost.objectives import Curvature, for_training, weights_of
+from focalboost.objectives import Curvature, for_training, labels_of, weights_of
 from focalboost.objectives._workers import (
     failing_together,
     n_workers,
@@ -246,7 +246,7 @@ def target_of(dtrain: Any) -> tuple[Any, Any]:
             type(dtrain).__name__,
             "Use xgboost.DMatrix(X, label=y).",
         )
-    labels = dtrain.get_label()
+    labels = labels_of(dtrain)
     if len(labels) == 0 and not (dtrain.num_row() == 0 and n_workers() > 1):
         reject("dtrain", "with labels", "none", "Use xgboost.DMatrix(X, label=y).")
     return labels, weights_of(dtrain)

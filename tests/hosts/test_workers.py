@@ -8,7 +8,7 @@ import collectives
 import numpy as np
 import pytest
 from collectives import fit, lightgbm_train, plain_xgboost_train, xgboost_train
-from optional import HAS_LIGHTGBM, HAS_XGBOOST, lightgbm, xgboost
+from optional import HAS_LIGHTGBM, HAS_XGBOOST, lightgbm, version, xgboost
 from scipy.special import expit
 
 from focalboost import FocalLoss, SoftmaxFocalLoss
@@ -115,6 +115,8 @@ class TestXGBoost:
     @pytest.mark.parametrize("parts", SPLITS.values(), ids=SPLITS)
     @pytest.mark.parametrize("kind", LOSSES)
     def test_the_model_is_that_of_one_machine(self, pair, kind, parts):
+        if kind == "labels" and parts[1] is NO_ROWS and version("xgboost") < (3, 2):
+            pytest.skip("XGBoost before 3.2 forgets the columns of labels without rows")
         loss = LOSSES[kind]
         parts = [several(part, kind) for part in parts]
         first, second = ({"rows": part, "loss": loss} for part in parts)

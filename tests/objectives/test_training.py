@@ -95,3 +95,20 @@ def test_the_estimator_trains_the_model_of_train(arrays):
     np.testing.assert_array_equal(
         model.get_booster().predict(data_set), booster.predict(data_set)
     )
+
+
+def test_weights_count_with_several_labels():
+    """Whether XGBoost returns rows of labels as rows, or flat as before 3.2."""
+    rng = np.random.default_rng(0)
+    X, labels, weight = (
+        rng.normal(size=(90, 2)),
+        rng.random((90, 2)) > 0.7,
+        rng.random(90),
+    )
+    data_set = xgboost.DMatrix(X, labels.astype(np.float32), weight=weight)
+    raw = rng.normal(size=(90, 2)).astype(np.float32)
+    found = np.array(focal_objective()(raw, data_set))
+    for k in range(2):
+        alone = xgboost.DMatrix(X, labels[:, k], weight=weight)
+        expected = np.array(focal_objective()(raw[:, k], alone))
+        np.testing.assert_array_equal(found[..., k], expected)
