@@ -81,7 +81,7 @@ def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:
         )
 
 
-def labels_of(data_set: DataSet) -> Any:
+def labels_of(data_set: Any) -> Any:
     """Return the labels of a data set: (n,), or (n, T) of T labels for each row."""
     labels = data_set.get_label()
     if is_from("xgboost", data_set) and labels.ndim == 1:

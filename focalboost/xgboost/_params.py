@@ -318,8 +318,17 @@ def check_update(
 
 def has_base_scores() -> bool:
     """Whether XGBoost can have a base_score for each class or label."""
+    return _is_at_least(3, 1)
+
+
+def calls_back_in_order() -> bool:
+    """Whether XGBoost calls callbacks in the order in which they are given."""
+    return _is_at_least(3, 1)
+
+
+def _is_at_least(*release: int) -> bool:
     version: str = import_host("xgboost").__version__
-    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 1)
+    return tuple(int(part) for part in version.split(".")[:2]) >= release
 
 
 def _require_base_scores() -> None:

@@ -56,6 +56,7 @@ from focalboost.xgboost._model import (
 )
 from focalboost.xgboost._params import (
     by_position,
+    calls_back_in_order,
     check_update,
     is_update,
     make_plan,
@@ -225,6 +226,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         callbacks=[*(callbacks or ()), *savers, keeper],  # others may cut the model
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
+    if not calls_back_in_order():
+        keeper.after_training(booster)  # another callback may have cut it since
     warn_of_fallback(plan.params.get("device"), booster)
     warn_of_no_split(has_split(booster), loss)
     before = None
