@@ -191,14 +191,10 @@ def _shift_of_positives(
     excess = partial(_excess_of_positives, loss, positive / (positive + negative))
     on_bins = partial(excess, lambda function: function(bins), weight.sum())
     on_rows = partial(excess, total, positive + negative)
-    shift = _root(on_bins)
-    slope = (on_bins(shift + 1e-4) - on_bins(shift - 1e-4)) / 2e-4
-    for _ in range(3):
-        error = on_rows(shift)
-        if abs(error) <= TOLERANCE:
-            return shift
-        shift -= error / slope
-    return _root(on_rows)
+    shift, slope, error = 0.0, 1 + float(np.mean(loss.gammas)), np.inf
+    for rows in (on_bins, on_rows):
+        shift, slope, error = _secant(rows, shift, slope)
+    return shift if error <= TOLERANCE else _root(on_rows)
 
 
 def _excess_of_positives(
@@ -216,6 +212,20 @@ def _log_odds(share: float) -> float:
     """Log-odds of a share, finite where the share has rounded to 0 or 1."""
     inside = min(max(share, np.finfo(float).tiny), 1 - np.finfo(float).epsneg)
     return float(np.log(inside) - np.log1p(-inside))
+
+
+def _secant(
+    excess: Callable[[float], float], value: float, slope: float
+) -> tuple[float, float, float]:
+    """A root of a function that is almost linear, the slope there, and the error."""
+    error = excess(value)
+    for _ in range(20):
+        if abs(error) <= TOLERANCE or not 0 < slope < np.inf:
+            break
+        step = -error / slope
+        value, before, error = value + step, error, excess(value + step)
+        slope = (error - before) / step
+    return value, slope, abs(error)
 
 
 def _root(excess: Callable[[float], float]) -> float:

@@ -102,9 +102,11 @@ def take_balance_back(booster: "xgboost.Booster", name: str) -> None:
     known = provenance_of(booster, name)
     if known is None or known.unbalanced is None:
         return
-    balanced = start_of(booster)
+    learner = learner_of(booster)
+    score = learner["learner_model_param"]["base_score"]
+    before = _start_of_score(learner, known.unbalanced)
     set_base_score(booster, known.unbalanced)
-    earlier = (balanced - start_of(booster)).tolist()
+    earlier = (_start_of_score(learner, json.loads(score)) - before).tolist()
     known = known._replace(unbalanced=None, earlier=earlier)
     booster.set_attr(**{PROVENANCE: note_of(known), MISSING_ROW: None})
 
@@ -137,9 +139,13 @@ def base_score_and_start(
     """The base_score as set_base_score takes it, and the raw predictions it means."""
     learner = learner_of(booster)
     base_score = json.loads(learner["learner_model_param"]["base_score"])
+    return base_score, _start_of_score(learner, base_score)
+
+
+def _start_of_score(learner: dict[str, Any], base_score: Any) -> NDArray[np.float64]:
     score = np.asarray(base_score, dtype=np.float64)
     is_probability = learner["objective"]["name"] == "binary:logistic"
-    return base_score, logit(score) if is_probability else score
+    return np.asarray(logit(score) if is_probability else score)
 
 
 def learner_of(booster: "xgboost.Booster") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """XGBoost's train with the focal loss: baseline, objective name and metric are set."""
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
@@ -49,6 +48,7 @@ from focalboost.xgboost._model import (
     digests_of,
     in_balance,
     is_linear,
+    learner_of,
     provenance_of,
     save_checkpoint,
     saver,
@@ -279,8 +279,9 @@ def as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, 
 
 def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
     """Warn of a training on the CPU where a GPU was asked for."""
-    found = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
-    if str(device or "cpu") != "cpu" and found == "cpu":
+    if str(device or "cpu") == "cpu":
+        return
+    if learner_of(booster)["generic_param"]["device"] == "cpu":
         warnings.warn(
             f"XGBoost found no GPU and trained on the CPU; device was {device!r}.",
             UserWarning,
@@ -290,4 +291,4 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
 
 def has_split(booster: "xgboost.Booster") -> bool:
     """Whether some tree has a split; a linear model always counts."""
-    return is_linear(booster) or bool(booster.get_score(importance_type="weight"))
+    return bool(booster.get_score(importance_type="weight")) or is_linear(booster)
