@@ -53,8 +53,8 @@ for name in precision:
 
 # %%
 # A week has some fifty frauds, so both curves are noisy: do not retrain for one bad
-# week. Five trees a week leave the ranking as it is, and bring the sum of the
-# probabilities nearer to the number of frauds.
+# week. Five trees a week change little here, in either number. Keep both models for a
+# while, and look at more weeks than one before you replace a model.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for name in precision:
     axes[0].plot(weeks, precision[name], "o-", label=name)
