@@ -118,16 +118,25 @@ def site(session):
 
 @nox.session(python=NEW)
 def package(session):
-    """The source distribution: a wheel is built from it, and it has what it should."""
-    session.install("build", "twine")
-    folder = copied(session)
+    """The source distribution: a wheel is built from it, and its tests pass."""
+    session.install("build", "twine", "xgboost-cpu", *TOOLS)
+    folder = copied(session, history=True)
     session.chdir(folder)
-    session.run("python", "-m", "build")
-    files = sorted(map(str, (folder / "dist").iterdir()))
-    session.run("twine", "check", "--strict", *files)
-    session.install(next(file for file in files if file.endswith(".whl")))
-    session.chdir(folder / "dist")
+    session.run("python", "-m", "build")  # the wheel from the source distribution
+    (sdist,), (built,) = (list((folder / "dist").glob(f"*.{e}")) for e in ("gz", "whl"))
+    session.run("twine", "check", "--strict", str(sdist), str(built))
+    session.install(str(built))
     session.run("python", "-c", "import focalboost.losses as f; assert f.is_compiled()")
+    if not (ROOT / ".git").exists():
+        session.log("without the history the source distribution has no tests")
+        return
+    shutil.unpack_archive(sdist, folder / "unpacked")
+    (source,) = (folder / "unpacked").iterdir()
+    shutil.rmtree(source / "focalboost")  # the tests import the wheel
+    session.chdir(source)
+    with reported(session, "python", "tests/objectives"):
+        env = {"PYTEST_ADDOPTS": addopts(session)}
+        session.run("pytest", "tests/objectives", env=env)
 
 
 @nox.session(python=NEW)
@@ -157,11 +166,15 @@ def checked(session, *packages, options=(), **env):
         session.run("pytest", *options, env=env)
 
 
-def copied(session, *, package=True):
-    """A fresh copy of this folder, with the data beside it."""
+def copied(session, *, package=True, history=False):
+    """A fresh copy of this folder, with the data beside it.
+
+    The history says which files belong into the source distribution.
+    """
     place = WORK / "copies" / named(session)
     shutil.rmtree(place, ignore_errors=True)
-    left_out = [".git", ".venv*", "*.so", "build", *["focalboost"] * (not package)]
+    left_out = [".venv*", "*.so", "build", "dist", "*.egg-info"]
+    left_out += [".git"] * (not history) + ["focalboost"] * (not package)
     folder = place / "main"
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
     if (ROOT.parent / "shared").is_dir():
