@@ -126,6 +126,7 @@ def package(session):
     (sdist,), (built,) = (list((folder / "dist").glob(f"*.{e}")) for e in ("gz", "whl"))
     session.run("twine", "check", "--strict", str(sdist), str(built))
     session.install(str(built))
+    session.chdir(folder / "dist")
     session.run("python", "-c", "import focalboost.losses as f; assert f.is_compiled()")
     if not (ROOT / ".git").exists():
         session.log("without the history the source distribution has no tests")
