@@ -21,7 +21,7 @@ from focalboost.datasets import make_transactions
 from focalboost.distributed import FocalDaskXGBClassifier
 
 client = Client(
-    n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
 )
 
 # %%

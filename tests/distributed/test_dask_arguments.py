@@ -257,7 +257,8 @@ def test_spare_classes_are_left_out(estimator, client, table, classes):
     rows = spread(X), spread(classes)
     found = estimator(num_class=5).fit(*rows).predict_proba(rows[0]).compute()
     expected = estimator().fit(*rows).predict_proba(rows[0]).compute()
-    np.testing.assert_array_equal(found, expected)
+    # A chunk may move to the other worker, and sums have another order then.
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_xgboost_s_train_takes_arguments_by_position(client, table):
