@@ -450,6 +450,8 @@ class FitFile:
 
     def _open(self, path: Path, fingerprint: str) -> None:
         head = json.dumps({"format": _FORMAT, "fingerprint": fingerprint})
+        if not path.parent.is_dir():
+            reject("file", "in a folder that exists", str(path), "Make it first.")
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         if lines[:1] not in ([], [head]):
             reject(

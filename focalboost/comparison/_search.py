@@ -319,8 +319,8 @@ def tuned(
     method, estimator, random_state, stop_on : as in ``fit``
         See there.
     grid : dict, sequence of dicts or None
-        Parameters of the host. They replace those of the estimator, as in
-        scikit-learn's searches. None is ``default_grid(estimator)``.
+        Points, each of parameters of the host, which replace those of the estimator. A
+        dict is one point. None is ``default_grid(estimator)``.
     X, y, sample_weight : array-like or data frame, array-like, array-like or None
         Features, labels 0 and 1, and weights or None.
 
@@ -360,6 +360,12 @@ def points_of(grid: Grid | None, estimator: Any) -> tuple[dict[str, Any], ...]:
     """The points of a grid; None is the default grid, and one point is a grid."""
     if grid is None:
         return default_grid(estimator)
+    if isinstance(grid, Mapping):
+        lists = [k for k, v in grid.items() if isinstance(v, list) and "const" not in k]
+        if lists:
+            rule = "one point, or a sequence of points"
+            advice = "Use list(sklearn.model_selection.ParameterGrid(grid))."
+            reject("grid", rule, dict(grid), advice)
     return tuple(map(dict, [grid] if isinstance(grid, Mapping) else grid))
 
 
@@ -411,7 +417,9 @@ def require_comparable(estimator: Any) -> None:
 
 
 def as_pandas(X: Any) -> Any:
-    """A table of polars or Arrow as one of pandas. Anything else stays as it is."""
+    """A table of polars or Arrow as one of pandas, and lists as an array."""
+    if isinstance(X, list | tuple):
+        return np.asarray(X)
     return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 

@@ -12,8 +12,10 @@ import csv
 import json
 import re
 import shlex
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -370,9 +372,7 @@ def _is_named(value: Any, text: str) -> bool:
 
 def _times(column: pd.Series) -> pd.Series:
     """Numbers as they are, all else as dates; none may be missing."""
-    times = column
-    if not pd.api.types.is_numeric_dtype(column):
-        times = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+    times = column if pd.api.types.is_numeric_dtype(column) else _dates(column)
     if times.isna().any():
         raise DataError(
             f"time column {column.name!r} has neither a number nor a date in row "
@@ -380,6 +380,28 @@ def _times(column: pd.Series) -> pd.Series:
             "another column with --time"
         )
     return times
+
+
+def _dates(column: pd.Series) -> pd.Series:
+    """Dates of one form throughout: that of ISO 8601, or that of the first date."""
+    read = partial(pd.to_datetime, column, errors="coerce", utc=True)
+    standard = read(format="ISO8601")
+    if standard.notna().all():
+        return standard
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the form that is guessed
+        found = [read(dayfirst=False), read(dayfirst=True)]
+    whole = [dates for dates in found if dates.notna().all()]
+    if len(whole) == 2 and not whole[0].equals(whole[1]):
+        raise DataError(
+            f"time column {column.name!r} holds dates such as {column.iloc[0]!r}, with "
+            "the day or the month first: write them as YYYY-MM-DD"
+        )
+    return (
+        whole[0]
+        if whole
+        else max([standard, *found], key=lambda one: one.notna().sum())
+    )
 
 
 def _groups(column: pd.Series) -> pd.Series:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
+import numpy as np
+
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._masses import rows_of_masses
 from focalboost._hosts._note import Provenance, note_of, warn_of_another_loss
@@ -23,10 +25,12 @@ from focalboost.distributed._cluster import client_of, ends_with_its_workers
 from focalboost.distributed._data import Table
 from focalboost.distributed._metric import LocalSums, summing_over_workers
 from focalboost.lightgbm._model import (
+    constant_params,
     continuable,
     earlier_balance_of,
     finalise_with_note,
     has_split,
+    is_without_features,
     provenance_of,
     unbalanced,
 )
@@ -38,6 +42,7 @@ from focalboost.lightgbm._params import (
     make_plan,
     rounds_apart,
 )
+from focalboost.lightgbm._text import without_objective
 from focalboost.losses import Loss
 from focalboost.losses._balance import balancing_shift_of_parts
 from focalboost.objectives import Curvature
@@ -182,13 +187,18 @@ def fitted_host(
         options["callbacks"] += summing
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
-        host.fit(
-            X,
-            y,
-            sample_weight=sample_weight,
-            init_score=table.constant(baseline) if is_new else None,
-            **options,
-        )
+        try:
+            host.fit(
+                X,
+                y,
+                sample_weight=sample_weight,
+                init_score=table.constant(baseline) if is_new else None,
+                **options,
+            )
+        except import_host("lightgbm").basic.LightGBMError as error:
+            if not is_without_features(error, plan.params) or not is_new:
+                raise
+            host = _constant_host(plan.params, table.source)
     rows = table if balance is True or not evaluation else evaluation[-1]
     shift = None
     if balances(balance, loss, plan.params["objective"].curvature):
@@ -199,6 +209,26 @@ def fitted_host(
     note = Provenance(loss, classes, None if shift is None else shift.tolist())
     finalise_with_note(host.booster_, baseline, note_of(note))
     warn_of_no_split(has_split(host.booster_), loss)
+    return host
+
+
+def _constant_host(params: Mapping[str, Any], X: Any) -> Any:
+    """A fitted regressor of single leaves of value 0, for tables like X.
+
+    It does not ask the cluster again: LightGBM leaves its network open after an error,
+    and the next training there may wait for ever.
+    """
+    settings = {**params, **constant_params(params), "n_estimators": 1}
+    n_classes = one_value(params, NUM_CLASS, 2)
+    if hasattr(X, "chunks"):
+        rows = np.zeros((n_classes, X.shape[1]))
+    else:
+        rows = X._meta_nonempty.iloc[[0] * n_classes]
+    start = np.zeros((n_classes, n_classes) if n_classes > 2 else n_classes)
+    host = import_host("lightgbm").LGBMRegressor(**settings)
+    host.fit(rows, np.arange(n_classes), init_score=start)
+    text = host.booster_.model_to_string()
+    host.booster_.model_from_string(without_objective(text))
     return host
 
 

@@ -108,28 +108,32 @@ as in ``xgboost.dask.train``
     model = None if xgb_model is None else booster_of(xgb_model)
     balance = checked_balance(balance, "balance", bool(evals))
     check_update(params, model, num_boost_round)
+    # XGBoost keeps its configuration by thread, and the client has one of its own.
+    config = import_host("xgboost").get_config()
 
     async def on_cluster() -> dict[str, Any]:
         target = rows_of_masses(loss, await _masses(client, dtrain, loss))
         plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
         if model is not None:
             warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
-        from xgboost import dask
+        from xgboost import config_context, dask
 
-        result: dict[str, Any] = await dask.train(
-            client,
-            plan.params,
-            dtrain,
-            num_boost_round,
-            obj=for_training(plan.objective, callbacks),
-            evals=evals,
-            early_stopping_rounds=early_stopping_rounds,
-            xgb_model=model,
-            verbose_eval=verbose_eval,
-            callbacks=callbacks,
-            custom_metric=for_training(custom_metric or plan.metric, callbacks),
-            **options,
-        )
+        with config_context(**config):  # read before the first await
+            training = dask.train(
+                client,
+                plan.params,
+                dtrain,
+                num_boost_round,
+                obj=for_training(plan.objective, callbacks),
+                evals=evals,
+                early_stopping_rounds=early_stopping_rounds,
+                xgb_model=model,
+                verbose_eval=verbose_eval,
+                callbacks=callbacks,
+                custom_metric=for_training(custom_metric or plan.metric, callbacks),
+                **options,
+            )
+        result: dict[str, Any] = await training
         booster, before = result["booster"], None
         warn_of_no_split(has_split(booster), loss)
         if balances(balance, loss, curvature):

@@ -1,5 +1,6 @@
 """The labels of one fit: their encoding for a host, and the weights of the classes."""
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,6 +101,8 @@ def _column(y: Any) -> NDArray[Any]:
     labels = check_array(_of_numpy(y), ensure_2d=False, dtype=None, input_name="y")
     if labels.dtype.kind == "O":
         _require_one_kind(labels)
+        if all(isinstance(label, bool | Integral | np.bool_) for label in labels.flat):
+            labels = np.array(labels.tolist())
     if labels.ndim == 2 and labels.shape[1] > 1:
         reject(
             "y",

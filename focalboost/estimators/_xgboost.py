@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from xgboost import Booster, XGBClassifier, XGBModel
+from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
 from xgboost.core import _deprecate_positional_args
 
 from focalboost._hosts._files import write_in_one_step
@@ -66,8 +66,15 @@ _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 class _Training(XGBClassifier):
     """XGBoost's own classifier, which keeps the data sets of its training."""
 
-    def _create_dmatrix(self, *arguments: Any, **options: Any) -> Any:
-        data_set = super()._create_dmatrix(*arguments, **options)
+    continues = False  #: a model whose trees have other bins than the new rows
+
+    def _create_dmatrix(self, ref: Any, **options: Any) -> Any:
+        if self.continues:
+            # XGBoost reads the trees of a model on the bins of a QuantileDMatrix, and
+            # would start, and be balanced, from other raw predictions than the model's.
+            data_set = DMatrix(**options, nthread=self.n_jobs)
+        else:
+            data_set = super()._create_dmatrix(ref, **options)
         # XGBoost copies both for every call of an objective or a metric. Nobody else
         # has this data set, so nobody sets others.
         label, weight = data_set.get_label(), data_set.get_weight()
@@ -256,6 +263,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         params = self._host_params(loss, rows, xgb_model)
         model = _host_of(rows.y, len(classes))(**params)
         if xgb_model is not None:
+            model.continues = not loss.is_log_loss  # which is the host's own model
             warn_of_another_loss(known, loss, "xgb_model")
         balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
         pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)

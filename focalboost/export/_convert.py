@@ -14,6 +14,9 @@ from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.export._onnx import IR_VERSION, OPSETS, Columns, graph_of
 
+#: Types of features with which scikit-learn computes in float32.
+_NARROW = (np.float16, np.float32)
+
 #: The operator sets of a pipeline. Encoders of text need a newer one than trees.
 OPSETS_OF_PIPELINES = {**OPSETS, "ai.onnx.ml": 3}
 
@@ -174,18 +177,32 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
         advice = "Use to_onnx(pipeline, X_train[:10])."
         reject("X", "a row or more of the table, for a Pipeline", X, advice)
     estimator = pipeline.steps[-1][1]
+    steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
+    pipeline = Pipeline(steps)
     _refuse_sparse_features(pipeline, X)
+    _refuse_float32(pipeline, X)
     register_converters()
-    model = _import_tools("skl2onnx").convert_sklearn(
-        _of_columns(pipeline, X),
-        name="focalboost",
-        initial_types=_types_of(X),
-        final_types=[("label", None), ("probabilities", None)],
-        options={id(estimator): {"zipmap": False}},
-        target_opset=OPSETS_OF_PIPELINES,
-        custom_conversion_functions={SimpleImputer: _impute},
-    )
-    model.ir_version = IR_VERSION
+    onnx = _import_tools("onnx")
+    inference_error = onnx.shape_inference.InferenceError
+    try:
+        model = _import_tools("skl2onnx").convert_sklearn(
+            _of_columns(pipeline, X),
+            name="focalboost",
+            initial_types=_types_of(X),
+            final_types=[("label", None), ("probabilities", None)],
+            options={id(estimator): {"zipmap": False}},
+            target_opset=OPSETS_OF_PIPELINES,
+            custom_conversion_functions={SimpleImputer: _impute},
+        )
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model, full_check=True)
+    except (RuntimeError, onnx.checker.ValidationError, inference_error) as error:
+        reject(
+            "model",
+            "a pipeline of steps that sklearn-onnx converts in float64",
+            [name for name, _ in steps[:-1]],
+            f"sklearn-onnx says: {error} Compute this step before the pipeline.",
+        )
     if hasattr(X, "columns"):
         _name_inputs(model.graph, X)
     return model
@@ -201,6 +218,30 @@ def _refuse_sparse_features(pipeline: Pipeline, X: Any) -> None:
             "sparse features, whose zeros are missing values",
             "Train with OneHotEncoder(sparse_output=False) and "
             "ColumnTransformer(..., sparse_threshold=0).",
+        )
+
+
+def _refuse_float32(pipeline: Pipeline, X: Any) -> None:
+    """Reject features that scikit-learn computes in float32, and the graph in float64.
+
+    The last bit decides on which side of a threshold a row falls.
+    """
+    if len(pipeline) == 1 or not hasattr(X, "astype"):
+        return
+    dtypes = dict(X.dtypes) if hasattr(X, "dtypes") else {"X": X.dtype}
+    narrow = {name: "float64" for name, dtype in dtypes.items() if dtype in _NARROW}
+    if not narrow:
+        return
+    wide = X.astype(narrow if hasattr(X, "dtypes") else "float64")
+    own, other = (
+        np.asarray(pipeline[:-1].transform(rows), np.float32) for rows in (X, wide)
+    )
+    if not np.array_equal(own, other, equal_nan=True):
+        reject(
+            "X",
+            "of float64, as the pipeline computes with float32 numbers otherwise",
+            sorted(map(str, narrow)),
+            "Fit the pipeline on X.astype('float64'), and export it with such rows.",
         )
 
 

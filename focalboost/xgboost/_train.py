@@ -120,7 +120,9 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     balance : bool or "validation", default=True
         Move the model's ``base_score`` after the last round by the constant with which
         the weighted sum of the posteriors is that of the labels: over the training
-        rows, or over the last of ``evals``. The ranking does not change. The log loss
+        rows, or over the last of ``evals``. It holds for all rounds, as ``predict`` of
+        a booster takes them: stop early with ``EarlyStopping(save_best=True)`` to keep
+        only those up to the best. The ranking does not change. The log loss
         with the exact curvature, data sets with a ``base_margin``, which takes the
         place of the ``base_score``, and ``gblinear`` of several classes or labels,
         which has one ``base_score`` for all, are left as they are.
@@ -132,10 +134,12 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         balance use the rows of the workers.
     xgb_model : Booster, estimator, path or bytes, optional
         A model to continue from, as in ``xgboost.train``. Its baseline is kept. A model
-        of another gamma or alpha, or of the host's own log loss, raises a warning. Load
-        only files that you trust. With ``params`` of ``process_type="update"`` and
-        ``updater="refresh"`` its leaves are refitted to ``dtrain`` and no tree is
-        added; ``num_boost_round`` is its number of rounds then.
+        of another gamma or alpha, or of the host's own log loss, raises a warning. So
+        does a ``QuantileDMatrix``, on whose bins XGBoost misreads the trees of a model
+        of other rows. Load only files that you trust. With ``params`` of
+        ``process_type="update"`` and ``updater="refresh"`` its leaves are refitted to
+        ``dtrain`` and no tree is added; ``num_boost_round`` is its number of rounds
+        then.
     custom_metric : callable, optional
         A metric instead of the relative focal loss. It gets raw predictions.
     obj : None
@@ -207,6 +211,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     plan = make_plan(settings, loss, rows, run.model, curvature, max_learning_rate)
     if given is not None:
         warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
+        warn_of_bins(dtrain)
     to_balance = None
     if balances(balance, loss, curvature):
         to_balance = dtrain if balance is True else list(evals or ())[-1][0]
@@ -284,6 +289,20 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
     if learner_of(booster)["generic_param"]["device"] == "cpu":
         warnings.warn(
             f"XGBoost found no GPU and trained on the CPU; device was {device!r}.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_bins(dtrain: "xgboost.DMatrix") -> None:
+    """Warn that XGBoost reads the trees of a model on the bins of a data set."""
+    library = import_host("xgboost")
+    kinds, kind = ("QuantileDMatrix", "ExtMemQuantileDMatrix"), type(dtrain)
+    if kind in [getattr(library, name, None) for name in kinds]:
+        warnings.warn(
+            f"XGBoost reads the trees of xgb_model on the bins of a {kind.__name__}: "
+            "if the model is of other rows, training and balance have other raw "
+            "predictions than the model gives. Use xgboost.DMatrix.",
             UserWarning,
             stacklevel=3,
         )

@@ -316,3 +316,27 @@ def test_metrics_and_methods_are_asked_for_by_name(result):
         result.values("log loss", "auc")
     with pytest.raises(ValueError, match="method must be one of"):
         result.values("hinge")
+
+
+def test_lists_are_compared_like_arrays(small):
+    X, y = small
+    given = X.tolist(), y.tolist()
+    options = {"cv": 2, "losses": ["log loss", FocalLoss(2)], "progress": False}
+    estimator = FocalLGBMClassifier(n_estimators=3, n_jobs=1, verbosity=-1)
+    results = [
+        compare_losses(estimator, *rows, grid=[{}], **options)
+        for rows in (given, small)
+    ]
+    first, second = (result.values("log loss") for result in results)
+    np.testing.assert_array_equal(first, second)
+    assert not results[0].failures
+
+
+def test_a_grid_of_lists_is_not_one_point(small):
+    with pytest.raises(ValueError, match=r"grid must be one point.*ParameterGrid"):
+        compared(*small, grid={"max_depth": [2, 3]})
+
+
+def test_a_file_in_no_folder_is_named(small, tmp_path):
+    with pytest.raises(ValueError, match="file must be in a folder that exists"):
+        compared(*small, file=tmp_path / "missing" / "fits")

@@ -68,6 +68,26 @@ def test_rows_come_in_the_order_of_their_times(payments, tmp_path):
     assert list(table.features) == ["amount", "hour"]
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d", "%d %b %Y", "%d.%m.%Y %H:%M"],
+)
+def test_dates_of_any_form_are_in_order(form, tmp_path):
+    """pandas reads 01.02 and 13.02 in two ways if it may."""
+    days = pd.date_range("2020-01-01", periods=40)
+    table = pd.DataFrame({"a": range(40), "t": days.strftime(form), "y": [0, 1] * 20})
+    table = table.sample(frac=1, random_state=0)
+    found = read_table(written(table, tmp_path), "y", time="t").features["a"]
+    assert found.tolist() == list(range(40))
+
+
+def test_dates_that_may_be_of_two_forms_are_refused(tmp_path):
+    table = pd.DataFrame({"a": range(8), "y": [0, 1] * 4})
+    table["t"] = [f"0{i}.0{9 - i}.2020" for i in range(1, 9)]
+    with pytest.raises(DataError, match="write them as YYYY-MM-DD"):
+        read_table(written(table, tmp_path), "y", time="t")
+
+
 def test_numbers_that_are_text_are_numbers(payments, tmp_path):
     text = payments["hour"].astype(str).where(payments.index % 5 > 0)
     payments.assign(hour=text).to_parquet(tmp_path / "payments.parquet")

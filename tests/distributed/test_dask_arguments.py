@@ -8,6 +8,7 @@ from optional import FocalXGBClassifier, lightgbm, version
 
 import focalboost.distributed
 import focalboost.distributed.lightgbm
+import focalboost.distributed.xgboost
 import focalboost.lightgbm
 from focalboost import focal_metric
 
@@ -287,3 +288,33 @@ def test_names_of_tables_on_a_cluster(checks, client, table):
     else:
         with pytest.raises((ValueError, lightgbm.basic.LightGBMError)):
             answer.compute()
+
+
+@pytest.mark.parametrize("kind", ["binary", "classes"])
+def test_lightgbm_without_a_feature_to_split_is_a_constant(
+    kind, client, table, classes
+):
+    X, y, _ = table
+    y = classes if kind == "classes" else y
+    with pytest.warns(UserWarning, match="The model has learned nothing"):
+        model = lightgbm_estimator(min_data_in_leaf=10**6).fit(spread(X), spread(y))
+    found = model.predict_proba(spread(X)).compute()
+    share = np.bincount(y.astype(int)) / len(y)
+    np.testing.assert_allclose(found, np.tile(share, (len(y), 1)), rtol=1e-6)
+
+
+def test_workers_of_xgboost_have_the_configuration_of_the_client(client, table):
+    import xgboost.dask
+
+    class Verbosity(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            found = xgboost.get_config()["verbosity"]
+            model.set_attr(verbosity=str(found))
+            return False
+
+    X, y, _ = table
+    data = xgboost.dask.DaskDMatrix(client, spread(X), spread(y))
+    train, params = focalboost.distributed.xgboost.train, {"max_depth": 2}
+    with xgboost.config_context(verbosity=0):
+        found = train(client, params, data, 2, callbacks=[Verbosity()])
+    assert found["booster"].attr("verbosity") == "0"

@@ -174,3 +174,27 @@ def test_any_prevalence_is_in_balance(host, seed, share, gamma):
     # XGBoost rounds raw predictions of up to 4 to float32, 2.4e-7 apart. The posterior
     # rises 1 + 4 times as fast, and few leaves do not average the rounding out.
     assert excess(model, X, y, weight) < 5 * 2.4e-7 + RTOL
+
+
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+@pytest.mark.parametrize("kind", ["binary", "classes", "labels"])
+@pytest.mark.parametrize("balance", [True, "validation"])
+def test_a_model_of_other_rows_is_balanced_on_the_new_ones(host, kind, balance):
+    """There are more values than bins, so that the new rows have other bins."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 3))
+    score = X[:, 0] + rng.normal(size=3000)
+    y = np.digitize(score, [1.5] if kind == "binary" else [1, 2])
+    if kind == "labels":
+        if host.name == "lightgbm":
+            pytest.skip("LightGBM has no multilabel")
+        y = np.column_stack([y == 1, y == 2]).astype(int)
+    if kind != "binary" and HAS_XGBOOST and version("xgboost") < (3, 1):
+        pytest.skip("XGBoost before 3.1 has a single base_score")
+    old, new, valid = slice(1000), slice(1000, 2000), slice(2000, None)
+    first = host.estimator(**QUICK).fit(X[old], y[old])
+    model = host.estimator(**QUICK, focal_balance=balance)
+    options = {"eval_set": [(X[valid], y[valid])], **host.continued(first)}
+    model.fit(X[new], y[new], **options)
+    rows = new if balance is True else valid
+    assert excess(model, X[rows], y[rows]) < RTOL

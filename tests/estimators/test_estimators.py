@@ -460,3 +460,12 @@ def test_a_subclass_has_the_parameters_of_its_base(host):
     params = clone(Mine(**given)).get_params()
     assert {name: params[name] for name in given} == given
     assert set(host.classifier().get_params()) < set(params)
+
+
+@pytest.mark.parametrize("kind", [int, bool])
+def test_labels_that_are_python_s_numbers(kind, host, rare):
+    X, y = rare
+    labels = np.array([kind(one) for one in y], dtype=object)
+    model = host.estimator(n_estimators=2).fit(X, labels)
+    np.testing.assert_array_equal(model.classes_, np.unique(y.astype(kind)))
+    assert model.classes_.dtype == np.array([kind(0)]).dtype

@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -409,6 +411,28 @@ def test_pipelines_that_would_be_served_otherwise_are_refused():
     model = make_pipeline(*sparse, small_estimator("lightgbm")).fit(table, y)
     probability = served_table(to_onnx(model, table[:1]), table)[2]
     np.testing.assert_allclose(probability, model.predict_proba(table), rtol=RTOL)
+
+
+def test_steps_that_would_be_computed_otherwise_are_refused():
+    pandas = pytest.importorskip("pandas")
+    X = simulated("dense").X.astype(np.float32)
+    y = simulated("dense").y
+
+    def exported(*steps, X=X):
+        model = make_pipeline(*steps, small_estimator("xgboost")).fit(X, y)
+        graph = to_onnx(model, X[:9])
+        return served_table(graph, X.astype(float))[2], model.predict_proba(X)
+
+    for rows in (X, pandas.DataFrame(X, columns=list(map(str, range(X.shape[1]))))):
+        with pytest.raises(
+            ValueError, match=r"Fit the pipeline on X.astype\('float64'"
+        ):
+            exported(StandardScaler(), X=rows)
+    for steps in ((), ("passthrough",), (SimpleImputer(),)):
+        np.testing.assert_allclose(*exported(*steps), rtol=RTOL)
+    for step in (PolynomialFeatures(2), PowerTransformer()):
+        with pytest.raises(ValueError, match="Compute this step before the pipeline"):
+            exported(step, X=X.astype(float))
 
 
 UNFIT = {

@@ -332,3 +332,14 @@ def test_no_function_among_lightgbm_s_metrics(metrics, rare):
         {"verbosity": -1}, data, 2, [data], feval=metrics
     )
     assert list(booster.best_score["training"]) == ["relative_focal_loss"]
+
+
+def test_bins_on_which_a_model_would_be_misread_are_warned_of(rare):
+    X, y = rare
+    first = focalboost.xgboost.train({"nthread": 1}, xgboost.DMatrix(X, y), 2)
+    binned = xgboost.QuantileDMatrix(X, y)
+    with pytest.warns(UserWarning, match="on the bins of a QuantileDMatrix"):
+        focalboost.xgboost.train({"nthread": 1}, binned, 2, xgb_model=first)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        focalboost.xgboost.train({"nthread": 1}, binned, 2)
