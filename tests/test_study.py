@@ -21,11 +21,13 @@ from study import methods, problems, run, scores
 from study.analyse import (
     AP,
     GAMMA_CHOSEN,
+    JUDGED,
     LOG_LOSS,
     Difference,
     chosen,
     difference,
     holm,
+    hypotheses,
     per_problem,
     with_gamma_chosen,
 )
@@ -351,3 +353,34 @@ def test_the_smoke_run_fits_every_contender_and_goes_on(tmp_path):
         assert (tmp_path / f"{name}.svg").stat().st_size > 5000
     best = rows.set_index("method").loc["Bayes optimum", AP]
     assert best > rows.loc[rows["method"] == LOG_LOSS, AP].max()
+
+
+RESULTS = STUDY.parent / "results" / "study"
+
+
+def quoted(value):
+    """A difference as the pages write it."""
+    return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
+
+
+def test_the_hypotheses_of_the_page_are_those_of_the_table():
+    page = (STUDY.parents[1] / "docs/explanation/evidence.md").read_text("utf-8")
+    for row in pd.read_csv(RESULTS / "hypotheses.csv").itertuples():
+        ends = f"[{quoted(row.low)}, {quoted(row.high)}]".replace("+", "")
+        p = row.p if row.hypothesis == "primary" else row.p_holm
+        cells = [
+            row.method,
+            f"{quoted(row.mean)} {ends}",
+            f"{row.ahead} : {row.behind}",
+        ]
+        cells += [f"{p:.3f}".removeprefix("0"), row.verdict]
+        assert f"| {' | '.join(cells)} |" in page
+
+
+@pytest.mark.slow
+def test_the_table_of_hypotheses_is_that_of_the_journal():
+    rows = run.Journal(RESULTS).rows()
+    rows = rows[(rows["stage"] == "primary") & rows["problem"].isin(JUDGED)]
+    found = hypotheses(with_gamma_chosen(rows))
+    stored = pd.read_csv(RESULTS / "hypotheses.csv")
+    pd.testing.assert_frame_equal(found, stored, rtol=1e-4, check_dtype=False)

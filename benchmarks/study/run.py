@@ -149,7 +149,11 @@ class Journal:
 
     def rows(self) -> pd.DataFrame:
         """All rows; a row that a killed run has begun has no status."""
-        kept = [pd.read_csv(p) for p in (self.packed, self.recent) if p.exists()]
+        kept = [
+            pd.read_csv(p, low_memory=False)
+            for p in (self.packed, self.recent)
+            if p.exists()
+        ]
         if not kept:
             return pd.DataFrame(columns=COLUMNS)
         rows = pd.concat(kept).dropna(subset="status")
