@@ -156,14 +156,18 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             feature_weights = self.feature_weights
         if feature_weights is not None:  # an array, or one of Dask, which XGBoost wants
             feature_weights = delayed(np.asarray)(feature_weights)
-        dtrain = await self._matrix(rows, feature_weights=feature_weights)
+        has_bins = model is None  # on the bins of new rows XGBoost misreads a model
+        options = {"feature_weights": feature_weights}
+        dtrain = await self._matrix(rows, has_bins, **options)
         evals = []
         for i, (features, truth) in enumerate(pairs_of(eval_set)):
             weight = _entry("sample_weight_eval_set", sample_weight_eval_set, i)
             margin = _entry("base_margin_eval_set", base_margin_eval_set, i)
             known = await self._computed(summaries_of(truth, weight))
             rows = target.rows(features, truth, weight, margin, known)
-            evals.append((await self._matrix(rows, ref=dtrain), f"validation_{i}"))
+            evals.append(
+                (await self._matrix(rows, has_bins, ref=dtrain), f"validation_{i}")
+            )
         collective = getattr(self, "coll_cfg", None)
         result = await train(
             self.client,
@@ -205,12 +209,12 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         client: Any = self.client
         return await client.gather(client.compute(calls))
 
-    async def _matrix(self, rows: Rows, **options: Any) -> Any:
+    async def _matrix(self, rows: Rows, has_bins: bool, **options: Any) -> Any:
         """The data set of a training; quantiles take less memory, for ``hist``."""
         reference = options.pop("ref", None)
         kind = DaskDMatrix
-        has_quantiles = self.tree_method in (None, "auto", "hist")
-        if has_quantiles and not is_update(self.get_xgb_params()):
+        is_hist = self.tree_method in (None, "auto", "hist")
+        if has_bins and is_hist and not is_update(self.get_xgb_params()):
             kind = DaskQuantileDMatrix
             options |= {"max_bin": self.max_bin, "ref": reference}
         return await kind(

@@ -24,7 +24,7 @@ from focalboost.objectives import Curvature, for_training
 from focalboost.xgboost._balance import earlier_balance_of
 from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
 from focalboost.xgboost._params import by_position, check_update, make_plan
-from focalboost.xgboost._train import has_split
+from focalboost.xgboost._train import has_split, warn_of_bins
 
 if TYPE_CHECKING:
     import xgboost.dask
@@ -116,6 +116,7 @@ as in ``xgboost.dask.train``
         plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
         if model is not None:
             warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
+            warn_of_bins(dtrain)
         from xgboost import config_context, dask
 
         with config_context(**config):  # read before the first await

@@ -35,7 +35,7 @@ TOLERANCE = 1e-9
 RANGE = 40.0
 
 #: Bins of 0.0024. A bin of width h is off by T'(z)**2 h**2 / 24 of its sum at most,
-#: 2e-6 at gamma = 2, which one Newton step on the rows themselves makes 1e-9.
+#: 2e-6 at gamma = 2, which a secant step on the rows themselves makes 1e-9.
 N_BINS = 1 << 15
 
 #: Rows of each part on which the shifts of several classes are first looked for.

@@ -294,15 +294,14 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
         )
 
 
-def warn_of_bins(dtrain: "xgboost.DMatrix") -> None:
+def warn_of_bins(dtrain: Any) -> None:
     """Warn that XGBoost reads the trees of a model on the bins of a data set."""
-    library = import_host("xgboost")
-    kinds, kind = ("QuantileDMatrix", "ExtMemQuantileDMatrix"), type(dtrain)
-    if kind in [getattr(library, name, None) for name in kinds]:
+    kind = type(dtrain).__name__
+    if "QuantileDMatrix" in kind:  # of one machine, of external memory, of Dask
         warnings.warn(
-            f"XGBoost reads the trees of xgb_model on the bins of a {kind.__name__}: "
-            "if the model is of other rows, training and balance have other raw "
-            "predictions than the model gives. Use xgboost.DMatrix.",
+            f"XGBoost reads the trees of xgb_model on the bins of a {kind}: if the "
+            "model is of other rows, the training starts from other raw predictions "
+            "than the model gives. Use a DMatrix without quantiles.",
             UserWarning,
             stacklevel=3,
         )

@@ -12,6 +12,7 @@ from optional import FocalLGBMClassifier, FocalXGBClassifier, version
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from focalboost import focal_metric
 from focalboost.distributed import FocalDaskLGBMClassifier
 
 if version("xgboost") < (3,):
@@ -167,6 +168,23 @@ def test_data_frames(host, client, table):
     expected = host.alone(**host.params, n_jobs=1).fit(X, y)
     found = model.predict_proba(as_frame(X)).compute()
     np.testing.assert_allclose(found, expected.predict_proba(X), atol=1e-6)
+
+
+def test_xgboost_continues_from_what_a_model_predicts(client):
+    """More values than bins, and other rows: their bins are not those of the model."""
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(1000, 2)), 3 * rng.normal(size=(1000, 2))])
+    y = (X[:, 0] + rng.normal(size=2000) > 1.5).astype(int)
+    old, new = slice(1000), slice(1000, None)
+    first = FocalXGBClassifier(n_estimators=20, focal_balance=False, n_jobs=1)
+    first.fit(X[old], y[old])
+    params = {"n_estimators": 1, "learning_rate": 1e-9, "focal_balance": False}
+    model = FocalDaskXGBClassifier(**params)
+    rows = spread(X[new], (500, 500)), spread(y[new], (500, 500))
+    history = model.fit(*rows, eval_set=[rows], xgb_model=first, verbose=False)
+    found = history.evals_result()["validation_0"]["relative_focal_loss"][-1]
+    raw = first.predict(X[new], output_margin=True)
+    assert found == pytest.approx(focal_metric().relative_loss(y[new], raw), rel=1e-6)
 
 
 def test_a_continued_model(host, client, table):
