@@ -1,6 +1,7 @@
 """The study: its splits, measures, search, journal and analysis."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,14 +22,13 @@ from study import methods, problems, run, scores
 from study.analyse import (
     AP,
     GAMMA_CHOSEN,
-    JUDGED,
     LOG_LOSS,
     Difference,
     chosen,
     difference,
     holm,
-    hypotheses,
     per_problem,
+    tables,
     with_gamma_chosen,
 )
 from study.problems import SETS, SMOKE, AbsentError, Cap, Part
@@ -356,31 +356,87 @@ def test_the_smoke_run_fits_every_contender_and_goes_on(tmp_path):
 
 
 RESULTS = STUDY.parent / "results" / "study"
+PROJECT = STUDY.parents[1]
+MINUS = "[+−]"
+INTERVAL = re.compile(rf"({MINUS}\.\d{{3}}) \[(−?\.\d{{3}}), (−?\.\d{{3}})\]")
 
 
 def quoted(value):
-    """A difference as the pages write it."""
-    return f"{value:+.4f}".replace("0.", ".", 1).replace("-", "−")
+    """A number as the pages write it."""
+    return f"{value:+.3f}".replace("0.", ".", 1).replace("-", "−")
 
 
-def test_the_hypotheses_of_the_page_are_those_of_the_table():
-    page = (STUDY.parents[1] / "docs/explanation/evidence.md").read_text("utf-8")
+def plain(value):
+    return quoted(value).removeprefix("+")
+
+
+def of(row):
+    """A difference with its interval and the sources ahead and behind."""
+    ends = f"[{plain(row.low)}, {plain(row.high)}]"
+    return f"{quoted(row.mean)} {ends} | {row.ahead} : {row.behind}"
+
+
+def lines_of_pages():
+    """The lines of the tables in RESULTS.md, from the stored tables."""
     for row in pd.read_csv(RESULTS / "hypotheses.csv").itertuples():
-        ends = f"[{quoted(row.low)}, {quoted(row.high)}]".replace("+", "")
-        p = row.p if row.hypothesis == "primary" else row.p_holm
-        cells = [
-            row.method,
-            f"{quoted(row.mean)} {ends}",
-            f"{row.ahead} : {row.behind}",
-        ]
-        cells += [f"{p:.3f}".removeprefix("0"), row.verdict]
-        assert f"| {' | '.join(cells)} |" in page
+        p = plain(row.p if row.hypothesis == "primary" else row.p_holm)
+        yield f"| {row.method} | {of(row)} | {p} | {row.verdict} |"
+    table = pd.read_csv(RESULTS / "readings.csv")
+    for row in table[table["method"] == methods.PRIMARY].itertuples():
+        yield f"| {row.view} | {of(row)} | {row.verdict} |"
+    table = pd.read_csv(RESULTS / "methods.csv")
+    against = table[table["reference"] == LOG_LOSS].set_index(["measure", "method"])
+    worth = pd.read_csv(RESULTS / "probabilities.csv").set_index("measure")
+    for row in against.loc[AP].sort_values("mean", ascending=False).itertuples():
+        cells = [row.Index, f"{quoted(row.mean)} [{plain(row.low)}, {plain(row.high)}]"]
+        cells += [f"{row.ahead} : {row.behind}"]
+        cells += [quoted(against.loc[("recall_at_fpr", row.Index), "mean"])]
+        of_method = worth[row.Index]
+        cells += [f"{of_method['relative_log_loss_own']:.2f}"]
+        cells += [f"{of_method['relative_log_loss_corrected']:.2f}"]
+        cells += [f"{of_method['balance_own']:.2f}"]
+        yield f"| {' | '.join(cells)} |"
+    table = pd.read_csv(RESULTS / "small.csv")
+    for (host, depth, trees), some in table.groupby(["host", "depth", "trees"]):
+        cells = [host, f"{depth:.0f}", f"{trees:.0f}"]
+        cells += [of(row).partition(" |")[0] for row in some.itertuples()]
+        yield f"| {' | '.join(cells)} |"
+    for row in pd.read_csv(RESULTS / "streams.csv").itertuples():
+        cells = [row.problem.removeprefix("stream "), row.method]
+        cells += [plain(row.average_precision), plain(row.recall_1000)]
+        cells += [f"{row.relative_log_loss_own:.3f}"]
+        yield f"| {' | '.join(cells)} |"
+
+
+def test_the_tables_of_the_page_are_the_stored_ones():
+    page = (STUDY.parent / "RESULTS.md").read_text("utf-8").splitlines()
+    assert [line for line in lines_of_pages() if line not in page] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "benchmarks/RESULTS.md", "docs/explanation/evidence.md"]
+)
+def test_every_interval_of_a_page_is_in_a_stored_table(name):
+    known = set()
+    for path in RESULTS.glob("*.csv"):
+        table = pd.read_csv(path)
+        if "low" in table:
+            rows = table[["mean", "low", "high"]].itertuples(index=False)
+            # A method can be read from either side.
+            for mean, low, high in rows:
+                known.add((quoted(mean), quoted(low), quoted(high)))
+                known.add((quoted(-mean), quoted(-high), quoted(-low)))
+    found = INTERVAL.findall((PROJECT / name).read_text("utf-8"))
+    assert len(found) >= 3
+    signed = {
+        (mean, *(end if end.startswith("−") else f"+{end}" for end in ends))
+        for mean, *ends in found
+    }
+    assert signed <= known
 
 
 @pytest.mark.slow
-def test_the_table_of_hypotheses_is_that_of_the_journal():
-    rows = run.Journal(RESULTS).rows()
-    rows = rows[(rows["stage"] == "primary") & rows["problem"].isin(JUDGED)]
-    found = hypotheses(with_gamma_chosen(rows))
-    stored = pd.read_csv(RESULTS / "hypotheses.csv")
-    pd.testing.assert_frame_equal(found, stored, rtol=1e-4, check_dtype=False)
+def test_the_tables_are_those_of_the_journal():
+    for name, table in tables(run.Journal(RESULTS).rows()):
+        stored = pd.read_csv(RESULTS / f"{name}.csv")
+        pd.testing.assert_frame_equal(table, stored, rtol=1e-4, check_dtype=False)

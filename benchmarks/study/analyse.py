@@ -12,7 +12,7 @@ from scipy.stats import bootstrap, permutation_test
 from study import methods
 from study.methods import CERTIFIED, HOSTS, LOG_LOSS, PRIMARY
 from study.problems import BY_NAME, SETS, SMOKE
-from study.scores import ALERTS, KINDS
+from study.scores import KINDS, RANKING
 
 MARGIN = 0.005
 N_RESAMPLES = 10_000
@@ -21,6 +21,8 @@ SECONDARY = (
     *("focal, γ = 2", "focal, γ = (0, 4)", "focal, γ = (1, 4)"),
     *(CERTIFIED, GAMMA_CHOSEN),
 )
+#: What every method is compared with.
+REFERENCES = (LOG_LOSS, PRIMARY, "log loss, bagged")
 AP = "average_precision"
 BY_LOG_LOSS, BY_AP = "validation_log_loss", "validation_average_precision"
 WHO = ["problem", "split", "host", "method"]
@@ -170,17 +172,25 @@ def readings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def everyone(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every method against the log loss that had as many configurations and splits."""
+    """Every method against each reference, from as many configurations and splits."""
+    most = 1 + rows.groupby("method")["configuration"].max()
     found = {}
-    for name in rows["method"].unique():
-        if name == LOG_LOSS:
-            continue
-        k = 1 + rows.loc[rows["method"] == name, "configuration"].max()
-        best = chosen(rows[rows["method"].isin([name, LOG_LOSS])], k)
-        for measure in (AP, "recall_at_fpr", *(f"recall_{n}" for n in ALERTS), "auroc"):
-            values = per_problem(best, name, LOG_LOSS, measure)
-            found[measure, name] = difference(values)
-    return table_of(found, ["measure", "method"])
+    for reference in (name for name in REFERENCES if name in most):
+        for name in most.index.drop(reference):
+            pair = rows[rows["method"].isin([name, reference])]
+            best = chosen(pair, min(most[name], most[reference]))
+            for measure in RANKING:
+                values = per_problem(best, name, reference, measure)
+                found[reference, measure, name] = difference(values)
+    return table_of(found, ["reference", "measure", "method"])
+
+
+def in_common(rows: pd.DataFrame) -> pd.DataFrame:
+    """The splits and configurations that every method has."""
+    methods_of = rows.groupby(["split", "configuration"])["method"].nunique()
+    shared = methods_of.index[methods_of == rows["method"].nunique()]
+    keys = pd.MultiIndex.from_frame(rows[["split", "configuration"]])
+    return rows[keys.isin(shared)]
 
 
 def probabilities(rows: pd.DataFrame) -> pd.DataFrame:
@@ -226,21 +236,17 @@ def small_models(rows: pd.DataFrame) -> pd.DataFrame:
 
 def streams(rows: pd.DataFrame) -> pd.DataFrame:
     """The simulated streams: means over draws beside the optimum."""
-    columns = [AP, "recall_at_fpr", *(f"recall_{n}" for n in ALERTS), "auroc"]
-    columns += [f"relative_log_loss_{kind}" for kind in ("own", "corrected")]
+    columns = [*RANKING, "relative_log_loss_own", "relative_log_loss_corrected"]
     best = chosen(rows)
     return best.groupby(["problem", "method"])[columns].mean().reset_index()
 
 
 def analyse(rows: pd.DataFrame, folder: Path) -> None:
-    """Write every table as CSV and in tables.md, and every figure."""
-    written = []
+    """Write every table as CSV, and every figure."""
     for name, table in tables(rows):
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.5g")
-        written.append(f"## {name}\n\n{markdown(table)}\n")
         if name in FIGURES:
             FIGURES[name](table, folder / f"{name}.svg")
-    (folder / "tables.md").write_text("\n".join(written), "utf-8")
     print(f"{len(rows)} rows; tables and figures are in {folder}")
 
 
@@ -258,8 +264,8 @@ def tables(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         names = [name for name in ("primary", "peers", "rivals") if name in of]
         every = pd.concat([of[name] for name in names], ignore_index=True)
         yield "methods", everyone(every)
-        yield "probabilities", probabilities(every)
-        yield "costs", costs(every)
+        yield "probabilities", probabilities(in_common(every))
+        yield "costs", costs(in_common(every))
     if "small" in of:
         yield "small", small_models(of["small"])
     if len(on_streams):
@@ -268,21 +274,18 @@ def tables(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "failures", failed.groupby(keys, dropna=False).size().reset_index(name="fits")
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown."""
-    cells = table.map(lambda v: f"{v:.4g}" if isinstance(v, float) else str(v))
-    lines = [table.columns, ["---"] * table.shape[1], *cells.to_numpy()]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
 def _draw_methods(table: pd.DataFrame, path: Path) -> None:
     """Difference to the tuned log loss, with intervals."""
-    some = table[table["measure"] == AP].sort_values("mean")
+    is_shown = (table["reference"] == LOG_LOSS) & (table["measure"] == AP)
+    some = table[is_shown].sort_values("mean")
     figure, axes = pyplot.subplots(figsize=(7, 0.3 * len(some) + 1))
     axes.axvspan(-MARGIN, MARGIN, color="0.9")
     axes.axvline(0, color="0.5", lw=1)
     axes.hlines(some["method"], some["low"], some["high"], color="C0")
     axes.plot(some["mean"], some["method"], "o", color="C0")
+    axes.set_xscale("symlog", linthresh=0.02)
+    ticks = [-0.2, -0.1, -0.05, -0.02, -0.01, 0, 0.01, 0.02]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel("average precision minus that of log loss, same search")
     _store(figure, path)
 
@@ -304,20 +307,26 @@ def _draw_small(table: pd.DataFrame, path: Path) -> None:
     figure, all_axes = pyplot.subplots(
         1, len(panels), figsize=(3.2 * len(panels), 3.5), sharey=True, squeeze=False
     )
+    sizes = sorted(int(trees) for trees in table["trees"].unique())
     for axes, ((host, depth), some) in zip(all_axes[0], panels, strict=True):
-        for name, one in some.groupby("method", sort=False):
+        for place, (name, one) in enumerate(some.groupby("method", sort=False)):
             error = [one["mean"] - one["low"], one["high"] - one["mean"]]
-            axes.errorbar(one["trees"], one["mean"], error, fmt="o-", label=name)
+            apart = one["trees"] * 1.07**place
+            axes.errorbar(apart, one["mean"], error, fmt="o", ms=4, label=name)
         axes.axhline(0, color="0.5", lw=1)
-        axes.set_xscale("log", base=2)
-        axes.set(title=f"{host}, depth {depth}", xlabel="trees")
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, map(str, sizes))
+        axes.minorticks_off()
+        axes.set(title=f"{host}, depth {depth:.0f}", xlabel="trees")
     all_axes[0, 0].set_ylabel("average precision minus that of log loss")
     all_axes[0, 0].legend(fontsize="x-small")
     _store(figure, path)
 
 
 def _store(figure: Any, path: Path) -> None:
-    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    """The same figure makes the same file."""
+    with pyplot.rc_context({"svg.hashsalt": path.name}):
+        figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     pyplot.close(figure)
 
 

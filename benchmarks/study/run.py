@@ -85,7 +85,8 @@ def stages(*, is_smoke: bool = False) -> dict[str, Stage]:
     weights, optimum = "weights: ratio", methods.BAYES_OPTIMUM
     on_stream = [*primary, *methods.hosted((weights,)), optimum]
     four = (methods.LOG_LOSS, methods.CERTIFIED, methods.PRIMARY, weights)
-    on_long_stream = [*methods.hosted(four), optimum]
+    on_lightgbm = [c for c in methods.hosted(four) if c.host == "lightgbm"]
+    on_long_stream = [*on_lightgbm, optimum]
     if is_smoke:
         two, few = methods.configurations(2), methods.configurations(1)
         tiny = methods.small_configurations((5, 20), 1)
@@ -99,14 +100,14 @@ def stages(*, is_smoke: bool = False) -> dict[str, Stage]:
     sizes = methods.small_configurations()
     all_of_them, some = methods.configurations(25), methods.configurations(8)
     few, (thousand, ten_thousand) = methods.configurations(4), STREAMS
-    fewer = methods.configurations(3)
+    two = methods.configurations(2)
     return {
         "primary": Stage(SETS, primary, all_of_them, 5),
-        "small": Stage(SETS, small, sizes, 2),
-        "peers": Stage(SETS, methods.packages(), some, 2),
-        "rivals": Stage(SETS, methods.rivals(), some, 2),
-        "stream": Stage([thousand], on_stream, few, 2, 900.0),
-        "long stream": Stage([ten_thousand], on_long_stream, fewer, 1, 3600.0),
+        "small": Stage(SETS, small, sizes, 1),
+        "peers": Stage(SETS, methods.packages(), some, 1),
+        "rivals": Stage(SETS, methods.rivals(), some, 1),
+        "stream": Stage([thousand], on_stream, few, 1, 900.0),
+        "long stream": Stage([ten_thousand], on_long_stream, two, 1, 3600.0),
     }
 
 

@@ -1,1 +1,0 @@
-"""The benchmark of quality: problems × methods → run → report."""
