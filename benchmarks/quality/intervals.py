@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from focalboost.comparison._statistics import LEVEL, paired_difference
+from focalboost.comparison._result import LEVEL, paired_difference
 from quality.splits import TEST_SHARE
 
 RESAMPLES = 4000
