@@ -31,13 +31,19 @@ import focalboost
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._validation import one_of, open_share, reject, require_weights
-from focalboost.comparison._columns import TableEncoder
-from focalboost.comparison._methods import METHODS, Method, Part, require_samplers
+from focalboost.comparison._methods import (
+    METHODS,
+    Method,
+    Part,
+    TableEncoder,
+    as_pandas,
+    part_of,
+    require_samplers,
+)
 from focalboost.comparison._result import Comparison, Fit, Scores, chance, scores
 from focalboost.comparison._search import (
     STOP_ON,
     Grid,
-    as_pandas,
     at_point,
     last_step,
     parameters_set,
@@ -52,8 +58,6 @@ LossLike = Method | FocalLoss | str
 
 #: Training and test rows.
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-_FORMAT = "focalboost comparison 1"
 
 
 def compare_losses(
@@ -75,18 +79,16 @@ def compare_losses(
 ) -> Comparison:
     """Compare what can be done about rare positives, by paired cross-validation.
 
-    Every method has the same folds, the same seeds and the same search: it trains each
-    grid point with early stopping on an inner holdout, and keeps the point with the
-    best average precision there. Differences are paired by fold. Their intervals allow
-    for the overlap of the training sets, and their p-values are adjusted for the
-    number of methods. A fit that fails is listed with its error.
+    Every method has the same folds, the same seeds and the same search, that of
+    ``tuned``. Differences are paired by fold. Their intervals allow for the overlap of
+    the training sets, and their p-values are adjusted for the number of methods. A fit
+    that fails is listed with its error.
 
     Parameters
     ----------
     estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
-        The host and its parameters, the same for all methods. Set gamma, alpha and
-        class weights in ``losses`` instead. The estimator is not changed. The
-        transformers of a pipeline are fitted in every fit, on its training rows.
+        The host and its parameters, the same for all methods, as in ``fit``. Set gamma,
+        alpha and class weights in ``losses`` instead.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Features, with NaN for missing values. Without a pipeline, a ``TableEncoder``
         makes the columns of a data frame numbers and categories: text is taken for
@@ -105,16 +107,14 @@ def compare_losses(
         default is then ``StratifiedGroupKFold`` with 5 folds, or with ``cv`` folds if
         it is an int. The inner holdout of the search splits rows, not groups.
     grid : dict or sequence of dicts, optional
-        Parameters of the host that each method may choose from. They replace those of
-        the estimator. In a pipeline, names with ``__`` are those of other steps. The
-        default has two points: the host's defaults, and smaller, regularised trees,
-        both with at most 300 rounds at learning rate 0.1. Parameters that you set on
-        the estimator, such as ``n_estimators``, are kept in every fit.
+        Points, each of parameters of the host, which replace those of the estimator. In
+        a pipeline, names with ``__`` are those of other steps. A dict is one point. The
+        default is ``default_grid(estimator)``, which keeps the parameters that you set
+        on the estimator, such as ``n_estimators``.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the rows, in training and in all scores.
     stop_on : {"loss", "average_precision"}, default="loss"
-        What early stopping watches: the loss of the training with the weights of the
-        method, or the average precision.
+        What early stopping watches, as in ``fit``.
     false_positive_rate : float, default=0.001
         False-positive rate at which the recall is measured.
     random_state : int, default=0
@@ -225,12 +225,22 @@ def _progress_bar(shown: bool, total: int, done: int) -> Iterator[Callable[[], N
 def _comparison(
     plan: Plan, methods: tuple[Method, ...], found: dict[tuple[str, int], Fit]
 ) -> Comparison:
-    numbers = range(len(plan.folds))
-    fits = tuple(found[repr(method), fold] for method in methods for fold in numbers)
+    fits = tuple(
+        found[repr(method), fold]
+        for method in methods
+        for fold in range(len(plan.folds))
+    )
     if all(fit.error is not None for fit in fits):
         errors = {f"{fit.method} with {fit.error}": None for fit in fits}
         raise ValueError(f"All {len(fits)} fits failed: {'; '.join(errors)}")
-    n_rows = len(plan.data.y)
+    settings, n_rows = plan.settings(), len(plan.data.y)
+    constants = []
+    for fold in range(len(plan.folds)):
+        train, test = plan.parts(fold)
+        prevalence = float(np.average(train.y, weights=train.weight))
+        constants.append(
+            chance(test.y, prevalence, plan.false_positive_rate, test.weight)
+        )
     log_odds = {m.name: np.full(n_rows, np.nan, np.float32) for m in methods}
     for fit in fits:
         if fit.log_odds is not None:
@@ -238,8 +248,8 @@ def _comparison(
     return Comparison(
         methods=methods,
         fits=fits,
-        constants=tuple(plan.constant(fold) for fold in numbers),
-        settings=plan.settings(),
+        constants=tuple(constants),
+        settings={**settings, "transformers": repr(settings["transformers"])},
         first_tests=plan.first_tests,
         test_per_train=float(np.mean([len(b) / len(a) for a, b in plan.folds])),
         y_true=plan.data.y,
@@ -280,12 +290,10 @@ def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
         rule = "a column of labels of two classes, none missing"
         advice = "Use y == label for the class to find, and drop rows without a label."
         reject("y", rule, classes[:5].tolist(), advice)
-    positive = (labels == classes[1]).astype(np.int8)
-    if sample_weight is None:
-        return Part(X, positive)
-    weight = np.asarray(sample_weight, np.float64)
-    require_weights(np, weight)
-    return Part(X, positive, weight)
+    part = part_of(X, labels == classes[1], sample_weight)
+    if part.weight is not None:
+        require_weights(np, part.weight)
+    return part
 
 
 def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
@@ -336,14 +344,9 @@ class Plan:
     process: int = field(default_factory=os.getpid)
 
     def parts(self, fold: int) -> tuple[Part, Part]:
+        """The training rows and the test rows of a fold."""
         train, test = self.folds[fold]
         return self.data.rows(train), self.data.rows(test)
-
-    def constant(self, fold: int) -> Scores:
-        """The expected scores of a constant on a fold."""
-        train, test = self.parts(fold)
-        prevalence = float(np.average(train.y, weights=train.weight))
-        return chance(test.y, prevalence, self.false_positive_rate, test.weight)
 
     def settings(self) -> dict[str, Any]:
         """What is the same for every method, for the report."""
@@ -351,7 +354,9 @@ class Plan:
         host = host_of(last)
         return {
             "estimator": type(last).__name__,
-            "transformers": repr(self.transformers()),
+            "transformers": [
+                step for _, step in getattr(self.estimator, "steps", [])[:-1]
+            ],
             "parameters": {
                 name: value
                 for name, value in parameters_set(last).items()
@@ -368,19 +373,16 @@ class Plan:
             "random_state": self.random_state,
         }
 
-    def transformers(self) -> list[Any]:
-        """The steps of a pipeline before the last one."""
-        return [step for _, step in getattr(self.estimator, "steps", [])[:-1]]
-
     def fingerprint(self) -> str:
         """A digest of all that a fit depends on, besides the method."""
-        settings = {**self.settings(), "transformers": self.transformers()}
-        return str(joblib.hash((settings, self.data, self.folds)))
+        return str(joblib.hash((self.settings(), self.data, self.folds)))
 
 
 def fitted(plan: Plan, method: Method, fold: int) -> tuple[str, Fit]:
     """The settings of a method, and its fit on a fold. An error is part of the fit."""
-    _leave_interrupts_to(plan.process)
+    # All processes get Ctrl-C. A worker that it ended would print a traceback.
+    if os.getpid() != plan.process and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -392,18 +394,11 @@ def fitted(plan: Plan, method: Method, fold: int) -> tuple[str, Fit]:
     return repr(method), replace(fit, warnings=tuple(texts))
 
 
-def _leave_interrupts_to(process: int) -> None:
-    """Ignore Ctrl-C in a worker: all processes get it, and the first ends the rest."""
-    if os.getpid() != process and current_thread() is main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _scored(plan: Plan, method: Method, fold: int) -> Fit:
     train, test = plan.parts(fold)
     seed = plan.random_state + fold
     best = tuned(method, plan.estimator, plan.grid, *train, seed, stop_on=plan.stop_on)
-    log_odds = best.log_odds(test.X)
-    factor = best.odds_factor
+    log_odds, factor = best.log_odds(test.X), best.odds_factor
     rate = plan.false_positive_rate
     return Fit(
         method.name,
@@ -425,7 +420,7 @@ def _read_fits(path: Path, fingerprint: str) -> dict[tuple[str, int], Fit]:
     """
     if not path.parent.is_dir():
         reject("file", "in a folder that exists", str(path), "Make it first.")
-    head = json.dumps({"format": _FORMAT, "fingerprint": fingerprint})
+    head = json.dumps({"format": "focalboost comparison 1", "fingerprint": fingerprint})
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     if lines[:1] not in ([], [head]):
         reject(
@@ -443,7 +438,12 @@ def _read_fits(path: Path, fingerprint: str) -> dict[tuple[str, int], Fit]:
         whole.append(line)
         settings = entry.pop("settings")
         if entry["error"] is None:
-            fits[settings, entry["fold"]] = _fit(entry)
+            entry["scores"] = Scores(**entry["scores"])
+            entry["warnings"] = tuple(entry["warnings"])
+            if entry["log_odds"] is not None:
+                contents = base64.b64decode(entry["log_odds"])
+                entry["log_odds"] = np.frombuffer(contents, "<f4")
+            fits[settings, entry["fold"]] = Fit(**entry)
     write_in_one_step(path, "\n".join([*whole, ""]).encode("utf-8"))
     return fits
 
@@ -461,11 +461,3 @@ def _plain_number(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"the grid holds {value!r}: use numbers and text")
-
-
-def _fit(entry: dict[str, Any]) -> Fit:
-    entry["scores"] = Scores(**entry["scores"])
-    entry["warnings"] = tuple(entry["warnings"])
-    if entry["log_odds"] is not None:
-        entry["log_odds"] = np.frombuffer(base64.b64decode(entry["log_odds"]), "<f4")
-    return Fit(**entry)

@@ -42,16 +42,10 @@ N_DRAWS = 2000
 class Scores:
     """The scores of a ranking and its probabilities.
 
-    Attributes
-    ----------
-    average_precision : float
-        Mean precision at each positive, in the order of the predictions.
-    recall : float
-        Largest share of positives found at the false-positive rate of the comparison.
-    log_loss, brier : float
-        Log loss and Brier score of the probabilities that the method gives.
-    corrected_log_loss : float
-        Log loss of the probabilities without the shift by weights and resampling.
+    They are the mean precision at each positive, the largest share of positives found
+    at the false-positive rate of the comparison, the log loss and the Brier score of
+    the probabilities that the method gives, and the log loss without the shift by
+    weights and resampling.
     """
 
     average_precision: float
@@ -118,7 +112,7 @@ def expected_average_precision(n_rows: int, n_positive: int) -> float:
 
 
 def p_value_above_chance(
-    average_precision: float, sizes: Sequence[tuple[int, int]], random_state: int = 0
+    average_precision: float, sizes: Sequence[tuple[int, int]]
 ) -> float:
     """The share of random orders with at least this average precision over the folds.
 
@@ -126,14 +120,14 @@ def p_value_above_chance(
     unrelated, every order of the test rows is equally likely. The test needs no
     assumption on how folds differ. A t-test on few folds would hardly ever reject.
     """
-    drawn = _random_orders(tuple(sizes), random_state)
+    drawn = _random_orders(tuple(sizes))
     return float(1 + np.sum(drawn >= average_precision)) / (1 + N_DRAWS)
 
 
 @lru_cache(maxsize=4)  # the methods of a comparison have the same folds
-def _random_orders(sizes: tuple[tuple[int, int], ...], random_state: int) -> Floats:
+def _random_orders(sizes: tuple[tuple[int, int], ...]) -> Floats:
     """Average precisions of random orders, each a mean over the folds."""
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(0)
     drawn = np.empty((len(sizes), N_DRAWS))
     for fold, (n_rows, n_positive) in enumerate(sizes):
         found = np.arange(1, n_positive + 1)
@@ -147,18 +141,10 @@ def _random_orders(sizes: tuple[tuple[int, int], ...], random_state: int) -> Flo
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over folds.
+    """A mean difference over the folds with both scores, and its 95 % interval.
 
-    Attributes
-    ----------
-    mean : float
-        Mean difference. It is NaN if fewer than two folds have both scores.
-    low, high : float
-        95 % interval of this difference alone.
-    p_value : float
-        Two-sided p-value of no difference, NaN with the mean.
-    n_folds : int
-        Number of folds with both scores.
+    ``p_value`` is the two-sided p-value of no difference. With fewer than two folds
+    all but ``n_folds`` are NaN.
     """
 
     mean: float
