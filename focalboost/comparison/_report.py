@@ -120,12 +120,8 @@ def write_report(
     estimator, X : as in ``compare_losses``
         The arguments of ``compare_losses``. A few methods are trained once more, for
         the plot of the gradient budget.
-    title : str
-        Title of the page.
-    remarks : iterable of str
-        Paragraphs about the data.
-    command : str
-        The command line that the page shows.
+    title, remarks, command : str, iterable of str, str
+        Title of the page, paragraphs about the data, and the command line to show.
     costs : (cost_of_alert, cost_of_miss) or dict, optional
         As in ``alerts``, for a figure of the total cost.
 

@@ -188,36 +188,18 @@ def holm(p_values: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A method on one fold.
-
-    Attributes
-    ----------
-    method, fold : str, int
-        Name of the method, and number of the fold from 0.
-    scores, error : Scores or None, str or None
-        Scores on the test rows of the fold, or why the fit failed.
-    warnings : tuple of str
-        Warnings of the host and of the estimator.
-    params, n_rounds : dict or None, int
-        The best grid point, and the boosting rounds of its fit.
-    seconds : float
-        Wall time of the whole search.
-    odds_factor : float
-        Factor by which weights and resampling multiply the odds of a positive.
-    log_odds : ndarray of float32, shape (n_test,), or None
-        Predictions for the test rows: the logit of the probability.
-    """
+    """A method on one fold: its scores on the test rows, or why it failed."""
 
     method: str
     fold: int
     scores: Scores | None = None
     error: str | None = None
-    warnings: tuple[str, ...] = ()
-    params: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()  #: of the host and of the estimator
+    params: dict[str, Any] | None = None  #: the best grid point
     n_rounds: int = 0
-    seconds: float = 0.0
-    odds_factor: float = 1.0
-    log_odds: NDArray[np.float32] | None = None
+    seconds: float = 0.0  #: wall time of the whole search
+    odds_factor: float = 1.0  #: by which the odds of a positive are multiplied
+    log_odds: NDArray[np.float32] | None = None  #: logit of the probability, test rows
 
 
 @dataclass(frozen=True)
@@ -388,20 +370,19 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _verdict(comparison: Comparison) -> Verdict:
     reference, mean = comparison.reference, comparison.mean
+    above_chance = comparison.p_values_above_chance()
+    useful = [name for name, p_value in above_chance.items() if p_value < 1 - LEVEL]
     differences = {
         name: comparison.difference(name, reference)
         for name in comparison.names
         if name != reference
     }
-    others = [name for name, found in differences.items() if np.isfinite(found.mean)]
     beyond = [
         name
         for name, p_value in comparison.adjusted_p_values(reference).items()
         if p_value < 1 - LEVEL
     ]
-    above_chance = comparison.p_values_above_chance()
-    useful = [name for name, p_value in above_chance.items() if p_value < 1 - LEVEL]
-    remark = _not_judged(comparison, [reference, *others])
+    remark = _not_judged(comparison, differences)
     if not useful:
         here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
         text = (
@@ -411,20 +392,11 @@ def _verdict(comparison: Comparison) -> Verdict:
             "separate the classes, or for more positives."
         )
         return Verdict(None, text + remark)
-
     better = [name for name in beyond if differences[name].mean > 0]
     winners = [name for name in better if name in useful]
     if not winners and reference in useful:
-        ahead = [name for name in others if differences[name].mean > 0]
-        worse = [name for name in beyond if differences[name].mean < 0]
-        text = _why_the_reference(comparison, others)
-        if ahead:
-            best = max(ahead, key=mean)
-            text += f" {best} has the highest mean, {_gain(differences[best])}."
-        if worse:
-            text += f" Worse beyond chance: {', '.join(worse)}."
+        text = _why_the_reference(comparison, differences, beyond)
         return Verdict(reference, text + remark)
-
     winners = winners or [max(useful, key=mean)]
     best = max(winners, key=mean)
     level = {
@@ -456,15 +428,27 @@ def _verdict(comparison: Comparison) -> Verdict:
     return Verdict(use, text + remark)
 
 
-def _why_the_reference(comparison: Comparison, others: list[str]) -> str:
+def _why_the_reference(
+    comparison: Comparison, differences: dict[str, Difference], beyond: list[str]
+) -> str:
     reference = comparison.reference
-    if len(comparison.names) == 1:
+    others = [name for name, found in differences.items() if np.isfinite(found.mean)]
+    if not differences:
         return f"There is nothing to compare {reference} with: give more losses."
     if not others:
         return f"Use {reference}, the only method that is judged."
+    none = f"none of the {len(others)} others is"
     if len(others) == 1:
-        return f"Use {reference}: {others[0]} is not better beyond chance."
-    return f"Use {reference}: none of the {len(others)} others is better beyond chance."
+        none = f"{others[0]} is not"
+    text = f"Use {reference}: {none} better beyond chance."
+    ahead = [name for name in others if differences[name].mean > 0]
+    if ahead:
+        best = max(ahead, key=comparison.mean)
+        text += f" {best} has the highest mean, {_gain(differences[best])}."
+    worse = [name for name in beyond if differences[name].mean < 0]
+    if worse:
+        text += f" Worse beyond chance: {', '.join(worse)}."
+    return text
 
 
 def _gain(found: Difference) -> str:
@@ -474,9 +458,9 @@ def _gain(found: Difference) -> str:
     )
 
 
-def _not_judged(comparison: Comparison, judged: list[str]) -> str:
+def _not_judged(comparison: Comparison, differences: dict[str, Difference]) -> str:
     """The methods that the verdict does not speak of, and fits that failed."""
-    absent = [name for name in comparison.names if name not in judged]
+    absent = [name for name, found in differences.items() if np.isnan(found.mean)]
     text = f" Not judged: {', '.join(absent)}." if absent else ""
     if len(comparison.constants) == 1:
         text += " A difference needs two folds: give more."
