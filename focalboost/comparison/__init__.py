@@ -1,8 +1,7 @@
 """Compare losses on a table by cross-validation, and say which to use."""
 
-from focalboost.comparison._columns import TableEncoder
 from focalboost.comparison._compare import compare_losses
-from focalboost.comparison._methods import LOG_LOSS, METHODS, Method
+from focalboost.comparison._methods import LOG_LOSS, METHODS, Method, TableEncoder
 from focalboost.comparison._report import plot_comparison, write_report
 from focalboost.comparison._result import Comparison
 from focalboost.comparison._search import Fitted, Tuned, default_grid, fit, tuned

@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import focalboost
-from focalboost.comparison._options import add_options
 
 if TYPE_CHECKING:
     from focalboost.comparison import Comparison
-    from focalboost.comparison.tables import LabelledTable
 
 _ESTIMATORS = {"lightgbm": "FocalLGBMClassifier", "xgboost": "FocalXGBClassifier"}
 _INSTALL = {"lightgbm": "pip install lightgbm", "xgboost": "pip install xgboost-cpu"}
@@ -51,25 +49,82 @@ c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns 
 in meta
 """
 
+#: The options of a command that reads a table, and how they are described.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "target": {"metavar": "COLUMN", "help": "column of labels"},
+    "positive": {"metavar": "LABEL", "help": "label to find; all others are the rest"},
+    "drop": {"nargs": "+", "metavar": "COLUMN", "help": "columns that are no features"},
+    "time": {"metavar": "COLUMN", "help": "train on earlier rows, test on later ones"},
+    "group": {"metavar": "COLUMN", "help": "keep rows with the same value together"},
+    "categorical": {
+        "nargs": "+", "metavar": "COLUMN", "help": "columns of numbers that are names"
+    },
+    "date_parts": {
+        "action": "store_true", "help": "use month, day, weekday and hour of dates"
+    },
+    "cost": {
+        "nargs": "+", "type": float, "metavar": "NUMBER",
+        "help": "cost of an alert, and cost of a miss",
+    },
+    "cost_column": {"metavar": "COLUMN", "help": "cost of a miss by row: the amount"},
+    "separator": {"help": "of a CSV file, such as ';' or tab"},
+    "decimal": {"choices": (".", ","), "help": "decimal point of a CSV file"},
+    "encoding": {"help": "of a CSV file, such as cp1252"},
+}  # fmt: skip
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``read_table`` to a parser."""
+    for name, settings in OPTIONS.items():
+        if settings.get("nargs") == "+":
+            settings = {"action": "extend", **settings}
+        parser.add_argument(f"--{name.replace('_', '-')}", **settings)
+
+
+def options_given(options: argparse.Namespace) -> list[str]:
+    """Return the options of ``read_table`` that were typed."""
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in OPTIONS
+        if getattr(options, name) not in (None, False)
+    ]
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name."""
     parser = _Parser("python -m focalboost", description="Focal loss for boosted trees")
-    parser.add_argument("--version", action="version", version=versions())
+    parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     compare = commands.add_parser(
         "compare", help="compare losses on a table", description=_DESCRIPTION
     )
-    _add_options(compare)
+    add, default = compare.add_argument, " (default: %(default)s)"
+    count, report = _at_least(1), Path("comparison.html")
+    add("data", type=Path, metavar="DATA", help=_DATA)
+    add_options(compare)
+    add("--host", choices=_ESTIMATORS, help="library that trains (default: lightgbm)")
+    add("--all", action="store_true", help="compare eighteen methods instead of eight")
+    add("--folds", type=_at_least(2), default=5, help="number of folds" + default)
+    add("--repeats", type=count, help="repetitions of the folds (default: 2)")
+    add("--rounds", type=count, default=300, help="most boosting rounds" + default)
+    add("--seed", type=_at_least(0), default=0, help="random seed" + default)
+    add("--jobs", type=count, default=1, help="number of fits at a time" + default)
+    add("--threads", type=count, default=1, help="threads of each fit" + default)
+    add("--report", type=Path, default=report, metavar="FILE", help="report" + default)
+    add("--resume", type=Path, metavar="FILE", help="keep fits here, and continue here")
     typed = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
     try:
         _compare(compare, options, f"{parser.prog} {shlex.join(typed)}")
     except KeyboardInterrupt:
-        compare.exit(130, f"\n{compare.prog}: stopped. {_how_to_go_on(options)}\n")
+        advice = "No fit is kept: with --resume FILE, the next run can continue."
+        if options.resume is not None:
+            kept = f"--resume {options.resume} keeps its fits"
+            advice = f"The same command continues: {kept}."
+        compare.exit(130, f"\n{compare.prog}: stopped. {advice}\n")
 
 
-def versions() -> str:
+def _versions() -> str:
     """The versions of this package, of Python and of the installed hosts."""
     found = {"focalboost": focalboost.__version__, "Python": platform.python_version()}
     for name in ("xgboost", "xgboost-cpu", "lightgbm"):
@@ -86,23 +141,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
-def _add_options(parser: _Parser) -> None:
-    add, default = parser.add_argument, " (default: %(default)s)"
-    count, report = _at_least(1), Path("comparison.html")
-    add("data", type=Path, metavar="DATA", help=_DATA)
-    add_options(parser)
-    add("--host", choices=_ESTIMATORS, help="library that trains (default: lightgbm)")
-    add("--all", action="store_true", help="compare eighteen methods instead of eight")
-    add("--folds", type=_at_least(2), default=5, help="number of folds" + default)
-    add("--repeats", type=count, help="repetitions of the folds (default: 2)")
-    add("--rounds", type=count, default=300, help="most boosting rounds" + default)
-    add("--seed", type=_at_least(0), default=0, help="random seed" + default)
-    add("--jobs", type=count, default=1, help="number of fits at a time" + default)
-    add("--threads", type=count, default=1, help="threads of each fit" + default)
-    add("--report", type=Path, default=report, metavar="FILE", help="report" + default)
-    add("--resume", type=Path, metavar="FILE", help="keep fits here, and continue here")
-
-
 def _at_least(minimum: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if not (text.isdecimal() and int(text) >= minimum):
@@ -114,24 +152,52 @@ def _at_least(minimum: int) -> Callable[[str], int]:
 
 
 def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
-    host = _host(parser, options)
+    host = _host(parser, options.host)
     missing = [p for p in ("pandas", "matplotlib", "rich") if find_spec(p) is None]
     if missing:
         advice = f"pip install {' '.join(missing)}"
         parser.error(f"compare needs {', '.join(missing)}: {advice}")
     _check_files(parser, options)
+    if options.time is not None and options.group is not None:
+        parser.error("--time and --group exclude each other: give one of them")
+    if options.time is not None and options.repeats is not None:
+        parser.error("folds of --time are not repeated: leave out --repeats")
     # A host reads this when it is first imported. Its idle threads would spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    table = _table(parser, options)
 
-    from focalboost import estimators
-    from focalboost.comparison import write_report
+    from focalboost import comparison, estimators
+    from focalboost.comparison.tables import DataError, read_named
 
+    try:
+        table = read_named(options.data, options)
+    except DataError as error:
+        parser.error(str(error))
     estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
     print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
-    found = _compared(parser, options, estimator, table)
+    y_true = table.y_true
+    n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
+    # The search splits the training rows of each fold, and SMOTE needs two positives.
+    needed = max(options.folds, 4)
+    if n_rarer < needed:
+        rule = f"{options.folds} folds need at least {needed}"
+        parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
+    points = comparison.default_grid(estimator)
+    try:
+        found = comparison.compare_losses(
+            estimator,
+            table.features,
+            y_true,
+            losses=_methods(options),
+            cv=_folds(options, y_true, table.groups),
+            grid=[{**point, "n_estimators": options.rounds} for point in points],
+            random_state=options.seed,
+            n_jobs=options.jobs,
+            file=options.resume,
+        )
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     _print(found, table.remarks)
-    write_report(
+    comparison.write_report(
         found,
         options.report,
         estimator,
@@ -144,21 +210,14 @@ def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
     print(f"Report: {options.report}")
 
 
-def _how_to_go_on(options: argparse.Namespace) -> str:
-    if options.resume is None:
-        return "No fit is kept: with --resume FILE, the next run can continue."
-    return f"The same command continues: --resume {options.resume} keeps its fits."
-
-
-def _host(parser: _Parser, options: argparse.Namespace) -> str:
+def _host(parser: _Parser, asked: str | None) -> str:
     installed = [host for host in _ESTIMATORS if find_spec(host) is not None]
     if not installed:
         advice = _INSTALL["lightgbm"]
         parser.error(f"neither lightgbm nor xgboost is installed: {advice}")
-    if options.host is not None and options.host not in installed:
-        advice = _INSTALL[options.host]
-        parser.error(f"--host {options.host} is not installed: {advice}")
-    return str(options.host or installed[0])
+    if asked is not None and asked not in installed:
+        parser.error(f"--host {asked} is not installed: {_INSTALL[asked]}")
+    return asked or installed[0]
 
 
 def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
@@ -173,28 +232,9 @@ def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
             parser.error(f"{name} {path} is a folder: name a file in it")
     files = {"DATA": options.data, **results}
     for (name, path), (other, same) in combinations(files.items(), 2):
-        if _is_one_file(path, same):
+        is_one = os.path.realpath(path) == os.path.realpath(same)
+        if is_one or (path.exists() and same.exists() and path.samefile(same)):
             parser.error(f"{name} and {other} are one file, {same}: name another")
-
-
-def _is_one_file(path: Path, other: Path) -> bool:
-    """Whether two names or links lead to the same file, which may not exist yet."""
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    return os.path.realpath(path) == os.path.realpath(other)
-
-
-def _table(parser: _Parser, options: argparse.Namespace) -> LabelledTable:
-    from focalboost.comparison.tables import DataError, read_named
-
-    if options.time is not None and options.group is not None:
-        parser.error("--time and --group exclude each other: give one of them")
-    if options.time is not None and options.repeats is not None:
-        parser.error("folds of --time are not repeated: leave out --repeats")
-    try:
-        return read_named(options.data, options)
-    except DataError as error:
-        parser.error(str(error))
 
 
 def _methods(options: argparse.Namespace) -> list[str]:
@@ -208,56 +248,22 @@ def _methods(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _compared(
-    parser: _Parser, options: argparse.Namespace, estimator: Any, table: LabelledTable
-) -> Comparison:
-    from focalboost.comparison import compare_losses, default_grid
-
-    y_true = table.y_true
-    n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
-    # The search splits the training rows of each fold, and SMOTE needs two positives.
-    needed = max(options.folds, 4)
-    if n_rarer < needed:
-        rule = f"{options.folds} folds need at least {needed}"
-        parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
-    rounds = {"n_estimators": options.rounds}
-    try:
-        return compare_losses(
-            estimator,
-            table.features,
-            y_true,
-            losses=_methods(options),
-            cv=_folds(options, table),
-            grid=[{**point, **rounds} for point in default_grid(estimator)],
-            random_state=options.seed,
-            n_jobs=options.jobs,
-            file=options.resume,
-        )
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-
-
-def _folds(options: argparse.Namespace, table: LabelledTable) -> Any:
+def _folds(options: argparse.Namespace, y_true: Any, groups: Any) -> Any:
     """Folds forward in time, of whole groups, or stratified."""
-    from sklearn.model_selection import (
-        RepeatedStratifiedKFold,
-        StratifiedGroupKFold,
-        TimeSeriesSplit,
-    )
+    from sklearn import model_selection
 
-    if table.times is not None:
-        return TimeSeriesSplit(options.folds)
-    repeats = options.repeats or 2
-    if table.groups is None:
-        return RepeatedStratifiedKFold(
-            n_splits=options.folds, n_repeats=repeats, random_state=options.seed
+    if options.time is not None:
+        return model_selection.TimeSeriesSplit(options.folds)
+    repeats, seed = options.repeats or 2, options.seed
+    if groups is None:
+        return model_selection.RepeatedStratifiedKFold(
+            n_splits=options.folds, n_repeats=repeats, random_state=seed
         )
-    y_true, groups = table.y_true, table.groups
     return [
         fold
-        for seed in range(options.seed, options.seed + repeats)
-        for fold in StratifiedGroupKFold(
-            options.folds, shuffle=True, random_state=seed
+        for number in range(seed, seed + repeats)
+        for fold in model_selection.StratifiedGroupKFold(
+            options.folds, shuffle=True, random_state=number
         ).split(y_true, y_true, groups)
     ]
 

@@ -31,13 +31,19 @@ import focalboost
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._validation import one_of, open_share, reject, require_weights
-from focalboost.comparison._columns import TableEncoder
-from focalboost.comparison._methods import METHODS, Method, Part, require_samplers
-from focalboost.comparison._result import Comparison, Fit
+from focalboost.comparison._methods import (
+    METHODS,
+    Method,
+    Part,
+    TableEncoder,
+    as_pandas,
+    part_of,
+    require_samplers,
+)
+from focalboost.comparison._result import Comparison, Fit, Scores, chance, scores
 from focalboost.comparison._search import (
     STOP_ON,
     Grid,
-    as_pandas,
     at_point,
     last_step,
     parameters_set,
@@ -45,7 +51,6 @@ from focalboost.comparison._search import (
     require_comparable,
     tuned,
 )
-from focalboost.comparison._statistics import Scores, chance, scores
 from focalboost.diagnostics._budget import host_of
 from focalboost.losses import FocalLoss
 
@@ -53,8 +58,6 @@ LossLike = Method | FocalLoss | str
 
 #: Training and test rows.
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-_FORMAT = "focalboost comparison 1"
 
 
 def compare_losses(
@@ -76,18 +79,16 @@ def compare_losses(
 ) -> Comparison:
     """Compare what can be done about rare positives, by paired cross-validation.
 
-    Every method has the same folds, the same seeds and the same search: it trains each
-    grid point with early stopping on an inner holdout, and keeps the point with the
-    best average precision there. Differences are paired by fold. Their intervals allow
-    for the overlap of the training sets, and their p-values are adjusted for the
-    number of methods. A fit that fails is listed with its error.
+    Every method has the same folds, the same seeds and the same search, that of
+    ``tuned``. Differences are paired by fold. Their intervals allow for the overlap of
+    the training sets, and their p-values are adjusted for the number of methods. A fit
+    that fails is listed with its error.
 
     Parameters
     ----------
     estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
-        The host and its parameters, the same for all methods. Set gamma, alpha and
-        class weights in ``losses`` instead. The estimator is not changed. The
-        transformers of a pipeline are fitted in every fit, on its training rows.
+        The host and its parameters, the same for all methods, as in ``fit``. Set gamma,
+        alpha and class weights in ``losses`` instead.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Features, with NaN for missing values. Without a pipeline, a ``TableEncoder``
         makes the columns of a data frame numbers and categories: text is taken for
@@ -106,16 +107,14 @@ def compare_losses(
         default is then ``StratifiedGroupKFold`` with 5 folds, or with ``cv`` folds if
         it is an int. The inner holdout of the search splits rows, not groups.
     grid : dict or sequence of dicts, optional
-        Parameters of the host that each method may choose from. They replace those of
-        the estimator. In a pipeline, names with ``__`` are those of other steps. The
-        default has two points: the host's defaults, and smaller, regularised trees,
-        both with at most 300 rounds at learning rate 0.1. Parameters that you set on
-        the estimator, such as ``n_estimators``, are kept in every fit.
+        Points, each of parameters of the host, which replace those of the estimator. In
+        a pipeline, names with ``__`` are those of other steps. A dict is one point. The
+        default is ``default_grid(estimator)``, which keeps the parameters that you set
+        on the estimator, such as ``n_estimators``.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the rows, in training and in all scores.
     stop_on : {"loss", "average_precision"}, default="loss"
-        What early stopping watches: the loss of the training with the weights of the
-        method, or the average precision.
+        What early stopping watches, as in ``fit``.
     false_positive_rate : float, default=0.001
         False-positive rate at which the recall is measured.
     random_state : int, default=0
@@ -177,8 +176,10 @@ def compare_losses(
     for point in points:
         require_comparable(at_point(estimator, point))
     folds = folds_of(cv, data, groups, random_state)
-    plan = Plan(estimator, points, data, folds, stop_on, rate, random_state)
-    fits = FitFile(None if file is None else Path(file), plan)
+    first = _first_tests(folds, len(data.y))
+    plan = Plan(estimator, points, data, folds, first, stop_on, rate, random_state)
+    path = None if file is None else Path(file)
+    fits = {} if path is None else _read_fits(path, plan.fingerprint())
     keys = [(method, fold) for fold in range(len(folds)) for method in methods]
     todo = [(method, fold) for method, fold in keys if (repr(method), fold) not in fits]
     with _progress_bar(progress, len(keys), len(keys) - len(todo)) as advance:
@@ -186,7 +187,10 @@ def compare_losses(
         for settings, fit in parallel(
             joblib.delayed(fitted)(plan, *one) for one in todo
         ):
-            fits.add(settings, fit)
+            fits[settings, fit.fold] = fit
+            if path is not None:
+                with path.open("a", encoding="utf-8") as lines:
+                    lines.write(_line(settings, fit) + "\n")
             advance()
     return _comparison(plan, methods, fits)
 
@@ -218,32 +222,40 @@ def _progress_bar(shown: bool, total: int, done: int) -> Iterator[Callable[[], N
         yield partial(bar.advance, bar.add_task("fits", total=total, completed=done))
 
 
-def _comparison(plan: Plan, methods: tuple[Method, ...], kept: FitFile) -> Comparison:
-    numbers = range(len(plan.folds))
-    fits = tuple(kept[repr(method), fold] for method in methods for fold in numbers)
+def _comparison(
+    plan: Plan, methods: tuple[Method, ...], found: dict[tuple[str, int], Fit]
+) -> Comparison:
+    fits = tuple(
+        found[repr(method), fold]
+        for method in methods
+        for fold in range(len(plan.folds))
+    )
     if all(fit.error is not None for fit in fits):
         errors = {f"{fit.method} with {fit.error}": None for fit in fits}
         raise ValueError(f"All {len(fits)} fits failed: {'; '.join(errors)}")
+    settings, n_rows = plan.settings(), len(plan.data.y)
+    constants = []
+    for fold in range(len(plan.folds)):
+        train, test = plan.parts(fold)
+        prevalence = float(np.average(train.y, weights=train.weight))
+        constants.append(
+            chance(test.y, prevalence, plan.false_positive_rate, test.weight)
+        )
+    log_odds = {m.name: np.full(n_rows, np.nan, np.float32) for m in methods}
+    for fit in fits:
+        if fit.log_odds is not None:
+            log_odds[fit.method][plan.folds[fit.fold][1]] = fit.log_odds
     return Comparison(
         methods=methods,
         fits=fits,
-        constants=tuple(plan.constant(fold) for fold in numbers),
-        settings=plan.settings(),
-        first_tests={n: plan.folds[n][1] for n in numbers if plan.is_first_test(n)},
+        constants=tuple(constants),
+        settings={**settings, "transformers": repr(settings["transformers"])},
+        first_tests=plan.first_tests,
         test_per_train=float(np.mean([len(b) / len(a) for a, b in plan.folds])),
         y_true=plan.data.y,
         sample_weight=plan.data.weight,
-        log_odds={method.name: _log_odds(plan, method, fits) for method in methods},
+        log_odds=log_odds,
     )
-
-
-def _log_odds(plan: Plan, method: Method, fits: tuple[Fit, ...]) -> Any:
-    """The predictions of a method for all rows, NaN where there is none."""
-    found = np.full(len(plan.data.y), np.nan, np.float32)
-    for fit in fits:
-        if fit.method == method.name and fit.log_odds is not None:
-            found[plan.folds[fit.fold][1]] = fit.log_odds
-    return found
 
 
 def _methods(losses: LossLike | Sequence[LossLike]) -> tuple[Method, ...]:
@@ -278,17 +290,25 @@ def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
         rule = "a column of labels of two classes, none missing"
         advice = "Use y == label for the class to find, and drop rows without a label."
         reject("y", rule, classes[:5].tolist(), advice)
-    positive = (labels == classes[1]).astype(np.int8)
-    if sample_weight is None:
-        return Part(X, positive)
-    weight = np.asarray(sample_weight, np.float64)
-    require_weights(np, weight)
-    return Part(X, positive, weight)
+    part = part_of(X, labels == classes[1], sample_weight)
+    if part.weight is not None:
+        require_weights(np, part.weight)
+    return part
 
 
 def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     """The rows of each fold. Both classes must be in both parts."""
-    splitter = _splitter(cv, data.y, groups is not None, random_state)
+    if cv is None and groups is None:
+        cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=random_state)
+    elif cv is None or isinstance(cv, int):
+        n_folds, rarest = 5 if cv is None else cv, int(np.bincount(data.y).min())
+        if not 2 <= n_folds <= rarest:
+            rule = f"from 2 to {rarest}, the number of rows of the rarer class"
+            advice = "Use fewer folds, or add rows of the rarer class."
+            reject("cv", rule, n_folds, advice)
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = kind(n_folds, shuffle=True, random_state=random_state)
+    splitter = check_cv(cv, data.y, classifier=True)
     folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
     for number, rows in enumerate(folds):
         found = [np.unique(data.y[part]).tolist() for part in rows]
@@ -299,21 +319,14 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     return folds
 
 
-def _splitter(cv: Any, y: NDArray[np.int8], has_groups: bool, random_state: int) -> Any:
-    """A number means shuffled, stratified folds. A splitter stays as it is."""
-    if cv is None and not has_groups:
-        return RepeatedStratifiedKFold(
-            n_splits=5, n_repeats=2, random_state=random_state
-        )
-    cv = 5 if cv is None else cv
-    if not isinstance(cv, int):
-        return check_cv(cv, y, classifier=True)
-    rarest = int(np.bincount(y).min())
-    if not 2 <= cv <= rarest:
-        rule = f"from 2 to {rarest}, the number of rows of the rarer class"
-        reject("cv", rule, cv, "Use fewer folds, or add rows of the rarer class.")
-    kind = StratifiedGroupKFold if has_groups else StratifiedKFold
-    return kind(cv, shuffle=True, random_state=random_state)
+def _first_tests(folds: list[Fold], n_rows: int) -> dict[int, NDArray[np.intp]]:
+    """Test rows by fold, for the folds whose test rows are in no earlier fold."""
+    is_tested, found = np.zeros(n_rows, bool), {}
+    for number, (_, test) in enumerate(folds):
+        if not is_tested[test].any():
+            found[number] = test
+        is_tested[test] = True
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,27 +337,16 @@ class Plan:
     grid: tuple[dict[str, Any], ...]
     data: Part
     folds: list[Fold]
+    first_tests: dict[int, NDArray[np.intp]]
     stop_on: str
     false_positive_rate: float
     random_state: int
     process: int = field(default_factory=os.getpid)
 
     def parts(self, fold: int) -> tuple[Part, Part]:
+        """The training rows and the test rows of a fold."""
         train, test = self.folds[fold]
         return self.data.rows(train), self.data.rows(test)
-
-    def is_first_test(self, fold: int) -> bool:
-        """Whether no test row of the fold is a test row of an earlier fold."""
-        earlier = [test for _, test in self.folds[:fold]]
-        return not (
-            earlier and np.isin(self.folds[fold][1], np.concatenate(earlier)).any()
-        )
-
-    def constant(self, fold: int) -> Scores:
-        """The expected scores of a constant on a fold."""
-        train, test = self.parts(fold)
-        prevalence = float(np.average(train.y, weights=train.weight))
-        return chance(test.y, prevalence, self.false_positive_rate, test.weight)
 
     def settings(self) -> dict[str, Any]:
         """What is the same for every method, for the report."""
@@ -352,8 +354,15 @@ class Plan:
         host = host_of(last)
         return {
             "estimator": type(last).__name__,
-            "transformers": repr(self.transformers()),
-            "parameters": self._parameters(),
+            "transformers": [
+                step for _, step in getattr(self.estimator, "steps", [])[:-1]
+            ],
+            "parameters": {
+                name: value
+                for name, value in parameters_set(last).items()
+                if name not in ("n_jobs", "random_state")
+                and not all(name in point for point in self.grid)
+            },
             "host": f"{host} {import_host(host).__version__}",
             "focalboost": focalboost.__version__,
             "grid": self.grid,
@@ -364,27 +373,16 @@ class Plan:
             "random_state": self.random_state,
         }
 
-    def transformers(self) -> list[Any]:
-        """The steps of a pipeline before the last one."""
-        steps = getattr(self.estimator, "steps", [])
-        return [step for _, step in steps[:-1]]
-
-    def _parameters(self) -> dict[str, Any]:
-        """The parameters that are set, and that no grid point always replaces."""
-        replaced = set.intersection(*map(set, self.grid)) if self.grid else set()
-        elsewhere = {"n_jobs", "random_state", *replaced}
-        given = parameters_set(self.estimator)
-        return {name: given[name] for name in given if name not in elsewhere}
-
     def fingerprint(self) -> str:
         """A digest of all that a fit depends on, besides the method."""
-        settings = {**self.settings(), "transformers": self.transformers()}
-        return str(joblib.hash((settings, self.data, self.folds)))
+        return str(joblib.hash((self.settings(), self.data, self.folds)))
 
 
 def fitted(plan: Plan, method: Method, fold: int) -> tuple[str, Fit]:
     """The settings of a method, and its fit on a fold. An error is part of the fit."""
-    _leave_interrupts_to(plan.process)
+    # All processes get Ctrl-C. A worker that it ended would print a traceback.
+    if os.getpid() != plan.process and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -396,18 +394,11 @@ def fitted(plan: Plan, method: Method, fold: int) -> tuple[str, Fit]:
     return repr(method), replace(fit, warnings=tuple(texts))
 
 
-def _leave_interrupts_to(process: int) -> None:
-    """Ignore Ctrl-C in a worker: all processes get it, and the first ends the rest."""
-    if os.getpid() != process and current_thread() is main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _scored(plan: Plan, method: Method, fold: int) -> Fit:
     train, test = plan.parts(fold)
     seed = plan.random_state + fold
     best = tuned(method, plan.estimator, plan.grid, *train, seed, stop_on=plan.stop_on)
-    log_odds = best.log_odds(test.X)
-    factor = best.odds_factor
+    log_odds, factor = best.log_odds(test.X), best.odds_factor
     rate = plan.false_positive_rate
     return Fit(
         method.name,
@@ -417,62 +408,44 @@ def _scored(plan: Plan, method: Method, fold: int) -> Fit:
         n_rounds=best.n_rounds,
         seconds=best.seconds,
         odds_factor=factor,
-        log_odds=log_odds.astype(np.float32) if plan.is_first_test(fold) else None,
+        log_odds=log_odds.astype(np.float32) if fold in plan.first_tests else None,
     )
 
 
-class FitFile:
-    """Fits by method and fold, and the file that keeps each as soon as it is done.
+def _read_fits(path: Path, fingerprint: str) -> dict[tuple[str, int], Fit]:
+    """Start a file, or read the fits that it keeps, by settings of the method and fold.
 
     The file has one line of JSON for each fit, after a first line with a digest of
-    what is compared. Without a path the fits are kept in memory only.
+    what is compared. Fits that failed are not returned.
     """
-
-    def __init__(self, path: Path | None, plan: Plan) -> None:
-        self._path = path
-        self._fits: dict[tuple[str, int], Fit] = {}
-        if path is not None:
-            self._open(path, plan.fingerprint())
-
-    def __getitem__(self, key: tuple[str, int]) -> Fit:
-        return self._fits[key]
-
-    def __contains__(self, key: tuple[str, int]) -> bool:
-        """Whether there is a fit that did not fail."""
-        return key in self._fits and self._fits[key].error is None
-
-    def add(self, settings: str, fit: Fit) -> None:
-        """Keep a fit of the method with these settings."""
-        self._fits[settings, fit.fold] = fit
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(_line(settings, fit) + "\n")
-
-    def _open(self, path: Path, fingerprint: str) -> None:
-        head = json.dumps({"format": _FORMAT, "fingerprint": fingerprint})
-        if not path.parent.is_dir():
-            reject("file", "in a folder that exists", str(path), "Make it first.")
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        if lines[:1] not in ([], [head]):
-            reject(
-                "file",
-                "new, or from a comparison of the same data, folds, estimator and grid",
-                str(path),
-                "Name another file, or delete this one.",
-            )
-        # The last line is cut if the process ended while it wrote it.
-        whole = [line for line in lines[1:] if self._take(line)]
-        write_in_one_step(path, "\n".join([head, *whole, ""]).encode("utf-8"))
-
-    def _take(self, line: str) -> bool:
-        """Take the fit of a line, if the line is whole."""
+    if not path.parent.is_dir():
+        reject("file", "in a folder that exists", str(path), "Make it first.")
+    head = json.dumps({"format": "focalboost comparison 1", "fingerprint": fingerprint})
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    if lines[:1] not in ([], [head]):
+        reject(
+            "file",
+            "new, or from a comparison of the same data, folds, estimator and grid",
+            str(path),
+            "Name another file, or delete this one.",
+        )
+    fits, whole = {}, [head]
+    for line in lines[1:]:
         try:
             entry = json.loads(line)
-        except ValueError:
-            return False
+        except ValueError:  # the process ended while it wrote the line
+            continue
+        whole.append(line)
         settings = entry.pop("settings")
-        self._fits[settings, entry["fold"]] = _fit(entry)
-        return True
+        if entry["error"] is None:
+            entry["scores"] = Scores(**entry["scores"])
+            entry["warnings"] = tuple(entry["warnings"])
+            if entry["log_odds"] is not None:
+                contents = base64.b64decode(entry["log_odds"])
+                entry["log_odds"] = np.frombuffer(contents, "<f4")
+            fits[settings, entry["fold"]] = Fit(**entry)
+    write_in_one_step(path, "\n".join([*whole, ""]).encode("utf-8"))
+    return fits
 
 
 def _line(settings: str, fit: Fit) -> str:
@@ -488,11 +461,3 @@ def _plain_number(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"the grid holds {value!r}: use numbers and text")
-
-
-def _fit(entry: dict[str, Any]) -> Fit:
-    entry["scores"] = entry["scores"] and Scores(**entry["scores"])
-    entry["warnings"] = tuple(entry["warnings"])
-    if entry["log_odds"] is not None:
-        entry["log_odds"] = np.frombuffer(base64.b64decode(entry["log_odds"]), "<f4")
-    return Fit(**entry)

@@ -1,20 +1,27 @@
-"""The methods of a comparison, and the rows that each of them trains on."""
+"""The methods of a comparison, and the rows and columns that each trains on."""
 
+import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, resample
+from sklearn.utils.validation import check_is_fitted
 
 from focalboost._hosts._imports import import_extra
 from focalboost._validation import class_balance, focusing_parameter, one_of, reject
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Neighbours between which SMOTE draws its rows, as in the paper.
 SMOTE_NEIGHBORS = 5
@@ -23,6 +30,18 @@ SMOTE_NEIGHBORS = 5
 N_MEMBERS = 5
 
 _INSTALL_SMOTE = "pip install imbalanced-learn"
+
+#: What pandas infers of a column, and what becomes of it.
+_KINDS = {
+    **dict.fromkeys(("integer", "floating", "mixed-integer-float"), "number"),
+    **dict.fromkeys(("boolean", "decimal", "empty"), "number"),
+    **dict.fromkeys(("timedelta", "timedelta64"), "duration"),
+    **dict.fromkeys(("string", "categorical", "mixed-integer"), "category"),
+    **dict.fromkeys(("datetime", "datetime64", "date"), "date"),
+}
+
+#: Characters that one host or the other refuses in names.
+_REFUSED = re.compile(r'[][<>{}":,]')
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,124 @@ METHODS = (
 )
 
 
+def kind_of(column: "pd.Series") -> str | None:
+    """Return number, duration, category or date, or None for anything else."""
+    return _KINDS.get(import_pandas().api.types.infer_dtype(column, skipna=True))
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Make the columns of a data frame numbers and categories, which both hosts take.
+
+    Numbers and booleans become float64, with NaN for missing values, and time spans
+    become days. Text and categories become categories of the values in the rows that
+    the encoder is fitted on. Another value is then a missing one. Dates are left out
+    with a warning, or become their parts. A name that a host refuses, such as "a [K]",
+    becomes column_0, column_1, ..., by its place.
+
+    Parameters
+    ----------
+    categorical : sequence of str, default=()
+        Columns of numbers whose values are names, such as the code of a shop.
+    date_parts : bool, default=False
+        Whether a date becomes its month, day, weekday (0 for Monday) and hour.
+
+    Attributes
+    ----------
+    categories_ : dict of str to Index
+        Values of each category, as text.
+    dates_ : list of str
+        Columns of dates.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name, or a column is of another kind, such as lists.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from focalboost.comparison import TableEncoder
+    >>> X = pd.DataFrame({"amount": [9, 120], "shop": ["fuel", None]})
+    >>> TableEncoder().fit_transform(X).dtypes.astype(str).tolist()
+    ['float64', 'category']
+    """
+
+    __module__ = "focalboost.comparison"
+
+    def __init__(self, categorical: Iterable[str] = (), date_parts: bool = False):
+        self.categorical = categorical
+        self.date_parts = date_parts
+
+    def fit(self, X: "pd.DataFrame", y: Any = None) -> "TableEncoder":
+        """Take the categories from the rows of a data frame."""
+        twice = X.columns[X.columns.duplicated()].tolist()
+        if twice:
+            reject("X", "of different column names", twice, "Rename or drop them.")
+        absent = [name for name in self.categorical if name not in X.columns]
+        if absent:
+            advice = f"Use names of {list(X.columns)}."
+            reject("categorical", "columns of X", absent, advice)
+        kinds = {
+            name: "category" if name in self.categorical else kind_of(X[name])
+            for name in X.columns
+        }
+        other = [name for name, kind in kinds.items() if kind is None]
+        if other:
+            advice = f"Use X.drop(columns={other})."
+            reject("X", "numbers, text, categories or dates", other, advice)
+        self.kinds_ = kinds
+        self.dates_ = [name for name, kind in kinds.items() if kind == "date"]
+        self.categories_ = {
+            name: _text(X[name]).astype("category").cat.categories
+            for name, kind in kinds.items()
+            if kind == "category"
+        }
+        if self.dates_ and not self.date_parts:
+            warnings.warn(
+                f"columns {self.dates_} are dates and are left out: use "
+                "make_pipeline(TableEncoder(date_parts=True), estimator) for their "
+                "months, days, weekdays and hours",
+                stacklevel=2,
+            )
+        return self
+
+    def transform(self, X: "pd.DataFrame") -> "pd.DataFrame":
+        """Return numbers and categories as a new data frame."""
+        check_is_fitted(self)
+        pandas = import_pandas()
+        columns: dict[str, Any] = {}
+        for name, kind in self.kinds_.items():
+            column = X[name]
+            if kind == "date":
+                columns |= parts_of_dates(name, column) if self.date_parts else {}
+            elif kind == "category":
+                values = self.categories_[name]
+                codes = values.get_indexer(_text(column))  # -1 for all other values
+                columns[name] = pandas.Categorical.from_codes(codes, values)
+            else:
+                if kind == "duration":
+                    column = pandas.to_timedelta(column) / np.timedelta64(1, "D")
+                columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        names = [
+            f"column_{i}" if _REFUSED.search(str(name)) else str(name)
+            for i, name in enumerate(columns)
+        ]
+        return pandas.DataFrame(columns, index=X.index).set_axis(names, axis=1)
+
+
+def _text(column: "pd.Series") -> "pd.Series":
+    """Values as text, which a model file of either host can hold."""
+    return column.astype(object).where(column.notna()).map(str, na_action="ignore")
+
+
+def parts_of_dates(name: str, column: "pd.Series") -> dict[str, Any]:
+    """Return month, day, weekday and hour as float64, by the names of their columns."""
+    when = import_pandas().to_datetime(column).dt
+    parts = {"month": when.month, "day": when.day, "weekday": when.day_of_week}
+    parts["hour"] = when.hour + when.minute / 60
+    return {f"{name}_{part}": numbers.astype(float) for part, numbers in parts.items()}
+
+
 class Part(NamedTuple):
     """Features, labels 0 and 1, and weights or None."""
 
@@ -151,6 +288,19 @@ class Part(NamedTuple):
         """Return the rows at these positions."""
         weight = None if self.weight is None else self.weight[positions]
         return Part(_safe_indexing(self.X, positions), self.y[positions], weight)
+
+
+def part_of(X: Any, y: Any, sample_weight: Any) -> Part:
+    """Features, labels and weights as they are given to ``fit``."""
+    weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    return Part(as_pandas(X), np.asarray(y, np.int8), weight)
+
+
+def as_pandas(X: Any) -> Any:
+    """A table of polars or Arrow as one of pandas, and lists as an array."""
+    if isinstance(X, list | tuple):
+        return np.asarray(X)
+    return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 
 def class_ratio(part: Part) -> float:
@@ -175,6 +325,30 @@ def require_samplers(methods: Iterable[Method]) -> None:
         import_extra("imblearn", f"{_INSTALL_SMOTE}, or leave SMOTE out of losses")
 
 
+def training_sets(
+    method: Method, train: Part, random_state: int
+) -> list[tuple[Part, float]]:
+    """The rows of each model, and the factor that they multiply the odds by.
+
+    imbalanced-learn's BalancedBaggingClassifier gives its members no rows to stop on.
+    """
+    if method.bagging is None:
+        return [rebalanced(method, train, random_state)]
+    if method.bagging == "balanced":  # all positives, and a share of the negatives
+        positive, negative = _by_class(train.y)
+        shuffled = np.random.default_rng(random_state).permutation(negative)
+        shares = np.array_split(shuffled, min(N_MEMBERS, len(negative)))
+        members = [np.sort(np.concatenate([positive, share])) for share in shares]
+    else:
+        rng = np.random.RandomState(random_state)  # what resample takes
+        rows, options = np.arange(len(train.y)), {"stratify": train.y}
+        members = [
+            resample(rows, random_state=rng, **options) for _ in range(N_MEMBERS)
+        ]
+    ratio, parts = class_ratio(train), map(train.rows, members)
+    return [(part, ratio / class_ratio(part)) for part in parts]
+
+
 def rebalanced(method: Method, train: Part, random_state: int) -> tuple[Part, float]:
     """The rows to train on, and the factor that multiplies the odds of a positive.
 
@@ -185,7 +359,11 @@ def rebalanced(method: Method, train: Part, random_state: int) -> tuple[Part, fl
     if method.resampling == "smote":
         train = _with_synthetic_positives(train, random_state)
     elif method.resampling == "undersample":
-        train = _with_fewer_negatives(train, random_state)
+        positive, negative = _by_class(train.y)
+        n_negative = min(len(positive), len(negative))
+        rng = np.random.default_rng(random_state)
+        drawn = rng.choice(negative, n_negative, replace=False)
+        train = train.rows(np.sort(np.concatenate([positive, drawn])))
     factor = ratio / class_ratio(train)
     if method.weight:
         of_positive = method.weight * class_ratio(train) ** method.power
@@ -193,46 +371,8 @@ def rebalanced(method: Method, train: Part, random_state: int) -> tuple[Part, fl
     return train, factor
 
 
-def training_sets(
-    method: Method, train: Part, random_state: int
-) -> list[tuple[Part, float]]:
-    """The rows of each model, and the factor that they multiply the odds by.
-
-    imbalanced-learn's BalancedBaggingClassifier gives its members no rows to stop on.
-    """
-    if method.bagging is None:
-        return [rebalanced(method, train, random_state)]
-    draw = {"balanced": _shares_of_negatives, "plain": _bootstrap_samples}
-    ratio = class_ratio(train)
-    parts = map(train.rows, draw[method.bagging](train.y, random_state))
-    return [(part, ratio / class_ratio(part)) for part in parts]
-
-
-def _shares_of_negatives(
-    y: NDArray[np.int8], random_state: int
-) -> list[NDArray[np.intp]]:
-    positive, negative = (np.flatnonzero(y == label) for label in (1, 0))
-    shuffled = np.random.default_rng(random_state).permutation(negative)
-    n_members = min(N_MEMBERS, len(negative))
-    shares = np.array_split(shuffled, n_members)
-    return [np.sort(np.concatenate([positive, share])) for share in shares]
-
-
-def _bootstrap_samples(
-    y: NDArray[np.int8], random_state: int
-) -> list[NDArray[np.intp]]:
-    rng = np.random.RandomState(random_state)  # what resample takes
-    rows = np.arange(len(y))
-    return [resample(rows, stratify=y, random_state=rng) for _ in range(N_MEMBERS)]
-
-
-def _with_fewer_negatives(train: Part, random_state: int) -> Part:
-    """As many negatives as positives, or all negatives if they are fewer."""
-    positive, negative = (np.flatnonzero(train.y == label) for label in (1, 0))
-    rng = np.random.default_rng(random_state)
-    n_negative = min(len(positive), len(negative))
-    drawn = rng.choice(negative, n_negative, replace=False)
-    return train.rows(np.sort(np.concatenate([positive, drawn])))
+def _by_class(y: NDArray[np.int8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.flatnonzero(y == 1), np.flatnonzero(y == 0)
 
 
 def _with_synthetic_positives(train: Part, random_state: int) -> Part:
@@ -241,24 +381,37 @@ def _with_synthetic_positives(train: Part, random_state: int) -> Part:
     Whether a value is missing is a column too. The means in place of missing values
     would otherwise mark every synthetic row.
     """
-    if train.weight is not None:
-        advice = "Leave SMOTE out of losses."
-        reject("sample_weight", "None for SMOTE", train.weight, advice)
-    if issparse(train.X):
-        reject("X", "dense for SMOTE", type(train.X), "Leave SMOTE out of losses.")
-    numbers, codes = _numbers_and_codes(train.X)
+    X, y, weight = train
+    advice = "Leave SMOTE out of losses."
+    if weight is not None:
+        reject("sample_weight", "None for SMOTE", weight, advice)
+    if issparse(X):
+        reject("X", "dense for SMOTE", type(X), advice)
+    numbers, codes = _numbers_and_codes(X)
     fill = SimpleImputer(keep_empty_features=True, add_indicator=True)
     scale = make_pipeline(fill, StandardScaler())
     scaled = scale.fit_transform(numbers) if numbers.size else numbers
-    sampler = _sampler(scaled.shape[1], codes.shape[1], train.y, random_state)
-    rows, y = sampler.fit_resample(np.hstack([scaled, codes]), train.y)
+    n_numbers = scaled.shape[1]
+
+    sampling = import_extra("imblearn.over_sampling", _INSTALL_SMOTE)
+    n_neighbors = min(SMOTE_NEIGHBORS, int(y.sum()) - 1)
+    options = {"k_neighbors": n_neighbors, "random_state": random_state}
+    if not codes.size:
+        sampler = sampling.SMOTE(**options)
+    elif not numbers.size:
+        sampler = sampling.SMOTEN(**options)
+    else:
+        places = list(range(n_numbers, n_numbers + codes.shape[1]))
+        sampler = sampling.SMOTENC(places, **options)
+
+    rows, y = sampler.fit_resample(np.hstack([scaled, codes]), y)
     drawn = rows[len(scaled) :]
-    synthetic = drawn[:, : scaled.shape[1]]
+    synthetic = drawn[:, :n_numbers]
     if numbers.size:
         synthetic = _in_units_of(numbers, scale, synthetic)
     numbers = np.vstack([numbers, synthetic])
-    codes = np.vstack([codes, drawn[:, scaled.shape[1] :]])
-    return Part(_like(train.X, numbers, codes), y)
+    codes = np.vstack([codes, drawn[:, n_numbers:]])
+    return Part(_like(X, numbers, codes), y)
 
 
 def _numbers_and_codes(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -272,21 +425,6 @@ def _numbers_and_codes(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]
     for i, name in enumerate(categories):
         codes[:, i] = categories[name].cat.codes
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan), codes
-
-
-def _sampler(
-    n_numbers: int, n_categories: int, y: NDArray[np.int8], random_state: int
-) -> Any:
-    """SMOTE, or its form for categories that follow the numbers, or stand alone."""
-    sampling = import_extra("imblearn.over_sampling", _INSTALL_SMOTE)
-    n_neighbors = min(SMOTE_NEIGHBORS, int(y.sum()) - 1)
-    options = {"k_neighbors": n_neighbors, "random_state": random_state}
-    if not n_categories:
-        return sampling.SMOTE(**options)
-    if not n_numbers:
-        return sampling.SMOTEN(**options)
-    places = list(range(n_numbers, n_numbers + n_categories))
-    return sampling.SMOTENC(places, **options)
 
 
 def _in_units_of(
@@ -307,9 +445,14 @@ def _like(X: Any, numbers: NDArray[np.float64], codes: NDArray[np.float64]) -> A
     """Numbers and codes as a table of the kind of X."""
     if not hasattr(X, "select_dtypes"):
         return numbers
-    pandas = import_extra("pandas", "pip install pandas")
+    pandas = import_pandas()
     categories = X.select_dtypes("category").columns
     table = pandas.DataFrame(numbers, columns=X.columns.drop(categories))
     for name, column in zip(categories, codes.astype(int).T, strict=True):
         table[name] = pandas.Categorical.from_codes(column, dtype=X[name].dtype)
     return table[X.columns]
+
+
+def import_pandas() -> Any:
+    """Import pandas, or say how to install it."""
+    return import_extra("pandas", "pip install pandas")

@@ -4,7 +4,8 @@ import base64
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -19,9 +20,14 @@ from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra
 from focalboost.comparison._compare import table_of
 from focalboost.comparison._methods import Method, Part, weighted
-from focalboost.comparison._result import Comparison
+from focalboost.comparison._result import (
+    CONSTANT,
+    LEVEL,
+    METRICS,
+    Comparison,
+    summary,
+)
 from focalboost.comparison._search import fit
-from focalboost.comparison._statistics import CONSTANT, LEVEL, METRICS
 from focalboost.diagnostics._alerts import Alerts, alert_overlap, alerts
 from focalboost.diagnostics._budget import GradientBudget, gradient_budget_by_round
 from focalboost.diagnostics._plots import (
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
 #: Rounds whose gradient budget is shown.
 ROUNDS = (0, 10, 100)
 
+#: How the table shows the scores.
 _FORMATS = {
     "average_precision": "{:.3f}",
     "recall": "{:.3f}",
@@ -113,12 +120,8 @@ def write_report(
     estimator, X : as in ``compare_losses``
         The arguments of ``compare_losses``. A few methods are trained once more, for
         the plot of the gradient budget.
-    title : str
-        Title of the page.
-    remarks : iterable of str
-        Paragraphs about the data.
-    command : str
-        The command line that the page shows.
+    title, remarks, command : str, iterable of str, str
+        Title of the page, paragraphs about the data, and the command line to show.
     costs : (cost_of_alert, cost_of_miss) or dict, optional
         As in ``alerts``, for a figure of the total cost.
 
@@ -130,10 +133,8 @@ def write_report(
     >>> from focalboost import FocalXGBClassifier
     >>> from focalboost.comparison import compare_losses, write_report
     >>> X, y = make_classification(500, weights=[0.9], random_state=0)
-    >>> estimator = FocalXGBClassifier(n_jobs=1)
-    >>> found = compare_losses(
-    ...     estimator, X, y, losses=["log loss", "focal, γ = 2"], cv=3, progress=False
-    ... )
+    >>> estimator, losses = FocalXGBClassifier(n_jobs=1), ["log loss", "focal, γ = 2"]
+    >>> found = compare_losses(estimator, X, y, losses=losses, cv=3, progress=False)
     >>> path = Path(mkdtemp()) / "report.html"
     >>> write_report(found, path, estimator, X)
     >>> path.read_text("utf-8")[:15]
@@ -143,9 +144,12 @@ def write_report(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "columns .* are dates")  # said before
         X = table_of(X, estimator)
+    settings = comparison.settings
+    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    made = f"{when}, focalboost {settings['focalboost']}, {settings['host']}"
     page = _PAGE.substitute(
         title=escape(title),
-        made=escape(_made(comparison, command)),
+        made=escape(f"{made}: {command}" if command else made),
         verdict=escape(comparison.verdict.text),
         data=escape(data_in_words(comparison)),
         remarks=_paragraphs(remarks),
@@ -153,17 +157,12 @@ def write_report(
         notes=_paragraphs(notes(comparison)),
         figures="\n".join(_figures(comparison, estimator, X, costs)),
         faults=_paragraphs(faults(comparison)),
-        settings=_settings(comparison),
+        settings="\n".join(
+            f"<p><b>{escape(name)}</b>: {escape(str(value))}</p>"
+            for name, value in settings.items()
+        ),
     )
     write_in_one_step(path, page.encode("utf-8"))
-
-
-def _made(comparison: Comparison, command: str) -> str:
-    """When, with which versions and how the comparison was made."""
-    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    settings = comparison.settings
-    versions = f"focalboost {settings['focalboost']}, {settings['host']}"
-    return f"{when}, {versions}{': ' * bool(command)}{command}"
 
 
 def plot_comparison(
@@ -193,10 +192,8 @@ def plot_comparison(
     >>> from focalboost import FocalXGBClassifier
     >>> from focalboost.comparison import compare_losses, plot_comparison
     >>> X, y = make_classification(500, weights=[0.9], random_state=0)
-    >>> found = compare_losses(
-    ...     FocalXGBClassifier(n_jobs=1), X, y,
-    ...     losses=["log loss", "focal, γ = 2"], cv=3, progress=False,
-    ... )
+    >>> estimator, losses = FocalXGBClassifier(n_jobs=1), ["log loss", "focal, γ = 2"]
+    >>> found = compare_losses(estimator, X, y, losses=losses, cv=3, progress=False)
     >>> ax = plot_comparison(found)
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['focal, γ = 2']
@@ -221,26 +218,19 @@ def score_table(comparison: Comparison) -> list[list[str]]:
     """The table of the report: a row of heads, and a row for each method."""
     rate = comparison.settings["false_positive_rate"]
     heads = {**METRICS, "recall": f"recall at {rate:.3g} false positives"}
-    reference = comparison.reference
-    p_values = comparison.adjusted_p_values(reference)
-
-    def row(name: str) -> list[str]:
-        means = [
-            _number(form, comparison.mean(name, metric))
-            for metric, form in _FORMATS.items()
-        ]
-        if name not in p_values:
-            return [name, *means, "", ""]
-        found = comparison.difference(name, reference)
-        if not np.isfinite(found.mean):
-            return [name, *means, "", ""]
-        interval = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
-        return [name, *means, interval, f"{p_values[name]:.2g}"]
-
-    return [
-        ["method", *heads.values(), f"difference ({LEVEL:.0%} interval)", "p"],
-        *map(row, (*comparison.names, CONSTANT)),
-    ]
+    lines = [["method", *heads.values(), f"difference ({LEVEL:.0%} interval)", "p"]]
+    for row in summary(comparison):
+        line = [row["method"]]
+        for metric, form in _FORMATS.items():
+            value = row[metric]
+            line.append(form.format(value) if np.isfinite(value) else "failed")
+        if np.isfinite(row.get("difference", np.nan)):
+            line.append("{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**row))
+            line.append(f"{row['p']:.2g}")
+        else:
+            line += ["", ""]
+        lines.append(line)
+    return lines
 
 
 def data_in_words(comparison: Comparison) -> str:
@@ -281,168 +271,148 @@ def faults(comparison: Comparison) -> list[str]:
     return lines or ["No fit failed, and no fit raised a warning."]
 
 
-def _number(form: str, value: float) -> str:
-    return form.format(value) if np.isfinite(value) else "failed"
-
-
 def _html_table(comparison: Comparison) -> str:
     use = comparison.verdict.use or CONSTANT
-    heads, *rows = score_table(comparison)
-    lines = [_html_row("th", heads)]
-    lines += [_html_row("td", row, ' class="use"' * (row[0] == use)) for row in rows]
-    return "\n".join(["<table>", *lines, "</table>"])
-
-
-def _html_row(tag: str, cells: Iterable[str], mark: str = "") -> str:
-    parts = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
-    return f"<tr{mark}>{parts}</tr>"
+    lines = ["<table>"]
+    for number, cells in enumerate(score_table(comparison)):
+        tag = "td" if number else "th"
+        mark = ' class="use"' if cells[0] == use else ""
+        row = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
+        lines.append(f"<tr{mark}>{row}</tr>")
+    return "\n".join([*lines, "</table>"])
 
 
 def _paragraphs(lines: Iterable[str]) -> str:
     return "\n".join(f'<p class="note">{escape(line)}</p>' for line in lines)
 
 
-def _settings(comparison: Comparison) -> str:
-    return "\n".join(
-        f"<p><b>{escape(name)}</b>: {escape(str(value))}</p>"
-        for name, value in comparison.settings.items()
-    )
+@contextmanager
+def _figure(
+    parts: list[str], title: str, caption: str, n_axes: int = 1
+) -> Iterator[Any]:
+    """Give axes to draw on, and add the drawing to the parts of the page.
 
-
-def _figure(title: str, caption: str, n_axes: int, draw: Callable[[Any], Any]) -> str:
-    """A drawing as HTML with the SVG inside, the same text for the same drawing."""
+    The part is HTML with the SVG inside, the same text for the same drawing.
+    """
     matplotlib = import_extra("matplotlib", "pip install matplotlib")
     figures = import_extra("matplotlib.figure", "pip install matplotlib")
     figure = figures.Figure(figsize=(4.8 * n_axes + 3.5, 5), layout="constrained")
-    draw(figure.subplots(1, n_axes, squeeze=False)[0])
-    _one_legend(figure)
-    out = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "focalboost"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    data = base64.b64encode(out.getvalue()).decode("ascii")
-    return (
-        f'<h2>{title}</h2>\n<figure><img alt="{title}" '
-        f'src="data:image/svg+xml;base64,{data}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-def _one_legend(figure: Any) -> None:
-    """Put the names of all axes, which are the same, beside the drawing."""
+    yield figure.subplots(1, n_axes, squeeze=False)[0]
+    # The names of all axes are the same. One legend stands beside the drawing.
     for axes in figure.axes:
         if axes.get_legend() is not None:
             axes.get_legend().remove()
     named = figure.axes[-1].get_legend_handles_labels()
     if any(named):
         figure.legend(*named, loc="outside right upper")
+    out = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "focalboost"}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    data = base64.b64encode(out.getvalue()).decode("ascii")
+    parts.append(
+        f'<h2>{title}</h2>\n<figure><img alt="{title}" '
+        f'src="data:image/svg+xml;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
-def _figures(
-    comparison: Comparison, estimator: Any, X: Any, costs: Any
-) -> Iterator[str]:
+def _figures(comparison: Comparison, estimator: Any, X: Any, costs: Any) -> list[str]:
     """Draw the differences, and for a few methods what their predictions are worth."""
-    yield _figure(
-        "Differences in average precision",
+    parts: list[str] = []
+    caption = (
         f"Each method minus {comparison.reference}: means over the folds with 95 % "
         "intervals. The intervals are corrected for the overlap of the training sets, "
         "not for the number of methods. An interval across the dotted line is "
-        "compatible with no difference.",
-        1,
-        lambda axes: plot_comparison(comparison, ax=axes[0]),
+        "compatible with no difference."
     )
+    with _figure(parts, "Differences in average precision", caption) as axes:
+        plot_comparison(comparison, ax=axes[0])
     shown = _shown_methods(comparison)
     if not shown:
-        return
-    yield _figure(
-        "Alerts",
+        return parts
+
+    predicted = {method.name: _predicted(comparison, method.name) for method in shown}
+    caption = (
         "What the rows with the largest scores find, on rows that the models have not "
-        f"seen. The bands are 95 % intervals for one model. {_overlap(comparison)}",
-        2,
-        lambda axes: _draw_alerts(comparison, shown, axes),
+        "seen. The bands are 95 % intervals for one model. "
+        f"{_overlap(comparison, shown)}"
     )
+    with _figure(parts, "Alerts", caption, n_axes=2) as axes:
+        found = {name: alerts(rows.y, rows.X) for name, rows in predicted.items()}
+        plot_alerts(found, y="recall", x="false_positive_rate", ax=axes[0])
+        plot_alerts(found, y="precision", ax=axes[1])
+        axes[0].set_xlim(left=0.1 / found[shown[0].name].n_negative)
+
     if costs is not None:
-        found = _costs(comparison, shown, costs)
-        yield _figure(
-            "Cost",
+        found = _costs(comparison, predicted, costs)
+        caption = (
             "What alerts and missed positives cost together, by the number of alerts, "
-            f"on the same rows. {_cheapest(found)}",
-            1,
-            lambda axes: plot_alerts(found, y="cost", ax=axes[0]),
+            f"on the same rows. {_cheapest(found)}"
         )
-    reliabilities = _reliabilities(comparison, shown)
-    yield _figure(
-        "Reliability",
+        with _figure(parts, "Cost", caption) as axes:
+            plot_alerts(found, y="cost", ax=axes[0])
+
+    caption = (
         "Probabilities as each method gives them. On the dotted line they are right. "
         "Bins hold equally many expected positives, with 95 % intervals. Bins without "
         "positives are drawn at the lower edge. The focal score is the expit of the "
-        "raw prediction of a focal loss: it is not a probability.",
-        1,
-        lambda axes: plot_reliability(reliabilities, ax=axes[0]),
+        "raw prediction of a focal loss: it is not a probability."
     )
+    with _figure(parts, "Reliability", caption) as axes:
+        plot_reliability(_reliabilities(shown, predicted), ax=axes[0])
+
     budgets = _budgets(comparison, shown, estimator, X)
-    if not budgets:
-        return
-    yield _figure(
-        "Gradient budget",
+    caption = (
         "The rows that the loss spends its gradient and curvature on, after 0, 10 and "
         "100 rounds, or after the last round. Negatives are blue, positives are red, "
         "and hard rows are dark. p_t is the posterior of the true class. At the start, "
-        "negatives carry exactly half of the gradient under any loss and imbalance.",
-        2,
-        lambda axes: _draw_budgets(budgets, axes),
+        "negatives carry exactly half of the gradient under any loss and imbalance."
     )
+    if budgets:
+        with _figure(parts, "Gradient budget", caption, n_axes=2) as axes:
+            plot_gradient_budget(budgets, of="gradient", ax=axes[0])
+            plot_gradient_budget(budgets, of="curvature", ax=axes[1])
+            axes[1].set_yticklabels([])
+    return parts
 
 
-def _shown_methods(comparison: Comparison) -> tuple[Method, ...]:
+def _shown_methods(comparison: Comparison) -> list[Method]:
     """The reference, the recommended method, and the best of each kind."""
-    usable = [m for m in comparison.methods if _has_predictions(comparison, m.name)]
-
-    def best(kind: Callable[[Method], bool]) -> list[Method]:
-        chosen = filter(kind, usable)
-        return sorted(chosen, key=lambda m: -comparison.mean(m.name))[:1]
-
+    usable = [m for m in comparison.methods if _is_predicted(comparison, m.name).any()]
     use = (comparison.reference, comparison.verdict.use)
-    chosen = [
-        *(method for method in usable if method.name in use),
-        *best(lambda m: not m.is_log_loss),
-        *best(lambda m: m.weight > 0),
-        *best(lambda m: m.resampling is not None),
-        *best(lambda m: m.bagging is not None),
-    ]
-    return tuple(dict.fromkeys(chosen))
+    shown = [method for method in usable if method.name in use]
+    for kind in (
+        lambda m: not m.is_log_loss,
+        lambda m: m.weight > 0,
+        lambda m: m.resampling is not None,
+        lambda m: m.bagging is not None,
+    ):
+        ranked = sorted(filter(kind, usable), key=lambda m: -comparison.mean(m.name))
+        shown += ranked[:1]
+    return list(dict.fromkeys(shown))
 
 
-def _has_predictions(comparison: Comparison, name: str) -> bool:
-    return bool(np.isfinite(comparison.log_odds[name]).any())
+def _is_predicted(comparison: Comparison, name: str) -> Any:
+    """Whether a method has predicted each row."""
+    return np.isfinite(comparison.log_odds[name])
 
 
-def _predicted(comparison: Comparison, method: Method) -> Part:
+def _predicted(comparison: Comparison, name: str) -> Part:
     """The rows that a method has predicted, with log-odds in place of features."""
-    log_odds = comparison.log_odds[method.name].astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(log_odds))
+    log_odds = comparison.log_odds[name].astype(np.float64)
+    rows = np.flatnonzero(_is_predicted(comparison, name))
     return Part(log_odds, comparison.y_true, comparison.sample_weight).rows(rows)
 
 
-def _draw_alerts(comparison: Comparison, shown: tuple[Method, ...], axes: Any) -> None:
-    found = {}
-    for method in shown:
-        log_odds, y_true, _ = _predicted(comparison, method)
-        found[method.name] = alerts(y_true, log_odds)
-    plot_alerts(found, y="recall", x="false_positive_rate", ax=axes[0])
-    plot_alerts(found, y="precision", ax=axes[1])
-    axes[0].set_xlim(left=0.1 / next(iter(found.values())).n_negative)
-
-
 def _costs(
-    comparison: Comparison, shown: tuple[Method, ...], costs: Any
+    comparison: Comparison, predicted: Mapping[str, Part], costs: Any
 ) -> dict[str, Alerts]:
     pair = (costs["alert"], costs["miss"]) if isinstance(costs, Mapping) else costs
     found = {}
-    for method in shown:
-        rows = np.flatnonzero(np.isfinite(comparison.log_odds[method.name]))
-        log_odds, y_true, _ = _predicted(comparison, method)
-        alert, miss = (np.asarray(c)[rows] if np.ndim(c) else c for c in pair)
-        found[method.name] = alerts(y_true, log_odds, costs=(alert, miss))
+    for name, rows in predicted.items():
+        kept = _is_predicted(comparison, name)
+        alert, miss = (np.asarray(c)[kept] if np.ndim(c) else c for c in pair)
+        found[name] = alerts(rows.y, rows.X, costs=(alert, miss))
     return found
 
 
@@ -456,18 +426,18 @@ def _cheapest(found: Mapping[str, Alerts]) -> str:
     return f"Lowest cost of {'; '.join(parts)}."
 
 
-def _overlap(comparison: Comparison) -> str:
+def _overlap(comparison: Comparison, shown: list[Method]) -> str:
     """Which positives the best focal loss finds and the reference misses."""
-    shown, reference = _shown_methods(comparison), comparison.reference
+    reference = comparison.reference
     focal = [m.name for m in shown if not m.is_log_loss and m.name != reference]
-    if not focal or not _has_predictions(comparison, reference):
+    if not focal or reference not in [method.name for method in shown]:
         return ""
     name = focal[-1]
-    first, second = (comparison.log_odds[one] for one in (name, reference))
-    rows = np.isfinite(first) & np.isfinite(second)
+    rows = _is_predicted(comparison, name) & _is_predicted(comparison, reference)
+    first, second = (comparison.log_odds[one][rows] for one in (name, reference))
     y_true = comparison.y_true[rows]
     n_alerts = int(y_true.sum())
-    overlap = alert_overlap(y_true, first[rows], second[rows], n_alerts)
+    overlap = alert_overlap(y_true, first, second, n_alerts)
     return (
         f"With {n_alerts} alerts, as many as there are positives, {name} finds "
         f"{len(overlap.only_first)} positives that {reference} misses, and misses "
@@ -477,14 +447,14 @@ def _overlap(comparison: Comparison) -> str:
 
 
 def _reliabilities(
-    comparison: Comparison, shown: tuple[Method, ...]
+    shown: list[Method], predicted: Mapping[str, Part]
 ) -> dict[str, Reliability]:
-    results = {}
-    for method in shown:
-        log_odds, y_true, weight = _predicted(comparison, method)
-        results[method.name] = reliability(y_true, expit(log_odds), weight)
+    results = {
+        name: reliability(rows.y, expit(rows.X), rows.weight)
+        for name, rows in predicted.items()
+    }
     for method in [m for m in shown if not m.is_log_loss and not m.bagging][:1]:
-        log_odds, y_true, weight = _predicted(comparison, method)
+        log_odds, y_true, weight = predicted[method.name]
         loss = FocalLoss(method.gamma or 0, method.alpha)
         # From 37 on a probability in float64 is 1, which has no raw prediction.
         raw = loss.inverse_posterior(expit(np.clip(log_odds, -700, 36)))
@@ -494,7 +464,7 @@ def _reliabilities(
 
 
 def _budgets(
-    comparison: Comparison, shown: tuple[Method, ...], estimator: Any, X: Any
+    comparison: Comparison, shown: list[Method], estimator: Any, X: Any
 ) -> dict[str, GradientBudget]:
     """Budgets of models trained on the training rows of the first fold."""
     test = comparison.first_tests[min(comparison.first_tests)]
@@ -514,9 +484,3 @@ def _budgets(
         ):
             budgets[f"{method.name}, {budget.n_rounds} rounds"] = budget
     return budgets
-
-
-def _draw_budgets(budgets: dict[str, GradientBudget], axes: Any) -> None:
-    plot_gradient_budget(budgets, of="gradient", ax=axes[0])
-    plot_gradient_budget(budgets, of="curvature", ax=axes[1])
-    axes[1].set_yticklabels([])

@@ -1,79 +1,210 @@
-"""The result of a comparison: every fit, the differences, and the verdict."""
+"""The result of a comparison: scores, paired differences, and the verdict."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
+from scipy import stats
+from scipy.special import expit
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_curve
 
 from focalboost._hosts._imports import data_frame
 from focalboost._validation import one_of
 from focalboost.comparison._methods import Method
-from focalboost.comparison._statistics import (
-    CONSTANT,
-    LEVEL,
-    METRICS,
-    Difference,
-    Scores,
-    holm,
-    p_value_above_chance,
-    paired_difference,
-)
+from focalboost.losses import FocalLoss
+
+Floats = NDArray[np.float64]
+
+#: The name of the constant that methods are compared with: it ranks rows at random,
+#: and gives every row the prevalence.
+CONSTANT = "a constant"
+
+#: The scores, and their names in tables and plots.
+METRICS = {
+    "average_precision": "average precision",
+    "recall": "recall",
+    "log_loss": "log loss",
+    "corrected_log_loss": "log loss, corrected",
+    "brier": "Brier score",
+}
+
+#: Level of all intervals. 1 - LEVEL is the level of all tests together.
+LEVEL = 0.95
+
+#: Number of random orders. The smallest p-value is about 1 / N_DRAWS.
+N_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a ranking and its probabilities.
+
+    They are the mean precision at each positive, the largest share of positives found
+    at the false-positive rate of the comparison, the log loss and the Brier score of
+    the probabilities that the method gives, and the log loss without the shift by
+    weights and resampling.
+    """
+
+    average_precision: float
+    recall: float
+    log_loss: float
+    corrected_log_loss: float
+    brier: float
+
+
+def scores(
+    y_true: NDArray[Any],
+    log_odds: Floats,
+    odds_factor: float,
+    false_positive_rate: float,
+    sample_weight: Floats | None = None,
+) -> Scores:
+    """Score log-odds. The log losses are exact: no probability is clipped."""
+    y = np.asarray(y_true)
+    weights: dict[str, Any] = {"sample_weight": sample_weight}
+    rates, recall, _ = roc_curve(y, log_odds, drop_intermediate=False, **weights)
+
+    def log_loss(log_odds: Floats) -> float:
+        losses = np.asarray(FocalLoss(gamma=0).loss(y, log_odds))
+        return float(np.average(losses, weights=sample_weight))
+
+    return Scores(
+        average_precision=float(average_precision_score(y, log_odds, **weights)),
+        recall=float(recall[rates <= false_positive_rate].max()),
+        log_loss=log_loss(log_odds),
+        corrected_log_loss=log_loss(log_odds - np.log(odds_factor)),
+        brier=float(brier_score_loss(y, expit(log_odds), **weights)),
+    )
+
+
+def chance(
+    y_true: NDArray[Any],
+    prevalence: float,
+    false_positive_rate: float,
+    sample_weight: Floats | None = None,
+) -> Scores:
+    """The expected scores of a constant: a random order, and the prevalence."""
+    y = np.asarray(y_true)
+    n_rows, n_positive = len(y), int(y.sum())
+    share = float(np.average(y, weights=sample_weight))
+    by_chance = expected_average_precision(n_rows, n_positive)
+    constant = np.full(n_rows, np.log(prevalence) - np.log1p(-prevalence))
+    return replace(
+        scores(y, constant, 1.0, false_positive_rate, sample_weight),
+        average_precision=by_chance * share * n_rows / n_positive,
+        recall=false_positive_rate,
+    )
+
+
+def expected_average_precision(n_rows: int, n_positive: int) -> float:
+    """The average precision of a random order, on average over all orders.
+
+    It is (H_n + (n - H_n) (R - 1) / (n - 1)) / n for n rows, R of them positive, with
+    the harmonic number H_n (Bestgen, *Exact Expected Average Precision of the Random
+    Baseline*, 2015). It is larger than R / n, above all for few positives.
+    """
+    harmonic = float(np.sum(1 / np.arange(1, n_rows + 1)))
+    others = (n_rows - harmonic) * (n_positive - 1) / (n_rows - 1)
+    return (harmonic + others) / n_rows
+
+
+def p_value_above_chance(
+    average_precision: float, sizes: Sequence[tuple[int, int]]
+) -> float:
+    """The share of random orders with at least this average precision over the folds.
+
+    ``sizes`` holds the rows and the positives of each fold. If features and labels are
+    unrelated, every order of the test rows is equally likely. The test needs no
+    assumption on how folds differ. A t-test on few folds would hardly ever reject.
+    """
+    drawn = _random_orders(tuple(sizes))
+    return float(1 + np.sum(drawn >= average_precision)) / (1 + N_DRAWS)
+
+
+@lru_cache(maxsize=4)  # the methods of a comparison have the same folds
+def _random_orders(sizes: tuple[tuple[int, int], ...]) -> Floats:
+    """Average precisions of random orders, each a mean over the folds."""
+    rng = np.random.default_rng(0)
+    drawn = np.empty((len(sizes), N_DRAWS))
+    for fold, (n_rows, n_positive) in enumerate(sizes):
+        found = np.arange(1, n_positive + 1)
+        for draw in range(N_DRAWS):
+            ranks = rng.choice(n_rows, n_positive, replace=False, shuffle=False)
+            ranks.sort()
+            drawn[fold, draw] = (found / (1 + ranks)).sum()
+        drawn[fold] /= n_positive
+    return np.asarray(drawn.mean(axis=0))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference over the folds with both scores, and its 95 % interval.
+
+    ``p_value`` is the two-sided p-value of no difference. With fewer than two folds
+    all but ``n_folds`` are NaN.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    n_folds: int
+
+
+def paired_difference(
+    values: Floats, reference: Floats, test_per_train: float
+) -> Difference:
+    """The mean of values - reference, by the corrected resampled t-test.
+
+    The training sets of the folds overlap, so the differences are not independent. The
+    variance of the mean is s**2 (1 / J + n_test / n_train) in place of s**2 / J
+    (Nadeau & Bengio, *Inference for the Generalization Error*, 2003).
+    """
+    differences = (values - reference)[np.isfinite(values - reference)]
+    n_folds = len(differences)
+    if n_folds < 2:
+        return Difference(np.nan, np.nan, np.nan, np.nan, n_folds)
+    mean = float(differences.mean())
+    spread = float(differences.std(ddof=1)) * np.sqrt(1 / n_folds + test_per_train)
+    if spread == 0:
+        return Difference(mean, mean, mean, float(mean == 0), n_folds)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n_folds - 1)) * spread
+    p_value = 2 * float(stats.t.sf(abs(mean) / spread, n_folds - 1))
+    return Difference(mean, mean - half, mean + half, p_value, n_folds)
+
+
+def holm(p_values: Floats) -> Floats:
+    """The p-values adjusted for their number (Holm 1979). NaN is none of them."""
+    order = np.argsort(p_values)  # NaN comes last
+    n_tests = int(np.isfinite(p_values).sum())
+    scaled = p_values[order] * np.maximum(n_tests - np.arange(len(p_values)), 1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A method on one fold.
-
-    Attributes
-    ----------
-    method : str
-        Name of the method.
-    fold : int
-        Number of the fold, from 0.
-    scores : Scores or None
-        Scores on the test rows of the fold. None if the fit failed.
-    error : str or None
-        Why the fit failed.
-    warnings : tuple of str
-        Warnings of the host and of the estimator.
-    params : dict
-        The best grid point.
-    n_rounds : int
-        Boosting rounds of the best fit.
-    seconds : float
-        Wall time of the whole search.
-    odds_factor : float
-        Factor by which weights and resampling multiply the odds of a positive.
-    log_odds : ndarray of float32, shape (n_test,), or None
-        Predictions for the test rows: the logit of the probability.
-    """
+    """A method on one fold: its scores on the test rows, or why it failed."""
 
     method: str
     fold: int
     scores: Scores | None = None
     error: str | None = None
-    warnings: tuple[str, ...] = ()
-    params: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()  #: of the host and of the estimator
+    params: dict[str, Any] | None = None  #: the best grid point
     n_rounds: int = 0
-    seconds: float = 0.0
-    odds_factor: float = 1.0
-    log_odds: NDArray[np.float32] | None = None
+    seconds: float = 0.0  #: wall time of the whole search
+    odds_factor: float = 1.0  #: by which the odds of a positive are multiplied
+    log_odds: NDArray[np.float32] | None = None  #: logit of the probability, test rows
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A recommendation.
-
-    Attributes
-    ----------
-    use : str or None
-        Name of the method to use. None means a constant.
-    text : str
-        The reasons, in a few sentences.
-    """
+    """The name of the method to use, None for a constant, and the reasons in words."""
 
     use: str | None
     text: str
@@ -115,7 +246,7 @@ class Comparison:
     first_tests: Mapping[int, NDArray[np.intp]]
     test_per_train: float
     y_true: NDArray[np.int8]
-    sample_weight: NDArray[np.float64] | None
+    sample_weight: Floats | None
     log_odds: Mapping[str, NDArray[np.float32]]
 
     @property
@@ -131,14 +262,10 @@ class Comparison:
     @property
     def reference(self) -> str:
         """The first method with scores on two folds or more, or else on one."""
-        counts = {
-            name: int(np.isfinite(self.values(name)).sum()) for name in self.names
-        }
+        counts = {name: np.isfinite(self.values(name)).sum() for name in self.names}
         return max(self.names, key=lambda name: min(counts[name], 2))
 
-    def values(
-        self, method: str, metric: str = "average_precision"
-    ) -> NDArray[np.float64]:
+    def values(self, method: str, metric: str = "average_precision") -> Floats:
         """Return the scores of a method on each fold, NaN where the fit failed.
 
         ``method`` is a name in ``names`` or "a constant". ``metric`` is one of
@@ -182,25 +309,17 @@ class Comparison:
         have the same labels. Weights of the rows do not count. Folds whose fit failed
         are left out, and a method without any other has NaN.
         """
-
-        def p_value(name: str) -> float:
-            log_odds = self.log_odds[name]
-            rows = [
-                test
-                for test in self.first_tests.values()
-                if np.isfinite(log_odds[test]).all()
-            ]
-            if not rows:
-                return np.nan
-            found = [
-                average_precision_score(self.y_true[test], log_odds[test])
-                for test in rows
-            ]
-            sizes = [(len(test), int(self.y_true[test].sum())) for test in rows]
-            return p_value_above_chance(float(np.mean(found)), sizes)
-
-        adjusted = holm(np.array([p_value(name) for name in self.names])).tolist()
-        return dict(zip(self.names, adjusted, strict=True))
+        p_values = []
+        for name in self.names:
+            log_odds, found, sizes = self.log_odds[name], [], []
+            for test in self.first_tests.values():
+                if np.isfinite(log_odds[test]).all():
+                    y = self.y_true[test]
+                    found.append(average_precision_score(y, log_odds[test]))
+                    sizes.append((len(y), int(y.sum())))
+            mean = float(np.mean(found)) if found else np.nan
+            p_values.append(p_value_above_chance(mean, sizes) if found else np.nan)
+        return dict(zip(self.names, holm(np.array(p_values)).tolist(), strict=True))
 
     @property
     def verdict(self) -> Verdict:
@@ -209,13 +328,12 @@ class Comparison:
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with one row for each method and fold."""
+        no_scores = dict.fromkeys(METRICS, np.nan)
         return data_frame(
             {
                 "method": fit.method,
                 "fold": fit.fold,
-                **(
-                    asdict(fit.scores) if fit.scores else dict.fromkeys(METRICS, np.nan)
-                ),
+                **(asdict(fit.scores) if fit.scores else no_scores),
                 "rounds": fit.n_rounds,
                 "seconds": fit.seconds,
                 "params": fit.params,
@@ -231,145 +349,124 @@ class Comparison:
         "difference" is the average precision minus that of the reference, with its
         95 % interval from "low" to "high". "p" is adjusted for the number of methods.
         """
-        p_values = self.adjusted_p_values(self.reference)
+        return data_frame(summary(self))
 
-        def row(name: str) -> dict[str, Any]:
-            means = {metric: self.mean(name, metric) for metric in METRICS}
-            failed = sum(fit.method == name for fit in self.failures)
-            against = {}
-            if name in p_values:
-                found = self.difference(name, self.reference)
-                against = {"difference": found.mean, "low": found.low}
-                against |= {"high": found.high, "p": p_values[name]}
-            return {"method": name, **means, **against, "failed": failed}
 
-        return data_frame([row(name) for name in (*self.names, CONSTANT)])
+def summary(comparison: Comparison) -> list[dict[str, Any]]:
+    """The means of each method and of a constant, and differences to the reference."""
+    reference, rows = comparison.reference, []
+    p_values = comparison.adjusted_p_values(reference)
+    for name in (*comparison.names, CONSTANT):
+        row: dict[str, Any] = {"method": name}
+        row |= {metric: comparison.mean(name, metric) for metric in METRICS}
+        if name in p_values:
+            found = comparison.difference(name, reference)
+            row |= {"difference": found.mean, "low": found.low, "high": found.high}
+            row["p"] = p_values[name]
+        row["failed"] = sum(fit.method == name for fit in comparison.failures)
+        rows.append(row)
+    return rows
 
 
 def _verdict(comparison: Comparison) -> Verdict:
-    remark = _not_judged(comparison)
+    reference, mean = comparison.reference, comparison.mean
     above_chance = comparison.p_values_above_chance()
-    useful = [name for name, p in above_chance.items() if p < 1 - LEVEL]
+    useful = [name for name, p_value in above_chance.items() if p_value < 1 - LEVEL]
+    differences = {
+        name: comparison.difference(name, reference)
+        for name in comparison.names
+        if name != reference
+    }
+    beyond = [
+        name
+        for name, p_value in comparison.adjusted_p_values(reference).items()
+        if p_value < 1 - LEVEL
+    ]
+    remark = _not_judged(comparison, differences)
     if not useful:
         here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
         text = (
             f"Use no model: nothing {here} is better than a constant. No average "
             "precision is above the mean of random orders, "
-            f"{comparison.mean(CONSTANT):.4f}, beyond chance. Look for features that "
+            f"{mean(CONSTANT):.4f}, beyond chance. Look for features that "
             "separate the classes, or for more positives."
         )
         return Verdict(None, text + remark)
-    reference = comparison.reference
-    winners = [name for name in _beyond_chance(comparison, 1) if name in useful]
+    better = [name for name in beyond if differences[name].mean > 0]
+    winners = [name for name in better if name in useful]
     if not winners and reference in useful:
-        return Verdict(reference, _why_the_reference(comparison) + remark)
-    if reference not in useful:
-        remark = f" The ranking of {reference} is chance.{remark}"
-    winners = winners or [max(useful, key=comparison.mean)]
-    best = max(winners, key=comparison.mean)
-    level = [
-        name
-        for name in winners
-        if name == best or comparison.difference(name, best).high >= 0
-    ]
-    use = _simplest(comparison, level, best)
+        text = _why_the_reference(comparison, differences, beyond)
+        return Verdict(reference, text + remark)
+    winners = winners or [max(useful, key=mean)]
+    best = max(winners, key=mean)
+    level = {
+        method.name: method
+        for method in comparison.methods
+        if method.name in winners
+        and (method.name == best or comparison.difference(method.name, best).high >= 0)
+    }
+
+    def order(name: str) -> tuple[bool, bool, bool]:
+        """What keeps probabilities comes first, then log loss, then the best."""
+        method = level[name]
+        return method.shifts_probabilities, not method.is_log_loss, name != best
+
+    use = min(level, key=order)
+    text = (
+        f"Use {use}: its average precision is {mean(use):.3f} against "
+        f"{mean(reference):.3f} of {reference}, {_gain(differences[use])}."
+    )
     same = [name for name in level if name != use]
-    return Verdict(use, _why_a_winner(comparison, use, same) + remark)
+    if same:
+        text += f" Level with it: {', '.join(same)}."
+    if level[use].is_focal and level[use].is_log_loss:
+        text += " What helps here is the certified curvature, not the focusing."
+    if level[use].shifts_probabilities:
+        text += " Its probabilities are shifted: correct them before you use them."
+    if reference not in useful:
+        text += f" The ranking of {reference} is chance."
+    return Verdict(use, text + remark)
 
 
-def _judged(comparison: Comparison) -> list[str]:
-    """The methods, other than the reference, with a difference to it."""
+def _why_the_reference(
+    comparison: Comparison, differences: dict[str, Difference], beyond: list[str]
+) -> str:
     reference = comparison.reference
-    return [
-        name
-        for name in comparison.names
-        if name != reference
-        and np.isfinite(comparison.difference(name, reference).mean)
-    ]
-
-
-def _beyond_chance(comparison: Comparison, sign: int) -> list[str]:
-    """The methods above the reference (sign 1) or below it (-1) beyond chance."""
-    reference = comparison.reference
-    return [
-        name
-        for name, p_value in comparison.adjusted_p_values(reference).items()
-        if p_value < 1 - LEVEL
-        and sign * comparison.difference(name, reference).mean > 0
-    ]
-
-
-def _why_the_reference(comparison: Comparison) -> str:
-    reference = comparison.reference
-    others = _judged(comparison)
-    if len(comparison.names) == 1:
+    others = [name for name, found in differences.items() if np.isfinite(found.mean)]
+    if not differences:
         return f"There is nothing to compare {reference} with: give more losses."
     if not others:
         return f"Use {reference}, the only method that is judged."
+    none = f"none of the {len(others)} others is"
     if len(others) == 1:
-        text = f"Use {reference}: {others[0]} is not better beyond chance."
-    else:
-        none = f"none of the {len(others)} others is"
-        text = f"Use {reference}: {none} better beyond chance."
-    ahead = [n for n in others if comparison.difference(n, reference).mean > 0]
+        none = f"{others[0]} is not"
+    text = f"Use {reference}: {none} better beyond chance."
+    ahead = [name for name in others if differences[name].mean > 0]
     if ahead:
         best = max(ahead, key=comparison.mean)
-        text += f" {best} has the highest mean, {_gain(comparison, best)}."
-    worse = _beyond_chance(comparison, -1)
+        text += f" {best} has the highest mean, {_gain(differences[best])}."
+    worse = [name for name in beyond if differences[name].mean < 0]
     if worse:
         text += f" Worse beyond chance: {', '.join(worse)}."
     return text
 
 
-def _simplest(comparison: Comparison, level: list[str], best: str) -> str:
-    """The method to use of those that are level with the best.
-
-    Methods that keep probabilities come before those that shift them, log loss comes
-    before focal losses, and the best comes before its equals.
-    """
-    methods = {method.name: method for method in comparison.methods}
-
-    def order(name: str) -> tuple[bool, bool, bool]:
-        method = methods[name]
-        return method.shifts_probabilities, not method.is_log_loss, name != best
-
-    return min(level, key=order)
-
-
-def _why_a_winner(comparison: Comparison, use: str, same: list[str]) -> str:
-    reference = comparison.reference
-    text = (
-        f"Use {use}: its average precision is {comparison.mean(use):.3f} against "
-        f"{comparison.mean(reference):.3f} of {reference}, {_gain(comparison, use)}."
-    )
-    if same:
-        text += f" Level with it: {', '.join(same)}."
-    (method,) = (method for method in comparison.methods if method.name == use)
-    if method.is_focal and method.is_log_loss:
-        text += " What helps here is the certified curvature, not the focusing."
-    if method.shifts_probabilities:
-        text += " Its probabilities are shifted: correct them before you use them."
-    return text
-
-
-def _gain(comparison: Comparison, method: str) -> str:
-    found = comparison.difference(method, comparison.reference)
+def _gain(found: Difference) -> str:
     return (
         f"a difference of {found.mean:+.3f} ({LEVEL:.0%} interval {found.low:+.3f} to "
         f"{found.high:+.3f})"
     )
 
 
-def _not_judged(comparison: Comparison) -> str:
+def _not_judged(comparison: Comparison, differences: dict[str, Difference]) -> str:
     """The methods that the verdict does not speak of, and fits that failed."""
-    judged = {comparison.reference, *_judged(comparison)}
-    absent = [name for name in comparison.names if name not in judged]
+    absent = [name for name, found in differences.items() if np.isnan(found.mean)]
     text = f" Not judged: {', '.join(absent)}." if absent else ""
     if len(comparison.constants) == 1:
         text += " A difference needs two folds: give more."
     n_failed = len(comparison.failures)
-    if not n_failed:
-        return text
-    names = dict.fromkeys(fit.method for fit in comparison.failures)
-    fits = "fit" if n_failed == 1 else "fits"
-    return f"{text} {n_failed} {fits} failed: {', '.join(names)}."
+    if n_failed:
+        names = dict.fromkeys(fit.method for fit in comparison.failures)
+        fits = "fit" if n_failed == 1 else "fits"
+        text += f" {n_failed} {fits} failed: {', '.join(names)}."
+    return text

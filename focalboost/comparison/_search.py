@@ -16,8 +16,15 @@ from sklearn.pipeline import Pipeline
 
 from focalboost._hosts._imports import import_host
 from focalboost._validation import one_of, reject
-from focalboost.comparison._columns import TableEncoder
-from focalboost.comparison._methods import Method, Part, training_sets, weighted
+from focalboost.comparison._methods import (
+    Method,
+    Part,
+    TableEncoder,
+    as_pandas,
+    part_of,
+    training_sets,
+    weighted,
+)
 from focalboost.diagnostics._budget import host_of
 from focalboost.estimators._base import FocalClassifierMixin, without_own
 from focalboost.lightgbm._params import LEARNING_RATE, MIN_CURVATURE, ROUNDS
@@ -68,9 +75,6 @@ _DECIDED = {
     "eval_metric": 'Use stop_on="loss" or stop_on="average_precision".',
 }
 
-#: The hosts' names of the average precision.
-_RANKING_METRIC = {"xgboost": "aucpr", "lightgbm": "average_precision"}
-
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -114,30 +118,30 @@ class Fitted:
     def transformed(self, X: Any) -> Any:
         """Return the features that the models read."""
         table = as_pandas(X)
-        return (
-            table if self.transformers is None else self.transformers.transform(table)
-        )
+        if self.transformers is None:
+            return table
+        return self.transformers.transform(table)
 
     def log_odds(self, X: Any) -> NDArray[np.float64]:
         """Return the logit of the probability of the positive class.
 
         Log-odds rank rows whose float32 probabilities would all be 1.
         """
-        Z = self.transformed(X)
-        each = np.stack([self._log_odds(model, Z) for model in self.models])
+        Z, each = self.transformed(X), []
+        for model in self.models:
+            if self.method.is_focal:
+                raw = model.decision_function(Z)
+            elif host_of(model) == "xgboost":
+                raw = model.predict(Z, output_margin=True)
+            else:
+                raw = model.predict(Z, raw_score=True)
+            each.append(np.asarray(raw, np.float64))
         if len(each) == 1:
-            return np.asarray(each[0])
-        each -= np.log(self.prior_factors)[:, None]
+            return each[0]
+        shifted = np.stack(each) - np.log(self.prior_factors)[:, None]
         # The logit of the mean probability: 1 - mean would be 0 for large log-odds.
-        of_positive, of_negative = logsumexp(log_expit([each, -each]), axis=1)
+        of_positive, of_negative = logsumexp(log_expit([shifted, -shifted]), axis=1)
         return np.asarray(of_positive - of_negative)
-
-    def _log_odds(self, model: Any, Z: Any) -> NDArray[np.float64]:
-        if self.method.is_focal:
-            return np.asarray(model.decision_function(Z), dtype=np.float64)
-        option = {"xgboost": "output_margin", "lightgbm": "raw_score"}
-        raw = model.predict(Z, **{option[host_of(model)]: True})
-        return np.asarray(raw, dtype=np.float64)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probabilities of both classes, shape (n_samples, 2).
@@ -145,14 +149,16 @@ class Fitted:
         Those of a focal loss are the class-posterior. Weights and resampling shift
         probabilities on purpose.
         """
-        return _of_both_classes(self.log_odds(X))
+        log_odds = self.log_odds(X)
+        return np.column_stack([expit(-log_odds), expit(log_odds)])
 
     def corrected_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probabilities without the shift by weights and resampling.
 
         The odds are divided by ``odds_factor`` (Elkan 2001).
         """
-        return _of_both_classes(self.log_odds(X) - np.log(self.odds_factor))
+        log_odds = self.log_odds(X) - np.log(self.odds_factor)
+        return np.column_stack([expit(-log_odds), expit(log_odds)])
 
 
 def fit(
@@ -182,7 +188,6 @@ def fit(
     X, y, sample_weight : array-like or data frame, array-like, array-like or None
         Training rows: features, labels 0 and 1, and weights or None.
     X_valid, y_valid, sample_weight_valid : as the training rows
-        Validation rows.
     random_state : int
         Seed of the resampling and of the host.
     stop_on : {"loss", "average_precision"}, default="loss"
@@ -192,7 +197,6 @@ def fit(
     Returns
     -------
     Fitted
-        The trained method.
 
     Examples
     --------
@@ -210,16 +214,16 @@ def fit(
     start = perf_counter()
     one_of("stop_on", stop_on, STOP_ON)
     require_comparable(estimator)
-    train = _part(X, y, sample_weight)
-    valid = _part(X_valid, y_valid, sample_weight_valid)
-    transformers, last = _split(estimator, train.X)
+    train = part_of(X, y, sample_weight)
+    valid = part_of(X_valid, y_valid, sample_weight_valid)
+    transformers = _transformers(estimator, train.X)
     if transformers is not None:
         train = train._replace(X=transformers.fit_transform(train.X, train.y))
         valid = valid._replace(X=transformers.transform(valid.X))
     sets = training_sets(method, train, random_state)
     models, rounds = [], []
     for number, (rows, factor) in enumerate(sets):
-        model = _model(method, last, train.X)
+        model = _model(method, last_step(estimator), train.X)
         model.set_params(random_state=random_state + number)
         rounds.append(_trained(model, rows, weighted(valid, factor), stop_on))
         models.append(model)
@@ -271,12 +275,10 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     Parameters
     ----------
     estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
-        The host and its parameters.
 
     Returns
     -------
     tuple of dict
-        The points.
 
     Examples
     --------
@@ -287,13 +289,12 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     >>> default_grid(FocalXGBClassifier(max_depth=3, n_estimators=50))[1]
     {'learning_rate': 0.1, 'reg_lambda': 5, 'min_child_weight': 1}
     """
-    fixed, last = parameters_set(estimator), last_step(estimator)
-    points: list[dict[str, Any]] = []
-    for whole in ({**MOST_ROUNDS, **point} for point in _GRIDS[host_of(last)]):
-        point = {name: whole[name] for name in whole if name not in fixed}
-        if point not in points:
-            points.append(point)
-    return tuple(points)
+    fixed, host = parameters_set(estimator), host_of(last_step(estimator))
+    first, second = (
+        {name: whole[name] for name in whole if name not in fixed}
+        for whole in ({**MOST_ROUNDS, **point} for point in _GRIDS[host])
+    )
+    return (first,) if first == second else (first, second)
 
 
 def tuned(
@@ -317,17 +318,14 @@ def tuned(
     Parameters
     ----------
     method, estimator, random_state, stop_on : as in ``fit``
-        See there.
-    grid : dict, sequence of dicts or None
-        Points, each of parameters of the host, which replace those of the estimator. A
-        dict is one point. None is ``default_grid(estimator)``.
+    grid : as in ``compare_losses``
+        None is ``default_grid(estimator)``.
     X, y, sample_weight : array-like or data frame, array-like, array-like or None
         Features, labels 0 and 1, and weights or None.
 
     Returns
     -------
     Tuned
-        The best fit, with its grid point.
 
     Examples
     --------
@@ -341,17 +339,23 @@ def tuned(
     True
     """
     start = perf_counter()
-    train, valid = _holdout(_part(X, y, sample_weight), random_state)
-
-    def at(point: Mapping[str, Any]) -> Tuned:
+    train, valid = _holdout(part_of(X, y, sample_weight), random_state)
+    weight, found = valid.weight, []
+    for point in points_of(grid, estimator):
         candidate = at_point(estimator, point)
         fitted = fit(method, candidate, *train, *valid, random_state, stop_on=stop_on)
-        ranking, loss = _judged(fitted, valid)
-        return Tuned(
-            **vars(fitted), params=point, average_precision=ranking, log_loss=loss
+        ranking = average_precision_score(
+            valid.y, fitted.log_odds(valid.X), sample_weight=weight
         )
-
-    found = [at(point) for point in points_of(grid, estimator)]
+        loss = log_loss(valid.y, fitted.corrected_proba(valid.X), sample_weight=weight)
+        found.append(
+            Tuned(
+                **vars(fitted),
+                params=point,
+                average_precision=float(ranking),
+                log_loss=float(loss),
+            )
+        )
     best = min(found, key=lambda one: (-one.average_precision, one.log_loss))
     return replace(best, seconds=perf_counter() - start)
 
@@ -360,13 +364,13 @@ def points_of(grid: Grid | None, estimator: Any) -> tuple[dict[str, Any], ...]:
     """The points of a grid; None is the default grid, and one point is a grid."""
     if grid is None:
         return default_grid(estimator)
-    if isinstance(grid, Mapping):
-        lists = [k for k, v in grid.items() if isinstance(v, list) and "const" not in k]
-        if lists:
-            rule = "one point, or a sequence of points"
-            advice = "Use list(sklearn.model_selection.ParameterGrid(grid))."
-            reject("grid", rule, dict(grid), advice)
-    return tuple(map(dict, [grid] if isinstance(grid, Mapping) else grid))
+    if not isinstance(grid, Mapping):
+        return tuple(map(dict, grid))
+    if any(isinstance(v, list) and "const" not in k for k, v in grid.items()):
+        rule = "one point, or a sequence of points"
+        advice = "Use list(sklearn.model_selection.ParameterGrid(grid))."
+        reject("grid", rule, dict(grid), advice)
+    return (dict(grid),)
 
 
 def parameters_set(estimator: Any) -> dict[str, Any]:
@@ -416,26 +420,11 @@ def require_comparable(estimator: Any) -> None:
             reject(name, rule, given[name], advice)
 
 
-def as_pandas(X: Any) -> Any:
-    """A table of polars or Arrow as one of pandas, and lists as an array."""
-    if isinstance(X, list | tuple):
-        return np.asarray(X)
-    return X.to_pandas() if hasattr(X, "to_pandas") else X
-
-
-def _part(X: Any, y: Any, sample_weight: Any) -> Part:
-    part = Part(as_pandas(X), np.asarray(y, np.int8))
-    if sample_weight is None:
-        return part
-    return part._replace(weight=np.asarray(sample_weight, np.float64))
-
-
-def _split(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Transformers that are not fitted yet, or None, and the last step."""
-    if not isinstance(estimator, Pipeline):
-        return (TableEncoder() if hasattr(X, "dtypes") else None), estimator
-    steps = clone(estimator)[:-1]
-    return (steps if len(steps) else None), estimator[-1]
+def _transformers(estimator: Any, X: Any) -> Any:
+    """What is to be fitted on the training rows, or None."""
+    if isinstance(estimator, Pipeline):
+        return clone(estimator)[:-1] if len(estimator) > 1 else None
+    return TableEncoder() if hasattr(X, "dtypes") else None
 
 
 def _model(method: Method, estimator: Any, X: Any) -> Any:
@@ -454,33 +443,18 @@ def _model(method: Method, estimator: Any, X: Any) -> Any:
 
 def _trained(model: Any, train: Part, valid: Part, stop_on: str) -> int:
     """Train with early stopping, and return the number of rounds."""
-    host = host_of(model)
-    metric = _RANKING_METRIC[host] if stop_on == "average_precision" else None
-    fit_host = {"xgboost": _fit_xgboost, "lightgbm": _fit_lightgbm}[host]
-    return fit_host(model, train, valid, metric)
-
-
-def _fit_xgboost(model: Any, train: Part, valid: Part, metric: str | None) -> int:
-    is_focal = hasattr(model, "focal_gamma")
-    model.set_params(
-        early_stopping_rounds=PATIENCE,
-        eval_metric=metric or (None if is_focal else "logloss"),
-    )
-    model.fit(
-        train.X,
-        train.y,
-        sample_weight=train.weight,
-        eval_set=[(valid.X, valid.y)],
-        sample_weight_eval_set=None if valid.weight is None else [valid.weight],
-        verbose=False,
-    )
-    return int(model.best_iteration) + 1
-
-
-def _fit_lightgbm(model: Any, train: Part, valid: Part, metric: str | None) -> int:
-    if metric is not None:
-        model.set_params(metric=metric)
-    stop = import_host("lightgbm").early_stopping(PATIENCE, verbose=False)
+    weights = None if valid.weight is None else [valid.weight]
+    by_ranking, options = stop_on == "average_precision", {}
+    if host_of(model) == "xgboost":
+        metric = None if hasattr(model, "focal_gamma") else "logloss"
+        metric = "aucpr" if by_ranking else metric
+        model.set_params(early_stopping_rounds=PATIENCE, eval_metric=metric)
+        options = {"sample_weight_eval_set": weights, "verbose": False}
+    else:
+        if by_ranking:
+            model.set_params(metric="average_precision")
+        stop = import_host("lightgbm").early_stopping(PATIENCE, verbose=False)
+        options = {"eval_sample_weight": weights, "callbacks": [stop]}
     with warnings.catch_warnings():
         # LightGBM before 4.7 has no eval_X and eval_y.
         warnings.filterwarnings("ignore", "The argument 'eval_set' is deprecated")
@@ -489,14 +463,11 @@ def _fit_lightgbm(model: Any, train: Part, valid: Part, metric: str | None) -> i
             train.y,
             sample_weight=train.weight,
             eval_set=[(valid.X, valid.y)],
-            eval_sample_weight=None if valid.weight is None else [valid.weight],
-            callbacks=[stop],
+            **options,
         )
+    if host_of(model) == "xgboost":
+        return int(model.best_iteration) + 1
     return int(model.best_iteration_)
-
-
-def _of_both_classes(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack([expit(-log_odds), expit(log_odds)])
 
 
 def _holdout(part: Part, random_state: int) -> tuple[Part, Part]:
@@ -505,11 +476,3 @@ def _holdout(part: Part, random_state: int) -> tuple[Part, Part]:
         rows, test_size=VALIDATION_SHARE, stratify=part.y, random_state=random_state
     )
     return part.rows(train), part.rows(valid)
-
-
-def _judged(fitted: Fitted, valid: Part) -> tuple[float, float]:
-    """Average precision and log loss on the validation rows."""
-    X, y, weight = valid
-    ranking = average_precision_score(y, fitted.log_odds(X), sample_weight=weight)
-    loss = log_loss(y, fitted.corrected_proba(X), sample_weight=weight)
-    return float(ranking), float(loss)

@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from focalboost.comparison._columns import kind_of, parts_of_dates
-from focalboost.comparison._options import OPTIONS, add_options, options_given
+from focalboost.comparison._command import OPTIONS, add_options, options_given
+from focalboost.comparison._methods import kind_of, parts_of_dates
 
 __all__ = [
     "DataError",
@@ -57,10 +57,8 @@ class LabelledTable:
     ----------
     features : DataFrame of shape (n_samples, n_features)
         Columns of float64, of text and of categories, with missing values.
-    y_true : ndarray of shape (n_samples,)
-        1 for the class to find, else 0.
-    positive : str
-        The target and its value that is 1 here.
+    y_true, positive : ndarray of shape (n_samples,), str
+        1 for the class to find, else 0; and the target with its value that is 1 here.
     times, groups : Series of shape (n_samples,), or None
         The columns that order the rows, and that hold them together.
     costs : tuple, or None
@@ -112,20 +110,16 @@ def read_table(
     positive : str, optional
         The value of the target to find. All other values are the other class. The
         default is 1 of 0 and 1, or the rarer of two values.
-    drop : sequence of str, default=()
-        Columns that are not features.
-    time : str, optional
-        A column of dates or numbers that is no feature. Rows come in its order.
-    group : str, optional
-        A column whose equal values hold rows together, and which is no feature.
-    categorical : sequence of str, default=()
-        Columns of numbers whose values are names.
+    drop, categorical : sequence of str, default=()
+        Columns that are not features, and columns of numbers whose values are names.
+    time, group : str, optional
+        A column of dates or numbers that orders the rows, and one whose equal values
+        hold rows together. Both are not features.
     date_parts : bool, default=False
         Whether a date becomes its month, day, weekday and hour. Else it is left out.
-    cost : sequence of float, optional
-        Cost of an alert, and cost of a miss unless ``cost_column`` is given.
-    cost_column : str, optional
-        A column with the cost of a miss for each row, such as the amount.
+    cost, cost_column : sequence of float, str, optional
+        Cost of an alert, and cost of a miss, unless a column has the cost of a miss
+        for each row, such as the amount.
     separator, decimal, encoding : str, optional
         Of a CSV file: "," or ";" or "tab", "." or ",", "utf-8" or another encoding.
 
@@ -171,13 +165,17 @@ def read_table(
     if left.shape[1] == 0:
         raise DataError(f"{path} has no column besides {target!r}: add features")
     features = _features(left, categorical)
+    groups = None if group is None else columns[group]
+    if groups is not None and groups.isna().any():
+        fault = f"group column {group!r} lacks {groups.isna().sum()} values"
+        raise DataError(f"{fault}: fill them, each with a value of its own")
     settled = ["date"] * date_parts + ["time"] * (time is not None)
     return LabelledTable(
         features=_table(features, date_parts),
         y_true=y_true,
         positive=shown,
         times=times,
-        groups=None if group is None else _groups(columns[group]),
+        groups=groups,
         costs=_costs(cost, None if cost_column is None else columns[cost_column]),
         is_test=None if times is not None else contents.is_test,
         remarks=list(_remarks(features, settled)),
@@ -232,7 +230,11 @@ def _read_csv(
         with path.open(encoding=encoding, newline="") as file:
             lines = csv.reader(file, delimiter=separator)
             header, first = next(lines, []), next(lines, [])
-        _require_header(path, header, separator)
+        for other, typed in SEPARATORS.items():
+            if len(header) == 1 and other != separator and other in header[0]:
+                fault = f"is separated by {typed}"
+                raise DataError(f"{path} {fault}: add --separator {typed}")
+        _require_unique(path, header)
         if len(first) > len(header):  # pandas would take the first column for an index
             raise DataError(f"{path} has rows longer than its header: correct them")
         columns = pd.read_csv(
@@ -247,18 +249,6 @@ def _read_csv(
         fault = f"Python has no encoding {encoding!r}"
         raise DataError(f"{fault}: give --encoding utf-8, cp1252 or utf-16") from error
     return _Contents(columns, columns)
-
-
-def _require_header(path: Path, header: list[str], separator: str) -> None:
-    """Check that a CSV file is separated as expected, and that its names differ."""
-    others = [other for other in SEPARATORS if other != separator]
-    if len(header) == 1:
-        for other in others:
-            if other in header[0]:
-                typed = SEPARATORS[other]
-                fault = f"is separated by {typed}"
-                raise DataError(f"{path} {fault}: add --separator {typed}")
-    _require_unique(path, header)
 
 
 def _require_unique(path: Path, names: Sequence[str]) -> None:
@@ -397,19 +387,9 @@ def _dates(column: pd.Series) -> pd.Series:
             f"time column {column.name!r} holds dates such as {column.iloc[0]!r}, with "
             "the day or the month first: write them as YYYY-MM-DD"
         )
-    return (
-        whole[0]
-        if whole
-        else max([standard, *found], key=lambda one: one.notna().sum())
-    )
-
-
-def _groups(column: pd.Series) -> pd.Series:
-    n_missing = int(column.isna().sum())
-    if n_missing:
-        fault = f"group column {column.name!r} lacks {n_missing} values"
-        raise DataError(f"{fault}: fill them, each with a value of its own")
-    return column
+    if whole:
+        return whole[0]
+    return max([standard, *found], key=lambda dates: dates.notna().sum())
 
 
 def _costs(
@@ -418,19 +398,17 @@ def _costs(
     """The cost of an alert, and the cost of a miss."""
     if cost is None and column is None:
         return None
-    needed, advice = 2, "--cost ALERT MISS, or --cost ALERT --cost-column COLUMN"
+    rule, advice = "two numbers", "ALERT MISS, or --cost ALERT --cost-column COLUMN"
     if column is not None:
-        needed, advice = 1, "--cost ALERT, the cost of an alert"
+        rule, advice = "a number", "ALERT, the cost of an alert"
         column = _typed(column)
-        if (
-            kind_of(column) != "number"
-            or not column.between(0, np.finfo(float).max).all()
-        ):
+        is_number = kind_of(column) == "number"
+        if not (is_number and column.between(0, np.finfo(float).max).all()):
             fault = f"cost column {column.name!r} holds other values than numbers >= 0"
             raise DataError(f"{fault}: correct them, or name another --cost-column")
+    needed = 2 if column is None else 1
     if cost is None or len(cost) != needed or not all(0 <= c < np.inf for c in cost):
-        numbers = "a number" if needed == 1 else "two numbers"
-        raise DataError(f"--cost is {numbers} >= 0 here: give {advice}")
+        raise DataError(f"--cost is {rule} >= 0 here: give --cost {advice}")
     return (cost[0], cost[1] if column is None else column.to_numpy())
 
 
@@ -448,7 +426,13 @@ def _features(
         if fault is not None:
             faults.setdefault(fault, []).append(name)
     if faults:
-        raise DataError(_faults_in_words(faults))
+        found = "; ".join(f"{fault}: {_some_of(faults[fault])}" for fault in faults)
+        commas = faults.pop("numbers with a decimal comma", [])
+        drop = shlex.join(name for names in faults.values() for name in names)
+        advice = ["--decimal ,"] * bool(commas) + [f"--drop {drop}"] * bool(drop)
+        raise DataError(
+            f"some columns cannot be used ({found}): add {' '.join(advice)}"
+        )
     return features
 
 
@@ -466,13 +450,14 @@ def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
 
 def _typed(column: pd.Series) -> pd.Series:
     """Text that is numbers or dates throughout as what it is; numbers as float64."""
-    if kind_of(column) == "category" and column.dtype != "category":
+    kind = kind_of(column)
+    if kind == "category" and column.dtype != "category":
         numbers = pd.to_numeric(column.astype(object), errors="coerce")
         if (numbers.notna() | column.isna()).all():
             return numbers.astype(np.float64)
         dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
         return dates if (dates.notna() | column.isna()).all() else column
-    if kind_of(column) == "number":
+    if kind == "number":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(numbers, index=column.index, name=column.name)
     return column
@@ -488,22 +473,12 @@ def _fault(column: pd.Series) -> str | None:
     if kind == "number" and np.isinf(column).any():
         return "infinite in some rows"
     if kind == "category" and column.dtype != "category":
-        is_comma = column.dropna().astype(str).str.fullmatch(DECIMAL_COMMA)
-        if (
-            is_comma.any()
-            and pd.to_numeric(column.dropna()[~is_comma], errors="coerce").notna().all()
-        ):
-            return "numbers with a decimal comma"
+        values = column.dropna()
+        is_comma = values.astype(str).str.fullmatch(DECIMAL_COMMA)
+        if is_comma.any():
+            others = pd.to_numeric(values[~is_comma], errors="coerce")
+            return "numbers with a decimal comma" if others.notna().all() else None
     return None
-
-
-def _faults_in_words(faults: dict[str, list[str]]) -> str:
-    """All columns that cannot be used, and what to type."""
-    found = "; ".join(f"{fault}: {_some_of(faults[fault])}" for fault in faults)
-    commas = faults.pop("numbers with a decimal comma", [])
-    drop = shlex.join(name for names in faults.values() for name in names)
-    advice = ["--decimal ,"] * bool(commas) + [f"--drop {drop}"] * bool(drop)
-    return f"some columns cannot be used ({found}): add {' '.join(advice)}"
 
 
 #: What is said of columns, by what they look like.

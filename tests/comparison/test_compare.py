@@ -20,7 +20,7 @@ from focalboost.comparison import (
     tuned,
 )
 from focalboost.comparison._report import faults
-from focalboost.comparison._statistics import METRICS, scores
+from focalboost.comparison._result import METRICS, scores
 
 LOSSES = ("log loss", "weights: ratio", FocalLoss(2), FocalLoss((0, 2)))
 GRID = [{"n_estimators": 30, "learning_rate": 0.2, "max_depth": 3}]

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, log_loss, roc_curve
 
-from focalboost.comparison._statistics import (
+from focalboost.comparison._result import (
     chance,
     expected_average_precision,
     holm,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from focalboost.comparison._columns import kind_of
+from focalboost.comparison._methods import kind_of
 from focalboost.comparison.tables import DataError, read_table
 
 N_ROWS = 200

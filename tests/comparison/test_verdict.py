@@ -7,8 +7,7 @@ import pytest
 
 from focalboost.comparison import Comparison, Method
 from focalboost.comparison._report import data_in_words
-from focalboost.comparison._result import Fit
-from focalboost.comparison._statistics import METRICS, Scores
+from focalboost.comparison._result import METRICS, Fit, Scores
 
 
 def made(**values):
