@@ -556,6 +556,7 @@ def _lightgbm_trees(booster: "lightgbm.Booster") -> dict[str, Any]:
         reject("zero_as_missing", rule, True, advice)
     if "leaf_coeff" in dump:
         reject("linear_tree", rule, True, _TREELESS)
+    # Without their sizes LightGBM reads trees of any length, one after the other.
     text = re.sub(r"(?m)^tree_sizes=.*\n", "", booster.model_to_string())
     text = re.sub("(?m)^threshold=(.*)$", _rounded_down, text)
     booster = import_host("lightgbm").Booster(model_str=text)

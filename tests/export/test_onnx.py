@@ -150,6 +150,13 @@ def test_thresholds_between_neighbouring_float32_numbers():
     assert_served(model.fit(X, y), X)
 
 
+def test_thresholds_that_round_to_the_same_float32_number():
+    steps = np.random.default_rng(0).integers(-3, 4, size=(4000, 1))
+    model = FocalLGBMClassifier(n_estimators=3, n_jobs=1, verbosity=-1)
+    model.fit(1 + steps * 2.0**-30, steps[:, 0] == 0)
+    assert_served(model, np.ones((1, 1), np.float32))
+
+
 @pytest.mark.parametrize(
     "params",
     [
