@@ -572,7 +572,7 @@ def _rounded_down(line: re.Match[str]) -> str:
     to a feature that was above it.
     """
     thresholds = np.array(line[1].split(), dtype=np.float64)
-    # Splits of missing values from all others have the largest float64 as threshold.
+    # Thresholds of float64 features may be beyond the range of float32.
     with np.errstate(over="ignore", under="ignore"):
         nearest = thresholds.astype(np.float32)
         below = np.nextafter(nearest, np.float32(-np.inf))
