@@ -239,10 +239,11 @@ def gradient_budget_by_round(
     >>> start.gradient_by_class.round(6)
     array([0.5, 0.5])
     """
+    host = host_of(model)
     loss, own_curvature = _loss_of(model)
     options.setdefault("curvature", own_curvature)
     y = codes_of(y_true, model.classes_)
-    if host_of(model) == "xgboost":
+    if host == "xgboost":
         booster = model.get_booster()
         trained, balance = booster.num_boosted_rounds(), xgboost_balance(booster)
     else:
@@ -278,7 +279,6 @@ def _loss_of(model: Any) -> tuple[Loss, str]:
     loss: Loss | None = getattr(model, "focal_loss_", None)
     if loss is not None:
         return loss, "certified"
-    host_of(model)
     name = getattr(model, "objective_", None) or model.objective
     if name in ("binary:logistic", "binary"):
         return FocalLoss(0), "exact"

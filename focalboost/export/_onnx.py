@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,6 @@ from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.export._formulas import Written, written_log_odds, written_log_weight
 from focalboost.losses import FocalLoss, SoftmaxFocalLoss
-
-if TYPE_CHECKING:
-    import lightgbm
-    import xgboost
 
 #: The operator sets of the graphs. ONNX Runtime has them since 1.12 (2022). Encoders of
 #: text, in pipelines, need a newer one than trees.
@@ -351,7 +347,9 @@ def _name_inputs(graph: Any, X: Any) -> None:
 
 def _graph_of(model: Any, inputs: Sequence[Any] = ()) -> Any:
     """The graph of a fitted estimator, whose input is "X" unless others are given."""
-    classes, loss, trees = model.classes_, model.focal_loss_, _trees_of(model)
+    classes, loss = model.classes_, model.focal_loss_
+    is_xgboost = hasattr(model, "get_booster")
+    trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
     graph = _Graph()
     types, info = graph.onnx.TensorProto, graph.onnx.helper.make_tensor_value_info
     n_outputs = trees["n_targets"]
@@ -479,18 +477,12 @@ def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:
     return graph.add("Gather", graph.constant(values), code, axis=0), kind
 
 
-def _trees_of(model: Any) -> dict[str, Any]:
+def _xgboost_trees(model: Any) -> dict[str, Any]:
     """The attributes of a TreeEnsembleRegressor of raw predictions."""
-    if not hasattr(model, "get_booster"):
-        return _lightgbm_trees(model.booster_)
     if not math.isnan(model.missing):
         advice = "Train with NaN for missing values."
         reject("missing", "NaN for an export", model.missing, advice)
-    return _xgboost_trees(model.get_booster())
-
-
-def _xgboost_trees(booster: "xgboost.Booster") -> dict[str, Any]:
-    """The trees of an XGBoost booster, up to its best round."""
+    booster = model.get_booster()
     best = booster.attr("best_iteration")
     if best is not None:
         booster = booster[: int(best) + 1]
@@ -501,8 +493,8 @@ def _xgboost_trees(booster: "xgboost.Booster") -> dict[str, Any]:
         kind if kind == "c" else "q" for kind in learner["feature_types"]
     ]
     learner["feature_names"] = []
-    model, weights = _trees_and_weights(learner["gradient_booster"])
-    learner["gradient_booster"] = {"name": "gbtree", "model": model}
+    saved_trees, weights = _trees_and_weights(learner["gradient_booster"])
+    learner["gradient_booster"] = {"name": "gbtree", "model": saved_trees}
     plain = import_host("xgboost").XGBClassifier()
     plain.load_model(bytearray(json.dumps(saved), "utf-8"))
     trees = _converted("convert_xgboost", plain, plain.n_features_in_)
@@ -511,7 +503,7 @@ def _xgboost_trees(booster: "xgboost.Booster") -> dict[str, Any]:
     start = _raw_base_score(learner)
     return trees | {
         "n_targets": len(start),
-        "target_ids": np.array(model["tree_info"])[of_leaf].tolist(),
+        "target_ids": np.array(saved_trees["tree_info"])[of_leaf].tolist(),
         "target_weights": leaves.tolist(),
         "base_values": start,
     }
@@ -533,22 +525,19 @@ def _trees_and_weights(booster: dict[str, Any]) -> tuple[dict[str, Any], list[fl
 
 def _raw_base_score(learner: dict[str, Any]) -> list[float]:
     """The raw predictions before the first tree, in float32 as in XGBoost."""
-    scores = np.array(
-        json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float32
-    ).reshape(-1)
+    params = learner["learner_model_param"]
+    scores = np.array(json.loads(params["base_score"]), dtype=np.float32)
     if learner["objective"]["name"] == "binary:logistic":
         one = np.float32(1)
         scores = -np.log(one / scores - one)
-    n_outputs = max(
-        int(learner["learner_model_param"][name])
-        for name in ("num_class", "num_target")
-    )
-    start: list[float] = np.broadcast_to(scores, max(n_outputs, 1)).tolist()
+    n_outputs = max(1, int(params["num_class"]), int(params["num_target"]))
+    start: list[float] = np.broadcast_to(scores, n_outputs).tolist()
     return start
 
 
-def _lightgbm_trees(booster: "lightgbm.Booster") -> dict[str, Any]:
-    """The trees of a LightGBM booster, up to its best round."""
+def _lightgbm_trees(model: Any) -> dict[str, Any]:
+    """The attributes of a TreeEnsembleRegressor of raw predictions."""
+    booster = model.booster_
     dump = json.dumps(booster.dump_model()["tree_info"])
     rule = "False for an export"
     if '"missing_type": "Zero"' in dump:
