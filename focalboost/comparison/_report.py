@@ -28,7 +28,6 @@ from focalboost.comparison._result import (
     summary,
 )
 from focalboost.comparison._search import fit
-from focalboost.diagnostics._alerts import Alerts, alert_overlap, alerts
 from focalboost.diagnostics._budget import GradientBudget, gradient_budget_by_round
 from focalboost.diagnostics._plots import (
     axes_of,
@@ -36,7 +35,13 @@ from focalboost.diagnostics._plots import (
     plot_gradient_budget,
     plot_reliability,
 )
-from focalboost.diagnostics._reliability import Reliability, reliability
+from focalboost.diagnostics._predictions import (
+    Alerts,
+    Reliability,
+    alert_overlap,
+    alerts,
+    reliability,
+)
 from focalboost.losses import FocalLoss
 
 if TYPE_CHECKING:

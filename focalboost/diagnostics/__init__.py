@@ -1,13 +1,5 @@
 """Look at predictions and losses: alerts, reliability, gradient budgets, plots."""
 
-from focalboost.diagnostics._alerts import (
-    AlertOverlap,
-    Alerts,
-    CheapestThreshold,
-    alert_overlap,
-    alerts,
-    cheapest_threshold,
-)
 from focalboost.diagnostics._budget import (
     GradientBudget,
     gradient_budget,
@@ -18,7 +10,16 @@ from focalboost.diagnostics._plots import (
     plot_gradient_budget,
     plot_reliability,
 )
-from focalboost.diagnostics._reliability import Reliability, reliability
+from focalboost.diagnostics._predictions import (
+    AlertOverlap,
+    Alerts,
+    CheapestThreshold,
+    Reliability,
+    alert_overlap,
+    alerts,
+    cheapest_threshold,
+    reliability,
+)
 
 __all__ = [
     "AlertOverlap",

@@ -19,9 +19,9 @@ from focalboost._validation import (
     require_classes,
     whole_number,
 )
-from focalboost.lightgbm import _model as lightgbm_model
+from focalboost.lightgbm._model import balance_of as lightgbm_balance
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
-from focalboost.xgboost import _model as xgboost_model
+from focalboost.xgboost._model import balance_of as xgboost_balance
 
 #: Rows below the first two are hard, rows above the last two are easy.
 EDGES = (0.1, 0.5, 0.9, 0.99, 0.999)
@@ -103,12 +103,9 @@ def gradient_budget(
     """Return which share of ``|gradient|`` and curvature easy and hard rows carry.
 
     At the best constant the gradient sums to zero over the rows. The negatives then
-    carry half of ``sum |gradient|``, under any loss, imbalance and gamma. The share of
-    the positives there is a matter of the start, not of gamma.
-
-    For the same reason, the ``|gradient|`` of a negative is that of a positive of the
-    same posterior times the posterior odds. By the posterior, an easy negative has the
-    same gradient under every gamma as under log loss.
+    carry half of ``sum |gradient|``, under any loss, imbalance and gamma: the share of
+    the positives is a matter of the start. For the same reason, a negative that is easy
+    by its posterior has about the same gradient under every gamma as under log loss.
 
     Parameters
     ----------
@@ -133,7 +130,6 @@ def gradient_budget(
     Returns
     -------
     GradientBudget
-        The shares, by class and by p_t.
 
     Raises
     ------
@@ -142,8 +138,7 @@ def gradient_budget(
 
     References
     ----------
-    Lin et al., *Focal Loss for Dense Object Detection*, 2017. Figure 4 shows the loss
-    of easy and hard examples in this way.
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017, Figure 4.
 
     Examples
     --------
@@ -160,16 +155,17 @@ def gradient_budget(
     """
     one_of("curvature", curvature, ("certified", "exact"))
     one_of("difficulty", difficulty, ("posterior", "score"))
-    bounds = _checked_edges(edges)
+    bounds = tuple(map(float, numbers_of(edges)))
+    if not np.all(np.diff((0.0, *bounds, 1.0)) > 0):
+        reject("edges", "increasing numbers inside (0, 1)", edges, f"Use {EDGES}.")
     loss = checked_loss(loss, None)
     y = numeric_labels(y_true)
     raw = np.asarray(raw_prediction, dtype=np.float64)
     n_classes = 2 if isinstance(loss, FocalLoss) else loss.n_classes
     require_classes(np, y, n_classes)
-    both = (
-        loss.gradient_curvature if curvature == "certified" else loss.gradient_hessian
-    )
-    sizes = [np.abs(_per_row(part, y)) for part in both(y, raw, sample_weight)]
+    is_certified = curvature == "certified"
+    both = loss.gradient_curvature if is_certified else loss.gradient_hessian
+    slope, bend = (np.abs(_per_row(x, y)) for x in both(y, raw, sample_weight))
     bin_of_row = np.searchsorted(bounds, _p_t(loss, y, raw, difficulty), side="right")
     shape = (n_classes, len(bounds) + 1)
     cell = np.ravel_multi_index((y.astype(np.intp), bin_of_row), shape).ravel()
@@ -178,10 +174,11 @@ def gradient_budget(
         weights = None if values is None else values.ravel()
         return np.bincount(cell, weights, minlength=np.prod(shape)).reshape(shape)
 
-    gradient, squares = summed(sizes[0]), summed(sizes[0] ** 2).sum(axis=1)
+    gradient, curvatures = summed(slope), summed(bend)
     if not gradient.sum() > 0:
         rule = "labels of rows with a gradient"
         reject("y_true", rule, y.shape, "Pass rows with a positive weight.")
+    squares = summed(slope**2).sum(axis=1)
     effective = np.divide(
         gradient.sum(axis=1) ** 2, squares, where=squares > 0, out=np.zeros(n_classes)
     )
@@ -191,7 +188,7 @@ def gradient_budget(
         edges=bounds,
         n_rows=summed(None),
         gradient=gradient / gradient.sum(),
-        curvature=_shares(summed(sizes[1])),
+        curvature=curvatures / (curvatures.sum() or 1.0),
         effective_rows=effective,
     )
 
@@ -229,8 +226,7 @@ def gradient_budget_by_round(
 
     Returns
     -------
-    tuple of GradientBudget
-        One for each number of rounds.
+    tuple of GradientBudget, one for each number of rounds
 
     Examples
     --------
@@ -242,19 +238,30 @@ def gradient_budget_by_round(
     >>> start, end = gradient_budget_by_round(model, X, y, rounds=(0, 10))
     >>> start.gradient_by_class.round(6)
     array([0.5, 0.5])
-    >>> bool(end.effective_rows[0] < start.effective_rows[0])
-    True
     """
+    host = host_of(model)
     loss, own_curvature = _loss_of(model)
     options.setdefault("curvature", own_curvature)
     y = codes_of(y_true, model.classes_)
-
-    def after(n_rounds: int) -> GradientBudget:
-        raw = _raw_prediction_after(model, X, n_rounds, loss, y, sample_weight)
+    if host == "xgboost":
+        booster = model.get_booster()
+        trained, balance = booster.num_boosted_rounds(), xgboost_balance(booster)
+    else:
+        booster = model.booster_
+        trained, balance = booster.current_iteration(), lightgbm_balance(booster)
+    budgets = []
+    for n_rounds in numbers_of(rounds):
+        whole_number("rounds", n_rounds, 0, "Use rounds=(0, 10, 100).")
+        if n_rounds > trained:
+            rule = f"at most the {trained} rounds of the model"
+            reject("rounds", rule, n_rounds, "Train longer, or use fewer.")
+        if n_rounds == 0:
+            raw = _start(model, loss, y, sample_weight, balance)
+        else:
+            raw = _raw_prediction_after(model, X, n_rounds) - balance
         budget = gradient_budget(y, raw, loss, sample_weight, **options)
-        return replace(budget, n_rounds=n_rounds)
-
-    return tuple(after(n_rounds) for n_rounds in numbers_of(rounds))
+        budgets.append(replace(budget, n_rounds=n_rounds))
+    return tuple(budgets)
 
 
 def host_of(model: Any) -> str:
@@ -272,7 +279,6 @@ def _loss_of(model: Any) -> tuple[Loss, str]:
     loss: Loss | None = getattr(model, "focal_loss_", None)
     if loss is not None:
         return loss, "certified"
-    host_of(model)
     name = getattr(model, "objective_", None) or model.objective
     if name in ("binary:logistic", "binary"):
         return FocalLoss(0), "exact"
@@ -282,43 +288,27 @@ def _loss_of(model: Any) -> tuple[Loss, str]:
     return reject("model", "trained with log loss or focal loss", name, advice)
 
 
-def _raw_prediction_after(
-    model: Any, X: Any, n_rounds: int, loss: Loss, y_true: Any, sample_weight: Any
-) -> NDArray[np.float64]:
-    """The raw predictions of a training after a number of rounds; 0 is its start."""
-    whole_number("rounds", n_rounds, 0, "Use rounds=(0, 10, 100).")
-    is_xgboost = host_of(model) == "xgboost"
-    if is_xgboost:
-        trained = model.get_booster().num_boosted_rounds()
-        balance = xgboost_model.balance_of(model.get_booster())
-    else:
-        trained = model.booster_.current_iteration()
-        balance = lightgbm_model.balance_of(model.booster_)
-    if n_rounds > trained:
-        rule = f"at most the {trained} rounds of the model"
-        reject("rounds", rule, n_rounds, "Train longer, or use fewer.")
-    if n_rounds == 0:
-        start = _start(model, loss, y_true, sample_weight, balance)
-        return np.broadcast_to(start, (len(y_true), *np.shape(start))).copy()
-    options: dict[str, Any] = (
-        {"output_margin": True, "iteration_range": (0, n_rounds)}
-        if is_xgboost
-        else {"raw_score": True, "num_iteration": n_rounds}
-    )
-    return np.asarray(model.predict(X, **options), dtype=np.float64) - balance
-
-
 def _start(
-    model: Any, loss: Loss, y_true: Any, sample_weight: Any, balance: Any
-) -> Any:
+    model: Any, loss: Loss, y: NDArray[Any], sample_weight: Any, balance: Any
+) -> NDArray[np.float64]:
     """XGBoost keeps the start, for two classes as a probability; LightGBM does not."""
     if host_of(model) == "lightgbm":
-        return loss.baseline(y_true, sample_weight)
-    intercept = np.asarray(model.intercept_, dtype=np.float64)
-    if isinstance(loss, SoftmaxFocalLoss):
-        return intercept - balance
-    start = logit(intercept) - balance
-    return start if np.ndim(y_true) == 2 else float(start[0])
+        start = loss.baseline(y, sample_weight)
+    elif isinstance(loss, FocalLoss):
+        start = logit(np.asarray(model.intercept_, dtype=np.float64)) - balance
+    else:
+        start = np.asarray(model.intercept_, dtype=np.float64) - balance
+    shape = y.shape if isinstance(loss, FocalLoss) else (len(y), loss.n_classes)
+    return np.full(shape, start)
+
+
+def _raw_prediction_after(model: Any, X: Any, n_rounds: int) -> NDArray[np.float64]:
+    options: dict[str, Any] = (
+        {"output_margin": True, "iteration_range": (0, n_rounds)}
+        if host_of(model) == "xgboost"
+        else {"raw_score": True, "num_iteration": n_rounds}
+    )
+    return np.asarray(model.predict(X, **options), dtype=np.float64)
 
 
 def _per_row(values: Any, y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -336,23 +326,9 @@ def _p_t(
     loss: Loss, y: NDArray[np.float64], raw: NDArray[np.float64], difficulty: str
 ) -> NDArray[np.float64]:
     """The probability of the true class."""
+    is_posterior = difficulty == "posterior"
     if isinstance(loss, FocalLoss):
-        if difficulty == "posterior":
-            raw = np.asarray(loss.posterior_log_odds(raw))
-        return np.asarray(expit(np.where(y == 1, raw, -raw)))
-    if difficulty == "posterior":
-        return np.exp(_per_row(loss.log_posterior(raw), y))
-    return np.exp(_per_row(log_softmax(raw, axis=1), y))
-
-
-def _shares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = sums.sum()
-    return sums / total if total > 0 else sums
-
-
-def _checked_edges(edges: float | Sequence[float]) -> tuple[float, ...]:
-    bounds = np.asarray(numbers_of(edges), dtype=np.float64)
-    is_inside = bounds.ndim == 1 and np.all((bounds > 0) & (bounds < 1))
-    if not (is_inside and np.all(np.diff(bounds) > 0)):
-        reject("edges", "increasing numbers inside (0, 1)", edges, f"Use {EDGES}.")
-    return tuple(bounds.tolist())
+        log_odds = np.asarray(loss.posterior_log_odds(raw) if is_posterior else raw)
+        return np.asarray(expit((2 * y - 1) * log_odds))
+    log_p = loss.log_posterior(raw) if is_posterior else log_softmax(raw, axis=1)
+    return np.exp(_per_row(log_p, y))

@@ -1,16 +1,15 @@
 """Plots of the results with matplotlib: each takes axes or makes new ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_extra
 from focalboost._validation import one_of, reject
-from focalboost.diagnostics._alerts import Alerts
 from focalboost.diagnostics._budget import GradientBudget
-from focalboost.diagnostics._reliability import Reliability
+from focalboost.diagnostics._predictions import Alerts, Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,25 +48,26 @@ def plot_gradient_budget(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from focalboost import FocalLoss
     >>> from focalboost.diagnostics import gradient_budget, plot_gradient_budget
-    >>> y_true, loss = np.repeat([0, 1], [99, 1]), FocalLoss(2)
-    >>> ax = plot_gradient_budget(
-    ...     {"from 0": gradient_budget(y_true, np.zeros(100), loss)}
-    ... )
-    >>> ax.get_xlabel()
+    >>> budget = gradient_budget([0, 0, 1], [0.0, 0.0, 0.0], FocalLoss(2))
+    >>> plot_gradient_budget({"from 0": budget}).get_xlabel()
     'share of |gradient|'
     """
     one_of("of", of, ("gradient", "curvature"))
-    named = _budgets_by_name(budgets)
+    if not isinstance(budgets, Mapping):
+        several = [budgets] if isinstance(budgets, GradientBudget) else budgets
+        budgets = {
+            str(number) if one.n_rounds is None else f"{one.n_rounds} rounds": one
+            for number, one in enumerate(several)
+        }
     axes = axes_of(ax)
-    for place, budget in enumerate(named.values()):
+    for place, budget in enumerate(budgets.values()):
         _draw_bar(axes, place, budget, of)
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(named)), list(named))
+    axes.set_yticks(range(len(budgets)), list(budgets))
     axes.invert_yaxis()
-    name = "|gradient|" if of == "gradient" else "curvature"
+    name = "|gradient|" if of == "gradient" else of
     axes.set(xlim=(0, 1), xlabel=f"share of {name}")
     axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     return axes
@@ -78,8 +78,8 @@ def plot_reliability(
 ) -> "Axes":
     """Draw observed against predicted shares of positives on logarithmic axes.
 
-    All bins are shown. Those without positives are drawn at the lower edge, and those
-    of probability 0 at the left edge.
+    Bins without positives are at the lower edge, and those of probability 0 at the left
+    edge.
 
     Parameters
     ----------
@@ -122,7 +122,9 @@ def plot_reliability(
     # Markers on an edge are drawn whole.
     axes.set(xscale="log", yscale="log", xlim=(left / 1.2, 1.2), ylim=(lowest, 1.2))
     axes.set(xlabel="predicted probability", ylabel="share of positives")
-    return _with_legend(axes, named)
+    if any(named):
+        axes.legend(fontsize="small")
+    return axes
 
 
 def plot_alerts(
@@ -143,8 +145,7 @@ def plot_alerts(
     y : {"recall", "precision", "cost"}, default="recall"
         What to draw. "cost" needs results of ``alerts(..., costs=...)``.
     x : {"n_alerts", "false_positive_rate", "threshold"}, default="n_alerts"
-        The horizontal axis, which is logarithmic. That of the threshold is so if all
-        scores are positive.
+        The horizontal axis. It is logarithmic if no value is negative.
     ax : matplotlib Axes, optional
         Where to draw. The default is a new figure.
 
@@ -170,16 +171,17 @@ def plot_alerts(
             reject("y", "'recall' or 'precision' for alerts without costs", y, advice)
         places = getattr(result, x)
         (line,) = axes.step(places, values, where="post", label=name)
+        colour = line.get_color()
         low, high = (getattr(result, f"{y}_{end}") for end in ("low", "high"))
-        axes.fill_between(
-            places, low, high, step="post", color=line.get_color(), alpha=0.12
-        )
+        axes.fill_between(places, low, high, step="post", color=colour, alpha=0.12)
         if y == "cost":
             best = np.argmin(values)
-            axes.plot(places[best], values[best], "o", color=line.get_color())
+            axes.plot(places[best], values[best], "o", color=colour)
     is_positive = all(np.all(getattr(result, x) >= 0) for result in named.values())
     axes.set(xscale="log" if is_positive else "linear", xlabel=_LABELS[x], ylabel=y)
-    return _with_legend(axes, named)
+    if any(named):
+        axes.legend(fontsize="small")
+    return axes
 
 
 def axes_of(ax: "Axes | None") -> "Axes":
@@ -187,8 +189,7 @@ def axes_of(ax: "Axes | None") -> "Axes":
     if ax is not None:
         return ax
     pyplot = import_extra("matplotlib.pyplot", "pip install matplotlib")
-    axes: Axes = pyplot.figure().add_subplot()
-    return axes
+    return cast("Axes", pyplot.figure().add_subplot())
 
 
 def _by_name(results: T | Mapping[str, T]) -> dict[str, T]:
@@ -196,34 +197,17 @@ def _by_name(results: T | Mapping[str, T]) -> dict[str, T]:
     return dict(results) if isinstance(results, Mapping) else {"": results}
 
 
-def _budgets_by_name(
-    budgets: GradientBudget | Mapping[str, GradientBudget] | Sequence[GradientBudget],
-) -> dict[str, GradientBudget]:
-    if isinstance(budgets, Mapping):
-        return dict(budgets)
-    several = [budgets] if isinstance(budgets, GradientBudget) else budgets
-    return {
-        str(number) if budget.n_rounds is None else f"{budget.n_rounds} rounds": budget
-        for number, budget in enumerate(several)
-    }
-
-
-def _with_legend(axes: "Axes", named: Mapping[str, Any]) -> "Axes":
-    """The axes, with a legend if there are names."""
-    if any(named):
-        axes.legend(fontsize="small")
-    return axes
-
-
 def _draw_bar(axes: "Axes", place: int, budget: GradientBudget, of: str) -> None:
     """Draw the easy rows of each class outside, and the hard rows in the middle."""
-    colormaps = import_extra("matplotlib", "pip install matplotlib").colormaps
+    from matplotlib import colormaps
+
     bounds = (0.0, *budget.edges, 1.0)
     maps = ("Blues", "Reds", "Greens", "Purples", "Oranges", "Greys")
-    kinds = ("negatives", "positives")
     left = 0.0
     for code, shares in zip(budget.classes, getattr(budget, of), strict=True):
-        kind = kinds[code] if len(budget.classes) == 2 else f"class {code}"
+        kind = f"class {code}"
+        if len(budget.classes) == 2:
+            kind = "positives" if code else "negatives"
         order = np.arange(len(shares))[:: -1 if code == 0 else 1]
         colours = colormaps[maps[code % len(maps)]](np.linspace(0.95, 0.25, len(order)))
         names = [f"{kind}, p_t {bounds[i]:g} to {bounds[i + 1]:g}" for i in order]

@@ -1,118 +1,193 @@
-"""The formulas of the posterior as programs, for languages other than Python.
+"""The formulas of the posterior outside Python: written down step by step, and in C.
 
-The formulas are written once, for any array namespace. Here they run in a namespace
-that writes down what is computed. ONNX graphs and C code are made of the result.
+The formulas are written once, for NumPy. Here they get numbers that write down what is
+computed with them. ONNX graphs and C code are made of that.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from focalboost.losses import FocalLoss
+from focalboost._validation import reject
+from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 from focalboost.losses._link import log_odds, log_weight
 
-#: The name of a result or of an input, or a number.
-Operand = str | float
+#: Writes an operation of names and numbers down, and returns the name of its result.
+Write = Callable[..., str]
 
 
-class Operation(NamedTuple):
-    """One step of a program."""
+class Written(np.lib.mixins.NDArrayOperatorsMixin):
+    """The name of a number. What NumPy computes with it is written down instead."""
 
-    result: str
-    name: str
-    operands: tuple[Operand, ...]
-
-
-class Program(NamedTuple):
-    """Operations in order, and the name of the last result."""
-
-    operations: list[Operation]
-    result: str
-
-
-def log_odds_program(loss: FocalLoss) -> Program:
-    """The log-odds of the posterior of a raw prediction "raw"."""
-    positive, negative = np.log(loss.alphas)
-
-    def formula(raw: Any, xp: Any) -> Any:
-        return log_odds(raw, loss.gammas, xp) - (positive - negative)
-
-    return _program(formula, "raw")
-
-
-def log_weight_program() -> Program:
-    """The log posterior of a class, without its alpha, up to a constant of the row.
-
-    The inputs are "margin" and "gamma". The margin is the raw prediction of the class
-    minus the logsumexp of those of the others. Subtract the logarithm of alpha.
-    """
-    return _program(log_weight, "margin", "gamma")
-
-
-def _program(formula: Callable[..., Any], *inputs: str) -> Program:
-    """The program of a formula of these inputs and a namespace."""
-    recorder = _Recorder()
-    result = formula(*(_Number(recorder, name) for name in inputs), xp=recorder)
-    steps = recorder.results.items()
-    return Program([Operation(name, *key) for key, name in steps], result.name)
-
-
-class _Recorder:
-    """An array namespace whose functions write down their calls, each call once."""
-
-    def __init__(self) -> None:
-        self.results: dict[tuple[str, tuple[Operand, ...]], str] = {}
-
-    def apply(self, operation: str, *operands: Any) -> "_Number":
-        named = (o.name if isinstance(o, _Number) else float(o) for o in operands)
-        key = (operation, tuple(named))
-        return _Number(self, self.results.setdefault(key, f"v{len(self.results)}"))
-
-    def __getattr__(self, operation: str) -> Callable[..., "_Number"]:
-        return partial(self.apply, operation)
-
-    def full_like(self, x: "_Number", value: float) -> float:
-        return value
-
-
-class _Number:
-    """The name of a number, which writes down what is done with it."""
-
-    def __init__(self, recorder: _Recorder, name: str) -> None:
-        self.recorder = recorder
+    def __init__(self, name: str, write: Write) -> None:
         self.name = name
+        self.write = write
 
-    def __add__(self, other: Any) -> "_Number":
-        return self.recorder.apply("add", self, other)
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any) -> "Written":
+        return self._result(ufunc, operands)
 
-    def __radd__(self, other: Any) -> "_Number":
-        return self.recorder.apply("add", other, self)
+    def __array_function__(
+        self, function: Any, types: Any, operands: tuple[Any, ...], options: Any
+    ) -> Any:
+        if function is np.full_like:
+            return operands[1]
+        return self._result(function, operands)
 
-    def __sub__(self, other: Any) -> "_Number":
-        return self.recorder.apply("subtract", self, other)
+    def _result(self, function: Any, operands: tuple[Any, ...]) -> "Written":
+        named = (x.name if isinstance(x, Written) else float(x) for x in operands)
+        return Written(self.write(function.__name__, *named), self.write)
 
-    def __rsub__(self, other: Any) -> "_Number":
-        return self.recorder.apply("subtract", other, self)
 
-    def __mul__(self, other: Any) -> "_Number":
-        return self.recorder.apply("multiply", self, other)
+def written_log_odds(loss: FocalLoss, write: Write, raw: str) -> str:
+    """Write the log-odds of the posterior of a raw prediction."""
+    positive, negative = np.log(loss.alphas)
+    result: Written = log_odds(Written(raw, cache(write)), loss.gammas, np)
+    result = result - (positive - negative)
+    return result.name
 
-    def __rmul__(self, other: Any) -> "_Number":
-        return self.recorder.apply("multiply", other, self)
 
-    def __truediv__(self, other: Any) -> "_Number":
-        return self.recorder.apply("divide", self, other)
+def written_log_weight(write: Write, margin: str, gamma: str) -> str:
+    """Write the log posterior of a class, up to a constant of the row.
 
-    def __neg__(self) -> "_Number":
-        return self.recorder.apply("negative", self)
+    The margin is the raw prediction of the class minus the logsumexp of those of the
+    others. Subtract the logarithm of alpha.
+    """
+    write = cache(write)
+    result: Written = log_weight(Written(margin, write), Written(gamma, write), np)
+    return result.name
 
-    def __lt__(self, other: Any) -> "_Number":
-        return self.recorder.apply("less", self, other)
 
-    def __gt__(self, other: Any) -> "_Number":
-        return self.recorder.apply("greater", self, other)
+#: What NumPy's functions are in C.
+_OPERATIONS = {
+    "add": "{} + {}",
+    "subtract": "{} - {}",
+    "multiply": "{} * {}",
+    "divide": "{} / {}",
+    "negative": "-{}",
+    "less": "{} < {}",
+    "greater": "{} > {}",
+    "greater_equal": "{} >= {}",
+    "absolute": "fabs({})",
+    "exp": "exp({})",
+    "log1p": "log1p({})",
+    "sinh": "sinh({})",
+    "minimum": "fmin({}, {})",
+    "where": "{} ? {} : {}",
+}
+_COMPARISONS = ("less", "greater", "greater_equal")
 
-    def __ge__(self, other: Any) -> "_Number":
-        return self.recorder.apply("greater_equal", self, other)
+_BINARY = """\
+#include <math.h>
+
+/* P(y = 1 | x) for a raw prediction of {loss}.
+   For a focal score s = expit(raw) call {name}(log(s) - log1p(-s)). */
+static double {name}(double raw)
+{{
+{body}
+    double t = exp(-fabs({result}));
+    return ({result} >= 0.0 ? 1.0 : t) / (1.0 + t);
+}}
+"""
+
+_SOFTMAX = """\
+#include <math.h>
+
+static double {name}_log_weight(double margin, double gamma)
+{{
+{body}
+    return {result};
+}}
+
+/* P(y = k | x), k = 0 to {last}, for a row of raw predictions of
+   {loss}.
+   For focal scores (softmax of the row) pass their logarithms. */
+static void {name}(const double *raw, double *probability)
+{{
+    static const double gamma[] = {{{gammas}}};
+    static const double alpha[] = {{{alphas}}};
+    double largest = -HUGE_VAL, total = 0.0;
+    for (int k = 0; k < {n_classes}; ++k) {{
+        double top = -HUGE_VAL, others = 0.0;
+        for (int j = 0; j < {n_classes}; ++j)
+            if (j != k) top = fmax(top, raw[j]);
+        for (int j = 0; j < {n_classes}; ++j)
+            if (j != k) others += exp(raw[j] - top);
+        double margin = raw[k] - top - log(others);
+        probability[k] = {name}_log_weight(margin, gamma[k]) - log(alpha[k]);
+        largest = fmax(largest, probability[k]);
+    }}
+    for (int k = 0; k < {n_classes}; ++k)
+        total += probability[k] = exp(probability[k] - largest);
+    for (int k = 0; k < {n_classes}; ++k)
+        probability[k] /= total;
+}}
+"""
+
+
+def posterior_source(loss: Any, name: str = "posterior") -> str:
+    """Return C code (C99, and C++) of the class-posterior of a raw prediction.
+
+    For a ``FocalLoss`` the code is a function ``double posterior(double raw)``. For a
+    ``SoftmaxFocalLoss`` it is a function of one row,
+    ``void posterior(const double *raw, double *probability)``. Call it on the raw
+    predictions of LightGBM's if-else code, of treelite or of a host's C API, which do
+    not know the focal loss. The code has the formula of ``loss.posterior`` in float64,
+    and agrees with it to the last bits.
+
+    Parameters
+    ----------
+    loss : FocalLoss, SoftmaxFocalLoss or estimator
+        The loss of the model, or a fitted estimator.
+    name : str, default="posterior"
+        Name of the function. Compilers reject those that C or math.h uses.
+
+    Returns
+    -------
+    str
+        The code.
+
+    Raises
+    ------
+    ValueError
+        If there is no loss, or the name is not an identifier.
+
+    Examples
+    --------
+    >>> from focalboost import FocalLoss
+    >>> from focalboost.export import posterior_source
+    >>> print(posterior_source(FocalLoss(gamma=0)).splitlines()[4])
+    static double posterior(double raw)
+    """
+    if not (name.isidentifier() and name.isascii()):
+        reject("name", "an identifier of C", name, "Use name='posterior'.")
+    loss = getattr(loss, "focal_loss_", loss)
+    statements: list[str] = []
+
+    def write(operation: str, *operands: str | float) -> str:
+        result = f"v{len(statements)}"
+        kind = "int" if operation in _COMPARISONS else "double"
+        value = _OPERATIONS[operation].format(*operands)
+        statements.append(f"    {kind} {result} = {value};")
+        return result
+
+    parts: dict[str, object] = {"loss": loss, "name": name}
+    if isinstance(loss, FocalLoss):
+        template, result = _BINARY, written_log_odds(loss, write, "raw")
+    elif isinstance(loss, SoftmaxFocalLoss):
+        template, result = _SOFTMAX, written_log_weight(write, "margin", "gamma")
+        parts |= {
+            "n_classes": loss.n_classes,
+            "last": loss.n_classes - 1,
+            "gammas": ", ".join(map(repr, loss.gammas)),
+            "alphas": ", ".join(map(repr, loss.alpha or (1.0,) * loss.n_classes)),
+        }
+    else:
+        reject(
+            "loss",
+            "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost",
+            loss,
+            "Call fit first, or pass FocalLoss(gamma=2).",
+        )
+    return template.format(body="\n".join(statements), result=result, **parts)

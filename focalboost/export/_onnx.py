@@ -1,48 +1,50 @@
-"""ONNX graphs of estimators: the trees, and the posterior of their raw predictions.
+"""ONNX graphs of estimators and pipelines, which end in the posterior.
 
 onnxmltools converts the trees to a classifier that ends in a link. Here they become a
-regressor that gives raw predictions from the right start. Models that onnxmltools would
-convert wrongly are refused.
+regressor that gives raw predictions from the right start. sklearn-onnx converts the
+other steps of a pipeline. What they would convert wrongly is refused.
 """
 
 import json
 import math
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
 
+from focalboost import estimators
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._validation import reject
 from focalboost.estimators._base import FocalClassifierMixin
-from focalboost.export._formulas import (
-    Operand,
-    Program,
-    log_odds_program,
-    log_weight_program,
-)
-from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
+from focalboost.export._formulas import Written, written_log_odds, written_log_weight
+from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 
-if TYPE_CHECKING:
-    import lightgbm
-    import xgboost
+#: The operator sets of the graphs. ONNX Runtime has them since 1.12 (2022). Encoders of
+#: text, in pipelines, need a newer one than trees.
+_OPSETS = {"": 17, "ai.onnx.ml": 1}
+_OPSETS_OF_PIPELINES = {"": 17, "ai.onnx.ml": 3}
+_IR_VERSION = 8
 
-#: The operator sets of the graphs. ONNX Runtime has them since 1.12 (2022).
-OPSETS = {"": 17, "ai.onnx.ml": 1}
-IR_VERSION = 8
-
-_OPERATIONS = {
+#: What NumPy's functions are in ONNX.
+_OPERATORS = {
     "add": "Add",
     "subtract": "Sub",
     "multiply": "Mul",
     "divide": "Div",
     "negative": "Neg",
+    "equal": "Equal",
     "less": "Less",
     "greater": "Greater",
     "greater_equal": "GreaterOrEqual",
-    "abs": "Abs",
+    "absolute": "Abs",
     "exp": "Exp",
+    "log": "Log",
     "minimum": "Min",
     "where": "Where",
 }
@@ -50,160 +52,437 @@ _OPERATIONS = {
 _TREELESS = "ONNX has no trees but those whose leaves are numbers."
 
 
-class Columns(NamedTuple):
-    """An input of a graph: some columns of the features."""
+def to_onnx(model: Any, X: Any = None) -> Any:
+    """Return a fitted estimator or pipeline as an ONNX graph that gives posteriors.
 
-    name: str
-    kind: int  #: of ONNX, such as TensorProto.FLOAT
-    width: int
+    Any ONNX runtime serves the graph, without focalboost and without the host.
+
+    * The input ``X`` of an estimator is float32 of shape (n_samples, n_features), with
+      NaN for missing values and with categories as their codes.
+    * A pipeline of a table has an input of shape (n_samples, 1) for each column that it
+      uses, with the column's name: float64 for numbers and booleans, with NaN for
+      missing values, and strings for text and categories, which cannot be missing. A
+      pipeline of an array has the input ``X`` in float64.
+    * The outputs are ``label``, the likeliest, of shape (n_samples,), and
+      ``probabilities``, float32 as in ``predict_proba``. For labels of shape
+      (n_samples, T), both have this shape.
+
+    onnxmltools converts the trees, and sklearn-onnx the other steps of a pipeline. The
+    formula of ``loss.posterior`` follows in float64 (operator set 17). An ONNX runtime
+    sums trees in float32, so the log-odds differ from those of the estimator by about
+    1e-6. Features are rounded to float32: a float64 feature may fall on the other side
+    of a threshold.
+
+    Parameters
+    ----------
+    model : FocalXGBClassifier, FocalLGBMClassifier or Pipeline
+        A fitted estimator, or a fitted pipeline of scikit-learn that ends in one. The
+        graph has the rounds up to the best one.
+    X : DataFrame or array, optional
+        For a pipeline, rows that it predicts, such as ``X_train[:10]``. They give names
+        and types to the inputs.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ValueError
+        If the leaves are not numbers (``gblinear``, ``linear_tree``,
+        ``multi_output_tree``), the missing value is not NaN, or ONNX has no type for
+        the labels. If a pipeline uses dates, gives text to the estimator, or gives
+        sparse features to XGBoost, whose zeros are missing values.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.export import to_onnx
+    >>> X, y = make_classification(random_state=0)
+    >>> model = to_onnx(FocalXGBClassifier(n_estimators=5).fit(X, y))
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities']
+    """
+    if isinstance(model, FocalClassifierMixin):
+        return _graph_of(model)
+    if not isinstance(model, Pipeline):
+        reject(
+            "model",
+            "a FocalXGBClassifier, a FocalLGBMClassifier or a Pipeline",
+            model,
+            "Fit one, or use posterior_source for other models.",
+        )
+    return _graph_of_pipeline(model, X)
 
 
-def graph_of(model: FocalClassifierMixin, inputs: Sequence[Columns] = ()) -> Any:
-    """The graph of a fitted estimator; its input is "X" unless others are given."""
-    classes, loss, trees = model.classes_, model.focal_loss_, _trees_of(model)
+def register_converters() -> None:
+    """Register the estimators with sklearn-onnx.
+
+    After this call ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` convert the
+    estimators, alone and inside other models of scikit-learn, and their probabilities
+    are the class-posterior. The converters of onnxmltools would give focal scores.
+    Train XGBoost on dense features: it reads zeros of sparse ones as missing values,
+    and ONNX does not.
+
+    Examples
+    --------
+    >>> from skl2onnx import to_onnx
+    >>> from sklearn.datasets import make_classification
+    >>> from focalboost import FocalXGBClassifier
+    >>> from focalboost.export import register_converters
+    >>> register_converters()
+    >>> X, y = make_classification(random_state=0)
+    >>> estimator = FocalXGBClassifier(n_estimators=5).fit(X, y)
+    >>> model = to_onnx(
+    ...     estimator, X[:1].astype("float32"), options={"zipmap": False},
+    ...     target_opset={"": 17, "ai.onnx.ml": 1}
+    ... )
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities']
+    """
+    tools = _import_tools("skl2onnx")
+    for name in estimators.__all__:
+        tools.update_registered_converter(
+            getattr(estimators, name),
+            f"Focalboost{name}",
+            _set_types,
+            _convert,
+            options={
+                "nocl": [True, False],
+                "zipmap": [True, False, "columns"],
+                "output_class_labels": [False, True],
+            },
+        )
+
+
+def _set_types(operator: Any) -> None:
+    """Tell sklearn-onnx the types of both outputs."""
+    types = _import_tools("skl2onnx.common.data_types")
+    text = [
+        one.onnx_name
+        for one in operator.inputs
+        if isinstance(one.type, types.StringTensorType)
+    ]
+    if text:
+        reject(
+            "model",
+            "a pipeline that gives numbers to the estimator",
+            text,
+            "Encode text and categories in the pipeline, as OrdinalEncoder does.",
+        )
+    info = types.onnx.helper.make_tensor_value_info
+    inputs = [
+        info(one.onnx_name, types.guess_proto_type(one.type), ["n", one.type.shape[1]])
+        for one in operator.inputs
+    ]
+    # It asks for the nodes after that, with the same operator.
+    operator.focalboost_graph = _graph_of(operator.raw_operator, inputs)
+    outputs = operator.focalboost_graph.graph.output
+    by_kind = {
+        types.onnx.TensorProto.INT64: types.Int64TensorType,
+        types.onnx.TensorProto.FLOAT: types.FloatTensorType,
+        types.onnx.TensorProto.STRING: types.StringTensorType,
+    }
+    for variable, output in zip(operator.outputs, outputs, strict=True):
+        tensor = output.type.tensor_type
+        width = [one.dim_value for one in tensor.shape.dim[1:]]
+        variable.type = by_kind[tensor.elem_type]([None, *width])
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """Add the graph of an estimator to that of sklearn-onnx."""
+    add_graph = _import_tools("skl2onnx.helpers").add_onnx_graph
+    add_graph(scope, operator, container, operator.focalboost_graph)
+
+
+def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
+    """The graph of a pipeline, whose inputs are named and typed by rows of a table."""
+    if X is None:
+        advice = "Use to_onnx(pipeline, X_train[:10])."
+        reject("X", "a row or more of the table, for a Pipeline", X, advice)
+    estimator = pipeline.steps[-1][1]
+    steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
+    pipeline = Pipeline(steps)
+    _refuse_other_features(pipeline, X)
+    register_converters()
+    onnx = _import_tools("onnx")
+    inference_error = onnx.shape_inference.InferenceError
+    try:
+        model = _import_tools("skl2onnx").convert_sklearn(
+            _of_columns(pipeline, X),
+            name="focalboost",
+            initial_types=_types_of(X),
+            final_types=[("label", None), ("probabilities", None)],
+            options={id(estimator): {"zipmap": False}},
+            target_opset=_OPSETS_OF_PIPELINES,
+            custom_conversion_functions={SimpleImputer: _impute},
+        )
+        model.ir_version = _IR_VERSION
+        onnx.checker.check_model(model, full_check=True)
+    except (RuntimeError, onnx.checker.ValidationError, inference_error) as error:
+        reject(
+            "model",
+            "a pipeline of steps that sklearn-onnx converts in float64",
+            [name for name, _ in steps[:-1]],
+            f"sklearn-onnx says: {error} Compute this step before the pipeline.",
+        )
+    if hasattr(X, "columns"):
+        _name_inputs(model.graph, X)
+    return model
+
+
+def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
+    """Reject features that the graph would have otherwise than scikit-learn.
+
+    XGBoost reads zeros of sparse features as missing values, and ONNX does not.
+    scikit-learn computes with float32 columns in float32, and the graph in float64: the
+    last bit decides on which side of a threshold a row falls.
+    """
+    if len(pipeline) == 1:
+        return
+    transform = pipeline[:-1].transform
+    features = transform(X)
+    if hasattr(pipeline[-1], "get_booster") and issparse(features):
+        reject(
+            "model",
+            "a pipeline of dense features for an export of XGBoost",
+            "sparse features, whose zeros are missing values",
+            "Train with OneHotEncoder(sparse_output=False) and "
+            "ColumnTransformer(..., sparse_threshold=0).",
+        )
+    is_table = hasattr(X, "dtypes")
+    dtypes = dict(X.dtypes) if is_table else {"X": np.asarray(X).dtype}
+    float32 = (np.float16, np.float32)
+    narrow = [name for name, dtype in dtypes.items() if dtype in float32]
+    if not narrow:
+        return
+    wide = X.astype(dict.fromkeys(narrow, "float64") if is_table else "float64")
+    own, other = (np.asarray(one, np.float32) for one in (features, transform(wide)))
+    if not np.array_equal(own, other, equal_nan=True):
+        reject(
+            "X",
+            "of float64, as the pipeline computes with float32 numbers otherwise",
+            sorted(map(str, narrow)),
+            "Fit the pipeline on X.astype('float64'), and export it with such rows.",
+        )
+
+
+def _of_columns(pipeline: Pipeline, X: Any) -> Pipeline:
+    """The pipeline, with a first step that joins the columns of a table.
+
+    sklearn-onnx joins them in float32 otherwise.
+    """
+    if not hasattr(X, "columns") or isinstance(pipeline[0], ColumnTransformer):
+        return pipeline
+    join = ColumnTransformer([("columns", "passthrough", list(X.columns))])
+    join.set_output(transform="pandas").fit(X)
+    return Pipeline([("columns", join), *pipeline.steps])
+
+
+def _types_of(X: Any) -> list[tuple[str, Any]]:
+    """Names and types of the inputs. Numbers are float64, as scikit-learn computes.
+
+    A scaled feature in float32 may fall on the other side of a threshold: those of
+    XGBoost are values of the training rows.
+    """
+    types = _import_tools("skl2onnx.common.data_types")
+    if not hasattr(X, "columns"):
+        return [("X", types.DoubleTensorType([None, np.shape(X)[1]]))]
+    number, text = (
+        kind([None, 1]) for kind in (types.DoubleTensorType, types.StringTensorType)
+    )
+    return [(name, number if _kind(X[name]) in "fiub" else text) for name in X.columns]
+
+
+def _kind(column: Any) -> str:
+    """NumPy's letter for the kind of a column: that of its categories, if it has."""
+    dtype = getattr(column.dtype, "categories", column).dtype
+    return str(dtype.kind)
+
+
+def _impute(scope: Any, operator: Any, container: Any) -> None:
+    """SimpleImputer in float64: the operator of ONNX knows float32 alone."""
+    imputer, (given, *more) = operator.raw_operator, operator.inputs
+    types = _import_tools("skl2onnx.common.data_types")
+    is_float64 = isinstance(given.type, types.DoubleTensorType) and not more
+    # NaN differs from itself.
+    if not is_float64 or imputer.missing_values == imputer.missing_values:
+        convert = _import_tools("skl2onnx.operator_converters.imputer_op")
+        convert.convert_sklearn_imputer(scope, operator, container)
+        return
+    values, is_missing = map(scope.get_unique_variable_name, ("values", "is_missing"))
+    double, statistics = types.onnx.TensorProto.DOUBLE, imputer.statistics_
+    container.add_initializer(values, double, [1, len(statistics)], statistics)
+    container.add_node("IsNaN", given.onnx_name, is_missing)
+    result = operator.outputs[0].onnx_name
+    container.add_node("Where", [is_missing, values, given.onnx_name], result)
+
+
+def _name_inputs(graph: Any, X: Any) -> None:
+    """Give the inputs the names of their columns, and drop those that nothing reads.
+
+    sklearn-onnx keeps letters, digits and underscores of a name. Dates cannot stay.
+    """
+    names = dict(zip((one.name for one in graph.input), X.columns, strict=True))
+    read = {name for node in graph.node for name in node.input}
+    used = [one for one in graph.input if one.name in read]
+    dates = [names[one.name] for one in used if _kind(X[names[one.name]]) in "mM"]
+    if dates:
+        reject(
+            "X",
+            "without dates in the columns that the pipeline uses",
+            dates,
+            "ONNX has none: make numbers of them before the pipeline, as the hour.",
+        )
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    for one in used:
+        one.name = names[one.name]
+    del graph.input[:]
+    graph.input.extend(used)
+
+
+def _graph_of(model: Any, inputs: Sequence[Any] = ()) -> Any:
+    """The graph of a fitted estimator, whose input is "X" unless others are given."""
+    classes, loss = model.classes_, model.focal_loss_
+    is_xgboost = hasattr(model, "get_booster")
+    trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
     graph = _Graph()
-    onnx, types = graph.onnx, graph.onnx.TensorProto
-    inputs = inputs or [Columns("X", types.FLOAT, trees.n_features)]
-    raw = graph.add(
-        "TreeEnsembleRegressor",
-        graph.features(inputs),
-        domain="ai.onnx.ml",
-        n_targets=trees.n_outputs,
-        **trees.attributes,
+    types, info = graph.onnx.TensorProto, graph.onnx.helper.make_tensor_value_info
+    n_outputs = trees["n_targets"]
+    inputs = inputs or [info("X", types.FLOAT, ["n", model.n_features_in_])]
+    features = [
+        one.name
+        if one.type.tensor_type.elem_type == types.FLOAT
+        else graph.cast(one.name, types.FLOAT)
+        for one in inputs
+    ]
+    X = features[0] if len(inputs) == 1 else graph.add("Concat", *features, axis=1)
+    raw = graph.add("TreeEnsembleRegressor", X, domain="ai.onnx.ml", **trees)
+    raw = graph.cast(raw, types.DOUBLE)
+    if isinstance(loss, FocalLoss):
+        probability, code = _posterior(graph, loss, raw, n_outputs)
+    else:
+        probability, code = _posterior_of_classes(graph, loss, raw)
+    label, kind = _labels(graph, classes, code)
+    several = isinstance(loss, FocalLoss) and n_outputs > 1
+    width = n_outputs if several else len(classes)
+    probability = graph.cast(probability, types.FLOAT)
+    graph.add("Identity", label, result="label")
+    graph.add("Identity", probability, result="probabilities")
+    outputs = [
+        info("label", kind, ["n", width] if several else ["n"]),
+        info("probabilities", types.FLOAT, ["n", width]),
+    ]
+    helper, checker = graph.onnx.helper, graph.onnx.checker
+    onnx_model = helper.make_model(
+        helper.make_graph(graph.nodes, "focalboost", inputs, outputs, graph.constants),
+        producer_name="focalboost",
+        ir_version=_IR_VERSION,
+        opset_imports=[helper.make_opsetid(*item) for item in _OPSETS.items()],
     )
-    posterior = _posterior(graph, loss, graph.cast(raw, "DOUBLE"), trees.n_outputs)
-    info = onnx.helper.make_tensor_value_info
-    several = trees.n_outputs > 1 and isinstance(loss, FocalLoss)
-    label, kind = _labels(graph, classes, posterior.code)
-    shape = ["n", trees.n_outputs] if several else ["n"]
-    width = trees.n_outputs if several else len(classes)
-    return graph.model(
-        [info(name, kind, ["n", width]) for name, kind, width in inputs],
-        {
-            "label": (label, info("label", kind, shape)),
-            "probabilities": (
-                graph.cast(posterior.probability, "FLOAT"),
-                info("probabilities", types.FLOAT, ["n", width]),
-            ),
-        },
-    )
+    checker.check_model(onnx_model)
+    return onnx_model
 
 
 class _Graph:
     """Nodes and constants. Methods add some, and return the name of the result."""
 
     def __init__(self) -> None:
-        self.onnx = _import_onnx()
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        self.onnx = _import_tools("onnx")
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
 
-    def add(self, operator: str, *inputs: str, domain: str = "", **attrs: Any) -> str:
-        result = f"{operator}_{len(self._nodes)}"
-        make_node = self.onnx.helper.make_node
-        self._nodes.append(
-            make_node(operator, inputs, [result], result, domain=domain, **attrs)
-        )
+    def add(
+        self, operator: str, *inputs: str, domain: str = "", result: str = "", **a: Any
+    ) -> str:
+        result = result or f"{operator}_{len(self.nodes)}"
+        make = self.onnx.helper.make_node
+        self.nodes.append(make(operator, inputs, [result], result, domain=domain, **a))
         return result
 
     def constant(self, values: Any) -> str:
-        name = f"constant_{len(self._constants)}"
+        name = f"constant_{len(self.constants)}"
         array = self.onnx.numpy_helper.from_array(np.asarray(values), name)
-        self._constants.append(array)
+        self.constants.append(array)
         return name
 
-    def cast(self, name: str, dtype: str) -> str:
-        """Convert to "FLOAT", "DOUBLE" or "INT64"."""
-        return self.add("Cast", name, to=getattr(self.onnx.TensorProto, dtype))
+    def cast(self, name: str, kind: int) -> str:
+        return self.add("Cast", name, to=kind)
 
-    def features(self, inputs: Sequence[Columns]) -> str:
-        """The columns of all inputs as one float32 array."""
-        float32 = self.onnx.TensorProto.FLOAT
-        names = [
-            name if kind == float32 else self.cast(name, "FLOAT")
-            for name, kind, _ in inputs
-        ]
-        return names[0] if len(names) == 1 else self.add("Concat", *names, axis=1)
-
-    def run(self, program: Program, **inputs: str) -> str:
-        """Add a program. The inputs are names in the graph."""
-        names = dict(inputs)
-
-        def name_of(operand: Operand) -> str:
-            return (
-                names[operand] if isinstance(operand, str) else self.constant(operand)
-            )
-
-        for result, operation, operands in program.operations:
-            names[result] = self._apply(operation, *map(name_of, operands))
-        return names[program.result]
-
-    def _apply(self, operation: str, *operands: str) -> str:
-        if operation == "log1p":
-            return self._log1p(*operands)
-        if operation == "sinh":
-            return self._sinh(*operands)
-        return self.add(_OPERATIONS[operation], *operands)
-
-    def _log1p(self, x: str) -> str:
-        """log(u) * x / (u - 1) for u = 1 + x, and x if u is 1.
-
-        ONNX has no log1p. Here the rounding error of u cancels (Kahan).
-        """
-        one = self.constant(1.0)
-        u = self.add("Add", one, x)
-        scaled = self.add("Mul", self.add("Log", u), x)
-        quotient = self.add("Div", scaled, self.add("Sub", u, one))
-        return self.add("Where", self.add("Equal", u, one), x, quotient)
-
-    def _sinh(self, x: str) -> str:
-        """(exp(x) - exp(-x)) / 2: the sinh of ONNX Runtime is not for float64."""
-        difference = self.add(
-            "Sub", self.add("Exp", x), self.add("Exp", self.add("Neg", x))
-        )
-        return self.add("Mul", difference, self.constant(0.5))
-
-    def model(self, inputs: Any, outputs: dict[str, tuple[str, Any]]) -> Any:
-        """Return the checked model. Outputs are results in the graph, with types."""
-        helper, opset = self.onnx.helper, self.onnx.helper.make_opsetid
-        for name, (result, _) in outputs.items():
-            self._nodes.append(helper.make_node("Identity", [result], [name], name))
-        graph = helper.make_graph(
-            self._nodes,
-            "focalboost",
-            inputs,
-            [value for _, value in outputs.values()],
-            self._constants,
-        )
-        model = helper.make_model(
-            graph,
-            producer_name="focalboost",
-            ir_version=IR_VERSION,
-            opset_imports=[opset(*item) for item in OPSETS.items()],
-        )
-        self.onnx.checker.check_model(model)
-        return model
+    def write(self, function: str, *operands: str | float) -> str:
+        """Add what a function of NumPy computes of results and numbers."""
+        names = [x if isinstance(x, str) else self.constant(x) for x in operands]
+        x: Any = Written(names[0], self.write)
+        if function == "log1p":  # ONNX has none. The error of u cancels (Kahan).
+            u = 1 + x
+            result: Written = np.where(u == 1, x, np.log(u) * x / (u - 1))
+        elif function == "sinh":  # that of ONNX Runtime is not for float64
+            result = (np.exp(x) - np.exp(-x)) * 0.5
+        else:
+            return self.add(_OPERATORS[function], *names)
+        return result.name
 
 
-class _Trees(NamedTuple):
+def _posterior(
+    graph: _Graph, loss: FocalLoss, raw: str, n_outputs: int
+) -> tuple[str, str]:
+    """Add the posterior, and the codes of the likeliest labels."""
+    odds = written_log_odds(loss, graph.write, raw)
+    is_positive = graph.add("Greater", odds, graph.constant(0.0))
+    probability = graph.add("Sigmoid", odds)
+    code = graph.cast(is_positive, graph.onnx.TensorProto.INT64)
+    if n_outputs > 1:
+        return probability, code
+    negative = graph.add("Sigmoid", graph.add("Neg", odds))
+    both = graph.add("Concat", negative, probability, axis=1)
+    return both, graph.add("Squeeze", code, graph.constant([1]))
+
+
+def _posterior_of_classes(
+    graph: _Graph, loss: SoftmaxFocalLoss, raw: str
+) -> tuple[str, str]:
+    """Add the posterior, and the codes of the likeliest labels.
+
+    The logsumexp in a margin is that of the other classes alone, gathered for every
+    class, so that nothing cancels.
+    """
+    n_classes = loss.n_classes
+    others = [[j for j in range(n_classes) if j != k] for k in range(n_classes)]
+    gathered = graph.add("Gather", raw, graph.constant(others), axis=1)
+    rest = graph.add("ReduceLogSumExp", gathered, axes=[2], keepdims=0)
+    margin = graph.add("Sub", raw, rest)
+    weight = written_log_weight(graph.write, margin, graph.constant([loss.gammas]))
+    if loss.alpha is not None:
+        weight = graph.add("Sub", weight, graph.constant([np.log(loss.alpha)]))
+    code = graph.add("ArgMax", weight, axis=1, keepdims=0)
+    return graph.add("Softmax", weight, axis=1), code
+
+
+def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:
+    """Add the labels of codes, and return their type as well."""
+    types = graph.onnx.TensorProto
+    if classes.dtype.kind in "iub":
+        values, kind = classes.astype(np.int64), types.INT64
+    elif classes.dtype.kind == "f":
+        values, kind = classes.astype(np.float32), types.FLOAT
+    elif all(isinstance(label, str) for label in classes):
+        values, kind = classes.astype(object), types.STRING
+    else:
+        rule = "labels that are numbers or text, for an export"
+        reject("y", rule, classes.tolist(), "Relabel y before fit.")
+    return graph.add("Gather", graph.constant(values), code, axis=0), kind
+
+
+def _xgboost_trees(model: Any) -> dict[str, Any]:
     """The attributes of a TreeEnsembleRegressor of raw predictions."""
-
-    attributes: dict[str, Any]
-    n_features: int
-    n_outputs: int
-
-
-def _trees_of(model: Any) -> _Trees:
-    """The trees of an estimator of either host."""
-    if not hasattr(model, "get_booster"):
-        return _lightgbm_trees(model.booster_)
     if not math.isnan(model.missing):
         advice = "Train with NaN for missing values."
         reject("missing", "NaN for an export", model.missing, advice)
-    return _xgboost_trees(model.get_booster())
-
-
-def _xgboost_trees(booster: "xgboost.Booster") -> _Trees:
-    """The trees of an XGBoost booster, up to its best round."""
+    booster = model.get_booster()
     best = booster.attr("best_iteration")
     if best is not None:
         booster = booster[: int(best) + 1]
@@ -214,21 +493,20 @@ def _xgboost_trees(booster: "xgboost.Booster") -> _Trees:
         kind if kind == "c" else "q" for kind in learner["feature_types"]
     ]
     learner["feature_names"] = []
-    model, weights = _trees_and_weights(learner["gradient_booster"])
-    learner["gradient_booster"] = {"name": "gbtree", "model": model}
+    saved_trees, weights = _trees_and_weights(learner["gradient_booster"])
+    learner["gradient_booster"] = {"name": "gbtree", "model": saved_trees}
     plain = import_host("xgboost").XGBClassifier()
     plain.load_model(bytearray(json.dumps(saved), "utf-8"))
-    n_features = plain.n_features_in_
-    classifier = _converted("convert_xgboost", plain, n_features)
-    of_leaf = classifier["class_treeids"]
-    leaves = np.array(classifier["class_weights"]) * np.array(weights)[of_leaf]
+    trees = _converted("convert_xgboost", plain, plain.n_features_in_)
+    of_leaf = trees["target_treeids"]
+    leaves = np.array(trees["target_weights"]) * np.array(weights)[of_leaf]
     start = _raw_base_score(learner)
-    regressor = _regressor(classifier) | {
-        "target_ids": np.array(model["tree_info"])[of_leaf].tolist(),
+    return trees | {
+        "n_targets": len(start),
+        "target_ids": np.array(saved_trees["tree_info"])[of_leaf].tolist(),
         "target_weights": leaves.tolist(),
         "base_values": start,
     }
-    return _Trees(regressor, n_features, len(start))
 
 
 def _trees_and_weights(booster: dict[str, Any]) -> tuple[dict[str, Any], list[float]]:
@@ -247,157 +525,66 @@ def _trees_and_weights(booster: dict[str, Any]) -> tuple[dict[str, Any], list[fl
 
 def _raw_base_score(learner: dict[str, Any]) -> list[float]:
     """The raw predictions before the first tree, in float32 as in XGBoost."""
-    scores = np.array(
-        json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float32
-    ).reshape(-1)
+    params = learner["learner_model_param"]
+    scores = np.array(json.loads(params["base_score"]), dtype=np.float32)
     if learner["objective"]["name"] == "binary:logistic":
         one = np.float32(1)
         scores = -np.log(one / scores - one)
-    n_outputs = max(
-        int(learner["learner_model_param"][name])
-        for name in ("num_class", "num_target")
-    )
-    start: list[float] = np.broadcast_to(scores, max(n_outputs, 1)).tolist()
+    n_outputs = max(1, int(params["num_class"]), int(params["num_target"]))
+    start: list[float] = np.broadcast_to(scores, n_outputs).tolist()
     return start
 
 
-def _lightgbm_trees(booster: "lightgbm.Booster") -> _Trees:
-    """The trees of a LightGBM booster, up to its best round."""
-    dump = booster.dump_model()
+def _lightgbm_trees(model: Any) -> dict[str, Any]:
+    """The attributes of a TreeEnsembleRegressor of raw predictions."""
+    booster = model.booster_
+    dump = json.dumps(booster.dump_model()["tree_info"])
     rule = "False for an export"
-    if any(node["missing_type"] == "Zero" for node in _splits(dump)):
+    if '"missing_type": "Zero"' in dump:
         advice = "ONNX has no missing value but NaN: replace zeros by NaN."
         reject("zero_as_missing", rule, True, advice)
-    if "leaf_coeff" in json.dumps(dump["tree_info"]):
+    if "leaf_coeff" in dump:
         reject("linear_tree", rule, True, _TREELESS)
-    n_features = booster.num_feature()
-    # Splits of missing values from all others have the largest float64 as threshold.
-    with np.errstate(over="ignore"):
-        classifier = _converted("convert_lightgbm", booster, n_features, zipmap=False)
-        classifier["nodes_values"] = _rounded_down(classifier, dump)
+    # Without their sizes LightGBM reads trees of any length, one after the other.
+    text = re.sub(r"(?m)^tree_sizes=.*\n", "", booster.model_to_string())
+    text = re.sub("(?m)^threshold=(.*)$", _rounded_down, text)
+    booster = import_host("lightgbm").Booster(model_str=text)
     n_outputs = booster.num_model_per_iteration()
-    return _Trees(_regressor(classifier), n_features, n_outputs)
+    trees = _converted("convert_lightgbm", booster, booster.num_feature(), zipmap=False)
+    return trees | {"n_targets": n_outputs}
 
 
-def _splits(dump: dict[str, Any]) -> Any:
-    """Every split of every tree, with the number of its tree."""
-    for number, tree in enumerate(dump["tree_info"]):
-        pending = [tree["tree_structure"]]
-        while pending:
-            node = pending.pop()
-            if "split_feature" in node:
-                yield {**node, "tree": number}
-                pending += [node["left_child"], node["right_child"]]
-
-
-def _rounded_down(classifier: dict[str, Any], dump: dict[str, Any]) -> list[float]:
+def _rounded_down(line: re.Match[str]) -> str:
     """The thresholds rounded down to float32: a float32 x <= t keeps its side.
 
     LightGBM's thresholds t are float64. Rounded to the nearest float32, t could move up
     to a feature that was above it.
     """
-    down = {}
-    for node in _splits(dump):
-        if node["decision_type"] == "<=":
-            nearest = np.float32(node["threshold"])
-            below = np.nextafter(nearest, np.float32(-np.inf))
-            value = nearest if float(nearest) <= node["threshold"] else below
-            down[node["tree"], node["split_feature"], nearest] = float(value)
-    keys = zip(
-        classifier["nodes_treeids"],
-        classifier["nodes_featureids"],
-        np.array(classifier["nodes_values"], dtype=np.float32),
-        strict=True,
-    )
-    modes = classifier["nodes_modes"]
-    return [
-        down[key] if mode == b"BRANCH_LEQ" else float(key[2])
-        for key, mode in zip(keys, modes, strict=True)
-    ]
+    thresholds = np.array(line[1].split(), dtype=np.float64)
+    # Thresholds of float64 features may be beyond the range of float32.
+    with np.errstate(over="ignore", under="ignore"):
+        nearest = thresholds.astype(np.float32)
+        below = np.nextafter(nearest, np.float32(-np.inf))
+    down = np.where(nearest <= thresholds, nearest, below)
+    return f"threshold={' '.join(map(str, down.tolist()))}"
 
 
-def _converted(function: str, model: Any, n_features: int, **options: Any) -> Any:
-    """The attributes of the one node of trees that onnxmltools writes."""
-    tools = _import_onnx("onnxmltools")
-    types = _import_onnx("onnxmltools.convert.common.data_types")
+def _converted(
+    function: str, model: Any, n_features: int, **options: Any
+) -> dict[str, Any]:
+    """The trees that onnxmltools writes, as those of a regressor without a link."""
+    types = _import_tools("onnxmltools.convert.common.data_types")
     inputs = [("X", types.FloatTensorType([None, n_features]))]
-    converted = getattr(tools, function)(model, initial_types=inputs, **options)
-    helper = _import_onnx().helper
-    (trees,) = (
-        node
-        for node in converted.graph.node
-        if node.op_type == "TreeEnsembleClassifier"
-    )
-    return {item.name: helper.get_attribute_value(item) for item in trees.attribute}
-
-
-def _regressor(classifier: dict[str, Any]) -> dict[str, Any]:
-    """The attributes of a regressor with the same trees and without a link."""
+    convert = getattr(_import_tools("onnxmltools"), function)
+    nodes = convert(model, initial_types=inputs, **options).graph.node
+    (trees,) = (one for one in nodes if one.op_type == "TreeEnsembleClassifier")
+    value_of = _import_tools("onnx").helper.get_attribute_value
     return {
-        name.replace("class_", "target_"): list(values)
-        for name, values in classifier.items()
-        if name.startswith(("nodes_", "class_"))
+        item.name.replace("class_", "target_"): value_of(item)
+        for item in trees.attribute
+        if item.name.startswith(("nodes_", "class_"))
     }
 
 
-def _import_onnx(name: str = "onnx") -> Any:
-    """Import a module of onnx or onnxmltools."""
-    return import_extra(name, "pip install onnx onnxmltools")
-
-
-class _Posterior(NamedTuple):
-    """Names in a graph."""
-
-    probability: str
-    code: str  #: the position of the likeliest label
-
-
-def _posterior(graph: _Graph, loss: Loss, raw: str, n_outputs: int) -> _Posterior:
-    """Add the posterior of raw predictions in float64, (n, n_outputs)."""
-    if isinstance(loss, SoftmaxFocalLoss):
-        return _posterior_of_classes(graph, loss, raw)
-    odds = graph.run(log_odds_program(loss), raw=raw)
-    positive = graph.add("Greater", odds, graph.constant(0.0))
-    probability = graph.add("Sigmoid", odds)
-    code = graph.cast(positive, "INT64")
-    if n_outputs > 1:
-        return _Posterior(probability, code)
-    negative = graph.add("Sigmoid", graph.add("Neg", odds))
-    both = graph.add("Concat", negative, probability, axis=1)
-    return _Posterior(both, graph.add("Squeeze", code, graph.constant([1])))
-
-
-def _posterior_of_classes(
-    graph: _Graph, loss: SoftmaxFocalLoss, raw: str
-) -> _Posterior:
-    """Add the posterior of a softmax.
-
-    The logsumexp in a margin is that of the other classes alone, gathered for every
-    class, so that nothing cancels.
-    """
-    n_classes = loss.n_classes
-    others = [[j for j in range(n_classes) if j != k] for k in range(n_classes)]
-    gathered = graph.add("Gather", raw, graph.constant(others), axis=1)
-    rest = graph.add("ReduceLogSumExp", gathered, axes=[2], keepdims=0)
-    margin = graph.add("Sub", raw, rest)
-    gamma = graph.constant([loss.gammas])
-    weight = graph.run(log_weight_program(), margin=margin, gamma=gamma)
-    if loss.alpha is not None:
-        weight = graph.add("Sub", weight, graph.constant([np.log(loss.alpha)]))
-    code = graph.add("ArgMax", weight, axis=1, keepdims=0)
-    return _Posterior(graph.add("Softmax", weight, axis=1), code)
-
-
-def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:
-    """Add the labels of codes, and return their type as well."""
-    types = graph.onnx.TensorProto
-    if classes.dtype.kind in "iub":
-        values, kind = classes.astype(np.int64), types.INT64
-    elif classes.dtype.kind == "f":
-        values, kind = classes.astype(np.float32), types.FLOAT
-    elif all(isinstance(label, str) for label in classes):
-        values, kind = classes.astype(object), types.STRING
-    else:
-        rule = "labels that are numbers or text, for an export"
-        reject("y", rule, classes.tolist(), "Relabel y before fit.")
-    return graph.add("Gather", graph.constant(values), code, axis=0), kind
+def _import_tools(name: str) -> Any:
+    return import_extra(name, "pip install onnx onnxmltools skl2onnx")

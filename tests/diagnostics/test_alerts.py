@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 
 from focalboost.diagnostics import alert_overlap, alerts, cheapest_threshold
-from focalboost.diagnostics._reliability import wilson
+from focalboost.diagnostics._predictions import wilson
 
 LABELS = st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=4, max_size=12)
 

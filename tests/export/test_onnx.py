@@ -150,6 +150,21 @@ def test_thresholds_between_neighbouring_float32_numbers():
     assert_served(model.fit(X, y), X)
 
 
+def test_infinite_features_are_not_taken_for_missing_values():
+    X = np.random.default_rng(0).normal(size=(500, 1))
+    X[::2] = np.nan
+    model = FocalLGBMClassifier(n_estimators=3, n_jobs=1, verbosity=-1)
+    model.fit(X, np.arange(500) % 2)
+    assert_served(model, np.array([[np.inf], [0], [np.nan]], np.float32))
+
+
+def test_thresholds_that_round_to_the_same_float32_number():
+    steps = np.random.default_rng(0).integers(-3, 4, size=(4000, 1))
+    model = FocalLGBMClassifier(n_estimators=3, n_jobs=1, verbosity=-1)
+    model.fit(1 + steps * 2.0**-30, steps[:, 0] == 0)
+    assert_served(model, np.ones((1, 1), np.float32))
+
+
 @pytest.mark.parametrize(
     "params",
     [

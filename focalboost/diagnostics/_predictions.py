@@ -1,4 +1,4 @@
-"""Alerts: what the rows with the largest scores find, miss and cost."""
+"""What predictions are worth: alerts on the largest scores, thresholds, reliability."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import binomtest, rankdata
 
 from focalboost._hosts._imports import data_frame
@@ -13,12 +14,14 @@ from focalboost._validation import (
     binary_labels,
     finite_scores,
     numbers_of,
+    one_of,
     open_share,
     reject,
+    require_length,
     require_two_classes,
+    require_weights,
     whole_number,
 )
-from focalboost.diagnostics._reliability import wilson
 
 Array = NDArray[np.float64]
 
@@ -33,21 +36,21 @@ class Alerts:
     Attributes
     ----------
     n_alerts : ndarray of int, shape (A,)
-        Numbers of rows with an alert.
-    threshold : ndarray of shape (A,)
+        Numbers of rows with an alert. The other arrays have the same shape.
+    threshold : ndarray
         The smallest score with an alert.
-    n_found : ndarray of shape (A,)
+    n_found : ndarray
         Positives among them. If several rows tie for the last alert, this is the
         expected number under a random choice.
     n_positive, n_negative : int
         Numbers of all rows of each class.
-    recall, recall_low, recall_high : ndarray of shape (A,)
+    recall, recall_low, recall_high : ndarray
         Share of the positives that get an alert, with its interval.
-    precision, precision_low, precision_high : ndarray of shape (A,)
+    precision, precision_low, precision_high : ndarray
         Share of the alerts that are positives, with its interval.
-    false_positive_rate : ndarray of shape (A,)
+    false_positive_rate : ndarray
         Share of the negatives that get an alert.
-    cost, cost_low, cost_high : ndarray of shape (A,), or None
+    cost, cost_low, cost_high : ndarray or None
         Total cost of alerts and missed positives, if costs are given. The interval
         follows from that of the share of the missed costs.
     level : float
@@ -104,22 +107,21 @@ def alerts(
     score : array-like of shape (n_samples,)
         Probabilities or raw predictions: larger for rows that are more likely positive.
     n_alerts : int or sequence of int, optional
-        Numbers of alerts, from 1 to n_samples. The default is about 20 numbers for
-        each power of ten.
+        Numbers of alerts, from 1 to n_samples; by default about 20 for each power of
+        ten.
     false_positive_rates : float or sequence of float, optional
-        Use this instead of ``n_alerts``. For each rate, the result has the most alerts
-        above a threshold whose share of the negatives is at most this rate.
+        Instead of ``n_alerts``: take the most alerts above a threshold whose share of
+        the negatives is at most this rate.
     costs : (cost of an alert, cost of a miss) or dict, optional
-        Each is a number, or has one value for each row: pass the amount of a payment as
-        the cost of missing it. A dict has the keys "alert" and "miss". An alert costs
-        the same whether it is right or wrong.
+        Each is a number, or has one value for each row, such as the amount of a payment
+        for the cost of missing it. A dict has the keys "alert" and "miss". An alert
+        costs the same whether it is right or wrong.
     level : float, default=0.95
         Level of the intervals (Wilson's), in (0, 1).
 
     Returns
     -------
     Alerts
-        Recall, precision and cost, with intervals, for each number of alerts.
 
     Raises
     ------
@@ -158,19 +160,25 @@ def alerts(
     else:
         counts = _checked_counts(n_alerts, len(y))
 
-    # Linear between thresholds: the expectation if ties are broken at random.
     def first(total: Array) -> Array:
+        """Linear between thresholds: the expectation if ties are broken at random."""
         return np.asarray(np.interp(counts, np.append(0, size), np.append(0, total)))
 
     found = first(positives)
     recall, precision = found / n_positive, found / counts
     recall_low, recall_high = wilson(recall, n_positive, level)
     precision_low, precision_high = wilson(precision, counts, level)
-    cost: tuple[Array | None, ...] = (None, None, None)
+    cost = cost_low = cost_high = None
     if costs is not None:
         of_alert, of_miss = _checked_costs(costs, y)
         spent, saved = map(first, _above_each_score(scores, of_alert, of_miss))
-        cost = _costs_with_interval(spent, saved, of_miss, level)
+        total = of_miss.sum()
+        cost = cost_low = cost_high = spent + total - saved
+        if total > 0:
+            # Kish's number of positives of equal costs with the same precision
+            n_effective = total**2 / (of_miss**2).sum()
+            low, high = wilson(saved / total, n_effective, level)
+            cost_low, cost_high = spent + total * (1 - high), spent + total * (1 - low)
     return Alerts(
         n_alerts=counts,
         threshold=-np.sort(-scores)[counts - 1],
@@ -184,9 +192,9 @@ def alerts(
         precision_low=precision_low,
         precision_high=precision_high,
         false_positive_rate=(counts - found) / n_negative,
-        cost=cost[0],
-        cost_low=cost[1],
-        cost_high=cost[2],
+        cost=cost,
+        cost_low=cost_low,
+        cost_high=cost_high,
         level=level,
     )
 
@@ -231,10 +239,10 @@ def cheapest_threshold(
     """Return the threshold with the smallest total cost, with its interval.
 
     Every score is tried as a threshold, and no alert at all. Use rows that the model
-    has not seen. The cost at a threshold that was chosen on the same rows is a bit too
-    small. The interval has the thresholds that are cheapest in resamples of the rows
-    (percentile bootstrap). It is often wide, because many thresholds cost nearly the
-    same, and rough where positives are few.
+    has not seen: the cost is still a bit too small, as the same rows chose the
+    threshold. The interval has the thresholds that are cheapest in resamples of the
+    rows (percentile bootstrap). It is often wide, because many thresholds cost nearly
+    the same, and rough where positives are few.
 
     If the score is a probability and both costs are numbers, the cheapest threshold
     should be near cost of an alert / cost of a miss. If the cost of a miss is an
@@ -243,10 +251,8 @@ def cheapest_threshold(
 
     Parameters
     ----------
-    y_true, score, costs : as in ``alerts``
-        See there.
-    level : float, default=0.95
-        Level of the interval, in (0, 1).
+    y_true, score, costs, level
+        See ``alerts``.
     n_resamples : int, default=200
         Number of resamples.
     random_state : int, numpy Generator or None, default=0
@@ -255,7 +261,6 @@ def cheapest_threshold(
     Returns
     -------
     CheapestThreshold
-        The threshold, its number of alerts and its cost, with the interval.
 
     Raises
     ------
@@ -269,9 +274,7 @@ def cheapest_threshold(
     Examples
     --------
     >>> from focalboost.diagnostics import cheapest_threshold
-    >>> y_true = [0, 0, 1, 0, 1, 0, 0, 0]
-    >>> score = [1, 2, 9, 3, 7, 8, 1, 2]
-    >>> found = cheapest_threshold(y_true, score, (1, 10))
+    >>> found = cheapest_threshold([0, 0, 1, 0, 1, 0], [1, 2, 9, 3, 7, 8], (1, 10))
     >>> found.threshold, found.n_alerts, found.cost
     (7.0, 3, 3.0)
     """
@@ -290,12 +293,13 @@ def cheapest_threshold(
         """Total costs at the thresholds, minus that of no alert."""
         return np.append(0.0, np.cumsum(added)[ends])
 
-    best = int(np.argmin(relative_costs(added)))
+    relative = relative_costs(added)
+    best = np.argmin(relative)
     rng = np.random.default_rng(random_state)
-    cheapest = [
-        thresholds[np.argmin(relative_costs(added * _repeats(len(y), rng)))]
-        for _ in range(n_resamples)
-    ]
+    cheapest = []
+    for _ in range(n_resamples):
+        repeats = np.bincount(rng.integers(len(y), size=len(y)), minlength=len(y))
+        cheapest.append(thresholds[np.argmin(relative_costs(added * repeats))])
     tails = (1 - level) / 2, (1 + level) / 2
     low, high = np.quantile(cheapest, tails, method="inverted_cdf")
     return CheapestThreshold(
@@ -303,15 +307,9 @@ def cheapest_threshold(
         low=float(low),
         high=float(high),
         n_alerts=int(np.append(0, ends + 1)[best]),
-        cost=float(of_miss.sum() + relative_costs(added)[best]),
+        cost=float(of_miss.sum() + relative[best]),
         level=level,
     )
-
-
-def _repeats(n_rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """How often each row is in a resample."""
-    drawn = rng.integers(n_rows, size=n_rows)
-    return np.asarray(np.bincount(drawn, minlength=n_rows), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,7 +349,7 @@ class AlertOverlap:
             "neither": self.neither,
         }
         rows = np.concatenate(list(groups.values()))
-        sizes = [len(group) for group in groups.values()]
+        sizes = list(map(len, groups.values()))
         return data_frame(
             {
                 "row": rows,
@@ -368,7 +366,7 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels 0 and 1, or booleans. If the labels are words, pass ``y == "fraud"``.
+        Labels 0 and 1, or booleans.
     first, second : array-like of shape (n_samples,)
         Scores of the two models: larger for rows that are more likely positive.
     n_alerts : int
@@ -378,7 +376,6 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     Returns
     -------
     AlertOverlap
-        The positives that both models find, or one of them, or neither.
 
     Raises
     ------
@@ -399,27 +396,25 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     (array([1]), array([2]))
     """
     y = binary_labels(y_true)
-    given = {"first": first, "second": second}
-    scores = [finite_scores(name, values, len(y)) for name, values in given.items()]
     limit = int(_checked_counts(n_alerts, len(y))[0])
-    ranks = [rankdata(-values, method="max").astype(np.int64) for values in scores]
-    by_first, by_second = (rank <= limit for rank in ranks)
-    hardness = np.minimum(*ranks)
-
-    def positives(chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
-        rows = np.flatnonzero((y == 1) & chosen)
-        return rows[np.argsort(-hardness[rows], kind="stable")]
-
-    only_first = positives(by_first & ~by_second)
-    only_second = positives(by_second & ~by_first)
+    ranks = [
+        rankdata(-finite_scores(name, score, len(y)), method="max").astype(np.int64)
+        for name, score in (("first", first), ("second", second))
+    ]
+    positives = np.flatnonzero(y == 1)
+    hardest_first = np.argsort(-np.minimum(*ranks)[positives], kind="stable")
+    positives = positives[hardest_first]
+    by_first, by_second = (rank[positives] <= limit for rank in ranks)
+    only_first = positives[by_first & ~by_second]
+    only_second = positives[by_second & ~by_first]
     n_only = len(only_first) + len(only_second)
     p_value = binomtest(len(only_first), n_only).pvalue if n_only else 1.0
     return AlertOverlap(
         n_alerts=limit,
-        both=positives(by_first & by_second),
+        both=positives[by_first & by_second],
         only_first=only_first,
         only_second=only_second,
-        neither=positives(~by_first & ~by_second),
+        neither=positives[~by_first & ~by_second],
         first_rank=ranks[0],
         second_rank=ranks[1],
         p_value=float(p_value),
@@ -468,31 +463,181 @@ def _checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
         "such number for each row"
     )
     advice = 'Use costs=(1, 100), or costs={"alert": 1, "miss": amount}.'
+    pair: Any = costs
     if isinstance(costs, Mapping):
         if set(costs) != {"alert", "miss"}:
             reject("costs", 'a dict of "alert" and "miss"', list(costs), advice)
-        costs = costs["alert"], costs["miss"]
+        pair = costs["alert"], costs["miss"]
     try:
         of_alert, of_miss = (
             np.broadcast_to(np.asarray(cost, dtype=np.float64), y.shape)
-            for cost in costs
+            for cost in pair
         )
+        finite = np.isfinite(of_alert) & np.isfinite(of_miss)
+        is_valid = np.all(finite & (of_alert >= 0) & (of_miss >= 0))
     except (TypeError, ValueError):
-        reject("costs", rule, costs, advice)
-    if not all(np.all((cost >= 0) & np.isfinite(cost)) for cost in (of_alert, of_miss)):
+        is_valid = np.False_
+    if not is_valid:
         reject("costs", rule, costs, advice)
     return of_alert, of_miss * y
 
 
-def _costs_with_interval(
-    spent: Array, saved: Array, of_miss: Array, level: float
-) -> tuple[Array, Array, Array]:
-    """The total costs, with the interval of the share of the misses that is saved.
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Predicted and observed shares of positives, by bins of the prediction.
 
-    Kish's effective number is that of positives of equal costs with the same precision.
+    Attributes
+    ----------
+    n_rows : ndarray of int, shape (B,)
+        Rows of each bin. Bins are in increasing order of the prediction.
+    weight : ndarray of shape (B,)
+        Total weight of each bin.
+    predicted, observed : ndarray of shape (B,)
+        Mean probability, and share of positives.
+    low, high : ndarray of shape (B,)
+        Wilson's interval of the share.
+    level : float
+        Level of the intervals.
+    prevalence : float
+        Share of positives in all rows.
     """
-    total, squares = of_miss.sum(), (of_miss**2).sum()
-    if total == 0:
-        return spent, spent, spent
-    low, high = wilson(saved / total, total**2 / squares, level)
-    return spent + total - saved, spent + total * (1 - high), spent + total * (1 - low)
+
+    __module__ = "focalboost.diagnostics"
+
+    n_rows: NDArray[np.int64]
+    weight: Array
+    predicted: Array
+    observed: Array
+    low: Array
+    high: Array
+    level: float
+    prevalence: float
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """The mean of ``|observed - predicted|`` over the rows, bin by bin."""
+        gap = np.abs(self.observed - self.predicted)
+        return float(np.average(gap, weights=self.weight))
+
+    @property
+    def relative_calibration_error(self) -> float:
+        """The expected calibration error in units of the prevalence.
+
+        A constant prediction of twice the prevalence has an error of 1.
+        """
+        return self.expected_calibration_error / self.prevalence
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame with one row for each bin."""
+        names = ("weight", "predicted", "observed", "low", "high")
+        columns = {name: getattr(self, name) for name in names}
+        return data_frame({"rows": self.n_rows, **columns})
+
+
+def reliability(
+    y_true: Any,
+    probability: Any,
+    sample_weight: Any = None,
+    *,
+    n_bins: int = 10,
+    mass: str = "positives",
+    level: float = 0.95,
+) -> Reliability:
+    """Return predicted and observed shares of positives in bins of equal mass.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels 0 and 1, or booleans. If the labels are words, pass ``y == "fraud"``.
+    probability : array-like of shape (n_samples,)
+        Probability of the positive class, in [0, 1]: ``model.predict_proba(X)[:, 1]``
+        or ``loss.posterior(raw)``. A focal score ``expit(raw)`` is none if gamma > 0.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows.
+    n_bins : int, default=10
+        Largest number of bins. Rows with the same probability share a bin.
+    mass : {"positives", "rows"}, default="positives"
+        What every bin holds the same amount of: expected positives (the sum of the
+        probabilities), or rows. If positives are rare, one bin of rows has nearly all.
+    level : float, default=0.95
+        Level of the intervals, in (0, 1). With weights, the intervals are those of
+        (sum of weights)**2 / (sum of squared weights) rows.
+
+    Returns
+    -------
+    Reliability
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or a class is missing.
+
+    References
+    ----------
+    Nixon et al., *Measuring Calibration in Deep Learning*, 2019, for bins of equal
+    mass; Wilson, *Probable Inference*, 1927, for the intervals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalboost.diagnostics import reliability
+    >>> rng = np.random.default_rng(0)
+    >>> probability = rng.beta(0.1, 10, size=50_000)
+    >>> y_true = rng.random(50_000) < probability
+    >>> round(reliability(y_true, probability).relative_calibration_error, 1)
+    0.1
+    >>> round(reliability(y_true, np.sqrt(probability)).relative_calibration_error, 1)
+    4.1
+    """
+    one_of("mass", mass, ("positives", "rows"))
+    whole_number("n_bins", n_bins, 1, "Use n_bins=10.")
+    level = open_share("level", level, "Use level=0.95.")
+    y = binary_labels(y_true)
+    p = np.asarray(probability, dtype=np.float64)
+    require_length("probability", p, len(y))
+    is_inside = (p >= 0) & (p <= 1)
+    if not is_inside.all():
+        advice = "Use model.predict_proba(X)[:, 1], or loss.posterior(raw)."
+        reject("probability", "in [0, 1]", float(p[~is_inside][0]), advice)
+    given = np.ones(len(y)) if sample_weight is None else sample_weight
+    weight = np.asarray(given, dtype=np.float64)
+    require_length("sample_weight", weight, len(y))
+    require_weights(np, weight)
+    require_two_classes(float(weight @ y), float(weight @ (1 - y)))
+    counts = weight > 0
+    y, p, weight = y[counts], p[counts], weight[counts]
+    bins = _bins(p, weight * p if mass == "positives" else weight, n_bins)
+    total = np.bincount(bins, weight).astype(np.float64)
+    observed = np.bincount(bins, weight * y) / total
+    low, high = wilson(observed, total**2 / np.bincount(bins, weight**2), level)
+    return Reliability(
+        n_rows=np.bincount(bins),
+        weight=total,
+        predicted=np.bincount(bins, weight * p) / total,
+        observed=observed,
+        low=low,
+        high=high,
+        level=level,
+        prevalence=float(np.average(y, weights=weight)),
+    )
+
+
+def wilson(share: Any, n_rows: Any, level: float) -> tuple[Array, Array]:
+    """Wilson's interval of a share. SciPy's ``binomtest`` has no fractions of rows."""
+    z = float(ndtri((1 + level) / 2))
+    p, n = np.asarray(share, np.float64), np.asarray(n_rows, np.float64)
+    centre = p + z**2 / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+    low, high = (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    return np.clip(low, 0.0, p), np.clip(high, p, 1.0)
+
+
+def _bins(p: Array, mass: Array, n_bins: int) -> NDArray[np.intp]:
+    """The bin of each row: numbers without gaps, and bins of about the same mass."""
+    values, group = np.unique(p, return_inverse=True)
+    of_group = np.bincount(group, mass, minlength=len(values))
+    if not of_group.sum() > 0:  # all probabilities are 0
+        return np.zeros(len(p), dtype=np.intp)
+    middle = np.cumsum(of_group) - of_group / 2
+    bin_of_group = np.floor(n_bins * middle / of_group.sum()).astype(np.intp)
+    return np.unique(bin_of_group, return_inverse=True)[1][group]
