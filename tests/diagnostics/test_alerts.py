@@ -86,6 +86,12 @@ def test_intervals_are_wilsons(n_found, n_rows, level):
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-15)
 
 
+@pytest.mark.parametrize("n_alerts", [None, [1, 2], 2.5])
+def test_the_overlap_is_of_one_number_of_alerts(n_alerts):
+    with pytest.raises(ValueError, match="n_alerts must be a whole number"):
+        alert_overlap([1, 0, 0], [3, 2, 1], [1, 2, 3], n_alerts)
+
+
 def test_the_overlap_lists_every_positive_once_the_hardest_first():
     rng = np.random.default_rng(0)
     y_true = rng.random(400) < 0.2
