@@ -39,11 +39,8 @@ def import_host(name: str) -> ModuleType:
 
 def those_installed(names: Iterable[str], on_demand: OnDemand) -> list[str]:
     """Return the names without those that need a module which is not installed."""
-    return [
-        name
-        for name in names
-        if all(map(_is_installed, on_demand.get(name, ("", ()))[1]))
-    ]
+    needs = {name: on_demand[name][1] for name in on_demand}
+    return [name for name in names if all(map(_is_installed, needs.get(name, ())))]
 
 
 def _is_installed(name: str) -> bool:

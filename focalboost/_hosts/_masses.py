@@ -1,7 +1,4 @@
-"""The class masses of a training: the weight of each class, over all of its rows.
-
-Where a training has several workers, each of them has some of the rows only.
-"""
+"""The class masses of a training: the weight of each class, on all workers."""
 
 from typing import Any
 

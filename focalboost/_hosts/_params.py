@@ -71,8 +71,7 @@ def _loss_in(value: Any) -> Loss | None:
 
 def thread_setting(params: Mapping[str, Any]) -> int | None:
     """The number of threads; None for the default of OpenMP (0, or negative)."""
-    count = int(one_value(params, THREADS, 0))
-    return count if count > 0 else None
+    return max(int(one_value(params, THREADS, 0)), 0) or None
 
 
 def as_list(values: Any) -> list[Any]:
@@ -120,35 +119,17 @@ def refuse_focal_names(params: Mapping[str, Any]) -> None:
     """Reject parameters of the focal loss that are misspelled or misplaced."""
     for name, value in params.items():
         loss = None if "metric" in str(name) else _loss_in(value)
+        advice = (
+            "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate. "
+            "train takes loss=FocalLoss(gamma, alpha)."
+        )
         if loss is not None:
-            reject(
-                str(name),
-                "left out",
-                value,
+            advice = (
                 f"With an estimator, use focal_gamma={loss.gamma} and "
-                f"focal_alpha={loss.alpha}. With train, use loss={loss}.",
+                f"focal_alpha={loss.alpha}. With train, use loss={loss}."
             )
-        if str(name).startswith("focal"):
-            reject(
-                str(name),
-                "left out",
-                value,
-                "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate. "
-                "train takes loss=FocalLoss(gamma, alpha).",
-            )
-
-
-def refuse_scikit_learn_metric(name: str, metrics: Any, form: str) -> None:
-    """Reject metrics of scikit-learn where a host's own train calls them."""
-    for metric in as_list(metrics):
-        if str(getattr(metric, "__module__", "")).startswith("sklearn."):
-            reject(
-                name,
-                f"a function of (raw predictions, data set) that returns {form}",
-                metric,
-                "Call the score in a function of your own, on "
-                "loss.posterior(raw_prediction) and data_set.get_label().",
-            )
+        if loss is not None or str(name).startswith("focal"):
+            reject(str(name), "left out", value, advice)
 
 
 def _normal(value: Any) -> str:
@@ -223,19 +204,11 @@ def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
     if isinstance(balance, bool):
         return balance
     if not (isinstance(balance, str) and balance == "validation"):
-        reject(
-            name,
-            'True, False or "validation"',
-            balance,
-            f"Use {name}=True to balance the posteriors on the training rows.",
-        )
+        advice = f"Use {name}=True to balance the posteriors on the training rows."
+        reject(name, 'True, False or "validation"', balance, advice)
     if not has_validation:
-        reject(
-            name,
-            "True or False without an evaluation set",
-            balance,
-            f'Pass an evaluation set: {name}="validation" takes the last one.',
-        )
+        advice = f'Pass an evaluation set: {name}="validation" takes the last one.'
+        reject(name, "True or False without an evaluation set", balance, advice)
     return "validation"
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._hosts._checkpoint import Saves
-from focalboost._hosts._files import content_of, refuse_wrong_digest, signed
+from focalboost._hosts._checkpoint import Run
+from focalboost._hosts._files import content_of, signed
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import (
     MissingRow,
@@ -107,12 +107,9 @@ def finalise(
     True
     """
     if _is_in_training(booster):
-        reject(
-            "booster",
-            "one whose training has ended",
-            booster,
-            "Train with keep_training_booster=False, or call booster.free_dataset().",
-        )
+        rule = "one whose training has ended"
+        advice = "Train with keep_training_booster=False, or call "
+        reject("booster", rule, booster, f"{advice}booster.free_dataset().")
     note = None if loss is None else note_of(Provenance(loss, None))
     return finalise_with_note(booster, baseline, note)
 
@@ -131,12 +128,9 @@ def finalise_with_note(
         return booster
     scores = number_of_scores(text)
     if np.size(baseline) not in (1, scores):
-        reject(
-            "baseline",
-            f"a number, or {scores} of them, as the model has {scores} for each row",
-            baseline,
-            "Pass the constant init_score of its training.",
-        )
+        rule = f"a number, or {scores} of them, as the model has {scores} for each row"
+        advice = "Pass the constant init_score of its training."
+        reject("baseline", rule, baseline, advice)
     booster.model_from_string(finalised_text(text, baseline, note))
     if trains:
         booster.free_dataset()
@@ -178,19 +172,12 @@ def continuable(
     text = booster.model_to_string(num_iteration=1)
     expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
     if found != expected:
-        reject(
-            name,
-            f"a model with {expected} raw prediction(s) for each row",
-            found,
-            "Use a model of the same classes.",
-        )
+        rule = f"a model with {expected} raw prediction(s) for each row"
+        reject(name, rule, found, "Use a model of the same classes.")
     if not is_finalised(text):
-        reject(
-            name,
-            "a model that predicts probabilities",
-            "a model trained with a callable objective",
-            "Call focalboost.lightgbm.finalise(booster, baseline) on it first.",
-        )
+        given = "a model trained with a callable objective"
+        advice = "Call focalboost.lightgbm.finalise(booster, baseline) on it first."
+        reject(name, "a model that predicts probabilities", given, advice)
     return booster
 
 
@@ -233,15 +220,9 @@ def booster_of_file(path: Any, name: str) -> "lightgbm.Booster":
 
 
 def text_of_file(path: Any, name: str) -> str:
-    """The text of a model's file, which has to match its digest, if it has one.
-
-    LightGBM ends the interpreter on files that are cut short, so a text without an end
-    is an error.
-    """
-    content = content_of(path, name)
-    refuse_wrong_digest(content, name, path)
+    """The text of a model's file; LightGBM ends the interpreter on a part of one."""
     try:
-        text = content.decode()
+        text = content_of(path, name).decode()
     except UnicodeDecodeError:
         reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
     if not text.rstrip("\n").rpartition("\n")[2].startswith(_ENDS):
@@ -352,26 +333,26 @@ class Saver:
     order = 100  # after callbacks that may stop the training
 
     def __init__(
-        self, saves: Saves, loss: Loss, baseline: Baseline, n_threads: int | None
+        self, run: Run, loss: Loss, baseline: Baseline, n_threads: int | None
     ) -> None:
-        self.saves, self.loss = saves, loss
-        self.baseline, self.n_threads = baseline, n_threads
+        self._run, self._loss = run, loss
+        self._baseline, self._n_threads = baseline, n_threads
 
     def __call__(self, env: Any) -> None:
-        note = self.saves.note_due(env.iteration - env.begin_iteration + 1)
+        note = self._run.note_due(env.iteration - env.begin_iteration + 1)
         if note is not None:
             text = env.model.model_to_string(num_iteration=-1)
-            provenance = note_of(Provenance(self.loss, None))
-            text = finalised_text(text, self.baseline, provenance)
-            self._save(text, note, env.model, self.baseline)
+            provenance = note_of(Provenance(self._loss, None))
+            text = finalised_text(text, self._baseline, provenance)
+            self._save(text, note, env.model, self._baseline)
 
     def save_last(self, booster: "lightgbm.Booster") -> None:
         """Save the model that ``train`` returns."""
-        note = self.saves.last_note()
+        note = self._run.last_note()
         if note is not None:
             self._save(booster.model_to_string(num_iteration=-1), note, booster, 0.0)
 
     def _save(self, text: str, note: str, model: Any, baseline: Baseline) -> None:
-        threads = {"num_threads": self.n_threads or 0}
+        threads = {"num_threads": self._n_threads or 0}
         row = missing_row(model, model.current_iteration(), baseline, **threads)
-        self.saves.save(signed_content(with_note(text, note, CHECKPOINT), row))
+        self._run.save(signed_content(with_note(text, note, CHECKPOINT), row))

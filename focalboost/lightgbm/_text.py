@@ -2,9 +2,8 @@
 
 LightGBM forgets the start of training (init_score) and the link if the objective is a
 callable. To finalise a model is to write both into its text: the baseline into the
-leaves of the first iteration, as LightGBM itself does for its own objectives
-(Tree::AddBias), and the objective into the header. An iteration has one tree, or one
-for each class.
+leaves of the first iteration (a tree, or one for each class), as LightGBM itself does
+for its own objectives (Tree::AddBias), and the objective into the header.
 """
 
 import re
@@ -26,7 +25,8 @@ _FIRST, _END = "\nTree=0\n", "end of trees\n"
 #: LightGBM ignores a parameter without a value, and warns of a name it does not know.
 _END_OF_PARAMETERS = "\nend of parameters"
 
-_SHIFTED = ("leaf_value", "leaf_const", "internal_value")
+#: The lines of a tree with values that a constant is added to.
+_SHIFTED = re.compile("^(leaf_value|leaf_const|internal_value)=(.*)$", re.M)
 
 
 class _Parts(NamedTuple):
@@ -38,8 +38,12 @@ class _Parts(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The model's text."""
-        header = _with_sizes(self.header, self.trees)
+        """The model's text, with the sizes of trees in bytes, which the loader uses."""
+        header, n_trees = [*self.header], len(self.trees)
+        i = next(i for i, x in enumerate(header) if x.startswith("tree_sizes="))
+        sizes = header[i].removeprefix("tree_sizes=").split(" ", n_trees)
+        sizes[:n_trees] = [str(len(tree.encode())) for tree in self.trees]
+        header[i] = f"tree_sizes={' '.join(sizes)}"
         return "".join(["\n".join(header), "\n", *self.trees, self.rest])
 
 
@@ -53,7 +57,11 @@ def finalised_text(
     header, trees, rest = _shifted(text, baseline)
     position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
     header.insert(position, _objective_line(text))
-    rest = _with_objective(rest, objective_name(text))
+    # The objective stands among the parameters as well.
+    start = rest.rfind("\n[objective: ")
+    if start >= 0:
+        end = rest.index("\n", start + 1)
+        rest = f"{rest[:start]}\n[objective: {objective_name(text)}]{rest[end:]}"
     text = _Parts(header, trees, rest).text
     return text if note is None else with_note(text, note)
 
@@ -72,24 +80,20 @@ class Leaves(NamedTuple):
 
 def leaves_of(text: str) -> list[Leaves]:
     """The leaves of every tree."""
-    trees = [tree.split("\n") for tree in _split(text).trees]
-    return [
-        Leaves(
-            np.array(_field(tree, "leaf_value").split(), dtype=np.float64),
-            float(_field(tree, "shrinkage")),
-        )
-        for tree in trees
-    ]
+    found = []
+    for tree in _split(text).trees:
+        lines = tree.split("\n")
+        values = np.array(_field(lines, "leaf_value").split(), dtype=np.float64)
+        found.append(Leaves(values, float(_field(lines, "shrinkage"))))
+    return found
 
 
 def with_leaves(text: str, values: list[NDArray[np.float64]]) -> str:
     """The text of the same model with other values in its leaves."""
     header, trees, rest = _split(text)
-    pairs = zip(trees, values, strict=True)
-    trees = [
-        re.sub(r"^leaf_value=.*$", f"leaf_value={_line(leaves)}", tree, flags=re.M)
-        for tree, leaves in pairs
-    ]
+    lines = [f"leaf_value={_line(leaves)}" for leaves in values]
+    pairs = zip(trees, lines, strict=True)
+    trees = [re.sub("^leaf_value=.*$", line, tree, flags=re.M) for tree, line in pairs]
     return _Parts(header, trees, rest).text
 
 
@@ -108,37 +112,34 @@ def _shifted(text: str, shift: float | NDArray[np.float64]) -> _Parts:
     scores = number_of_scores(text)
     header, trees, rest = _split(text, scores)
     if len(trees) < scores:
-        reject(
-            "model text",
-            f"with a tree for each of {scores} raw predictions",
-            len(trees),
-            "Save the model again.",
-        )
+        rule = f"with a tree for each of {scores} raw predictions"
+        reject("model text", rule, len(trees), "Save the model again.")
     shifts = np.broadcast_to(shift, scores).tolist()
-    return _Parts(header, list(map(_shift, trees, shifts)), rest)
+    return _Parts(header, list(map(_shifted_tree, trees, shifts)), rest)
 
 
-def _with_objective(rest: str, name: str) -> str:
-    """The text after the trees with another objective among its parameters."""
-    start = rest.rfind("\n[objective: ") + 1
-    if start == 0:
-        return rest
-    end = rest.index("\n", start)
-    return f"{rest[:start]}[objective: {name}]{rest[end:]}"
+def _shifted_tree(tree: str, shift: float) -> str:
+    """The tree with a constant added to each of its values."""
+    if shift == 0:
+        return tree
+
+    def shifted(line: re.Match[str]) -> str:
+        return f"{line[1]}={_line(float(value) + shift for value in line[2].split())}"
+
+    tree = _SHIFTED.sub(shifted, tree)
+    return re.sub("^shrinkage=.*$", "shrinkage=1", tree, flags=re.M)
 
 
 def is_finalised(text: str) -> bool:
     """Whether a model predicts scores already; one of another objective raises."""
-    header = _header(text)
-    named = [line for line in header if line.startswith("objective=")]
-    if named and named[0] != _objective_line(text):
-        reject(
-            "model",
-            f"without an objective, or with {_objective_line(text)!r}",
-            named[0],
-            "Use a model of focalboost, or of LightGBM's own log loss.",
-        )
-    return bool(named)
+    named, own = value_in(text, "objective"), _objective_line(text)
+    if named is None:
+        return False
+    if f"objective={named}" != own:
+        rule = f"without an objective, or with {own!r}"
+        advice = "Use a model of focalboost, or of LightGBM's own log loss."
+        reject("model", rule, f"objective={named}", advice)
+    return True
 
 
 def without_objective(text: str) -> str:
@@ -222,12 +223,8 @@ def _split(text: str, count: int | None = None) -> _Parts:
 def _header(text: str) -> list[str]:
     end = text.find(_FIRST)
     if end < 0 or text.rfind(_END) < end:
-        reject(
-            "model text",
-            "a LightGBM model with at least one tree",
-            text[:40],
-            "Train for at least one round.",
-        )
+        rule = "a LightGBM model with at least one tree"
+        reject("model text", rule, text[:40], "Train for at least one round.")
     return text[:end].split("\n")
 
 
@@ -242,32 +239,3 @@ def _field(lines: list[str], name: str) -> str:
 def _value(lines: list[str], name: str) -> str | None:
     found = [line for line in lines if line.startswith(f"{name}=")]
     return found[0].partition("=")[2] if found else None
-
-
-def _shift(tree: str, baseline: float) -> str:
-    """The tree with the baseline added to each of its values."""
-    if baseline == 0:
-        return tree
-    lines = [_shift_line(line, baseline) for line in tree.split("\n")]
-    return "\n".join(lines)
-
-
-def _shift_line(line: str, baseline: float) -> str:
-    name, _, values = line.partition("=")
-    if name == "shrinkage":
-        return "shrinkage=1"
-    if name not in _SHIFTED:
-        return line
-    return f"{name}={_line(float(value) + baseline for value in values.split())}"
-
-
-def _with_sizes(header: list[str], trees: list[str]) -> list[str]:
-    """The header with the byte lengths of the first trees, which the loader goes by."""
-    position = next(i for i, x in enumerate(header) if x.startswith("tree_sizes="))
-    given = header[position].partition("=")[2].split(" ", len(trees))
-    sizes = [*(str(len(tree.encode())) for tree in trees), *given[len(trees) :]]
-    return [
-        *header[:position],
-        f"tree_sizes={' '.join(sizes)}",
-        *header[position + 1 :],
-    ]

@@ -1,14 +1,13 @@
-"""LightGBM's train with the focal loss, and the finalised model that it returns."""
+"""LightGBM's train and cv with the focal loss, and the finalised models they make."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from focalboost._hosts._checkpoint import (
     Checkpoint,
     Run,
-    Saves,
     checked_checkpoint,
-    resumed,
     training_of,
 )
 from focalboost._hosts._imports import import_host, without_autologging
@@ -21,14 +20,15 @@ from focalboost._hosts._params import (
     checked_loss,
     metrics_in,
     one_value,
-    refuse_scikit_learn_metric,
     thread_setting,
     warn_of_no_split,
 )
 from focalboost._validation import reject
 from focalboost.lightgbm._balance import Shift, watched
 from focalboost.lightgbm._data_sets import (
+    Baseline,
     digests_of,
+    forget_model,
     init_score_of,
     parameters_of,
     require_arrays,
@@ -51,8 +51,10 @@ from focalboost.lightgbm._model import (
 )
 from focalboost.lightgbm._params import (
     EARLY_STOPPING,
+    METRIC,
     NUM_CLASS,
     OBJECTIVE,
+    Plan,
     make_plan,
     n_machines,
     rounds_apart,
@@ -65,6 +67,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import lightgbm
+
+#: What LightGBM's fpreproc takes and returns: both data sets of a fold, and parameters.
+Fold = tuple["lightgbm.Dataset", "lightgbm.Dataset", dict[str, Any]]
 
 
 def train(
@@ -177,115 +182,295 @@ def train(
     loss = checked_loss(
         loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
     )
-    _refuse_training_booster(keep_training_booster)
-    refuse_scikit_learn_metric("feval", feval, "(name, value, is_higher_better)")
+    if keep_training_booster:
+        advice = "The returned model has its baseline in its trees; train it further "
+        name = "keep_training_booster"
+        reject(name, "False", keep_training_booster, f"{advice}with init_model.")
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
-    stops_early = _stops_early(plan.params, callbacks)
-    file = checked_checkpoint(checkpoint, stops_early, n_machines(params))
+    file = _checked_file(checkpoint, plan.params, callbacks)
     validation = as_list(valid_sets)
     require_data_set("train_set", train_set)
     for data_set in validation:
         require_data_set("valid_sets", data_set)
     others = [data_set for data_set in validation if data_set is not train_set]
     balance = checked_balance(balance, "balance", bool(others))
+    wants_balance = balances(balance, loss, curvature)
     if n_machines(plan.params) > 1:
         starts = init_model is None and init_score_of(train_set) is None
-        if class_masses is None and starts:
-            _refuse_masses_of_one_machine()
-        _refuse_on_machines("balance", balances(balance, loss, curvature), False)
+        _require_what_machines_share(starts, class_masses, wants_balance)
         require_arrays([train_set, *others])
-    run = Run(None, 0, num_boost_round)
+    model = None
     if init_model is not None:
-        run = run._replace(model=continuable(init_model, plan.params))
-        known = provenance_of(run.model, "init_model")
+        model = continuable(init_model, plan.params)
+        known = provenance_of(model, "init_model")
         warn_of_another_loss(known, loss, "init_model")
+    run = Run(model, num_boost_round)
     if file is not None:
-        training = training_of(
-            *(loss, params, curvature, max_learning_rate),
-            *(balance, digests_of(train_set, plan.params)),
-        )
-        run = resumed(run._replace(checkpoint=file, training=training), checkpoint_in)
-    wants_balance = balances(balance, loss, curvature)
+        settings = loss, params, curvature, max_learning_rate, balance
+        training = training_of(*settings, digests_of(train_set, plan.params))
+        run = Run(model, num_boost_round, file, training)
+        run.resume(checkpoint_in)
     is_trained = run.done > 0 and run.left == 0
     if is_trained and not (wants_balance and is_unbalanced(run.model)):
         finished: lightgbm.Booster = run.model
         return finished
-    if run.model is not None:
-        run = run._replace(model=unbalanced(run.model))
-    with (
-        without_autologging("lightgbm"),
-        starting_score(
-            loss, plan.params, run.model, train_set, validation, class_masses
-        ) as baseline,
-    ):
-        threads, shift = thread_setting(params), None
-        if wants_balance:
-            earlier = earlier_balance_of(run.model)
-            only = run.model.current_iteration() if is_trained else None
-            shift = Shift(balance, loss, threads, earlier, only=only)
-        given = None if is_trained else callbacks
-        settings, watching = watched(shift, plan.params, given)
-        saver = None
+    model = None if run.model is None else unbalanced(run.model)
+    threads, shift, saver = thread_setting(params), None, None
+    if wants_balance:
+        only = run.model.current_iteration() if is_trained else None
+        shift = Shift(balance, loss, threads, earlier_balance_of(model), only=only)
+    given = None if is_trained else callbacks
+    with_params, watching = watched(shift, plan.params, given)
+    start = starting_score(
+        loss, plan.params, model, train_set, validation, class_masses
+    )
+    with without_autologging("lightgbm"), start as baseline:
         if file is not None and not is_trained:
-            saver = Saver(Saves(run, file), loss, baseline, threads)
+            saver = Saver(run, loss, baseline, threads)
+            watching.append(saver)
         try:
             booster: lightgbm.Booster = import_host("lightgbm").train(
-                parameters_of(train_set, settings),
+                parameters_of(train_set, with_params),
                 train_set,
-                1 if is_trained else run.left,
+                run.left or 1,
                 valid_sets=validation or None,
                 valid_names=valid_names,
                 feval=metrics_in(feval) or plan.metric,
-                init_model=run.model,
+                init_model=model,
                 keep_training_booster=True,
-                callbacks=[*watching, *([saver] if saver else [])],
+                callbacks=watching,
             )
         except import_host("lightgbm").basic.LightGBMError as error:
-            if not is_without_features(error, params) or run.model is not None:
+            if not is_without_features(error, params) or model is not None:
                 raise
             booster = constant_model(plan.params, train_set)
     warn_of_no_split(has_split(booster), loss)
-    start = start_and_note(baseline, loss, shift)
-    booster = finalise_with_note(booster, *start)
+    booster = finalise_with_note(booster, *start_and_note(baseline, loss, shift))
     if saver is not None:
         saver.save_last(booster)
     return booster
 
 
-def _stops_early(params: Mapping[str, Any], callbacks: Any) -> bool:
+def _checked_file(
+    checkpoint: Any, params: Mapping[str, Any], callbacks: Any
+) -> Checkpoint | None:
     kind = type(import_host("lightgbm").early_stopping(1))
-    named = one_value(params, EARLY_STOPPING)
-    return bool(named) or any(isinstance(one, kind) for one in callbacks or ())
+    stops_early = any(isinstance(one, kind) for one in callbacks or ())
+    stops_early = stops_early or bool(one_value(params, EARLY_STOPPING))
+    return checked_checkpoint(checkpoint, stops_early, n_machines(params))
 
 
-def _refuse_masses_of_one_machine() -> None:
-    reject(
-        "class_masses",
-        "the total weight of each class on all machines",
-        None,
-        "Add up loss.class_masses(y, sample_weight) of the rows of each machine, and "
-        "pass class_masses=total, balance=False.",
-    )
-
-
-def _refuse_on_machines(name: str, value: Any, allowed: Any) -> None:
+def _require_what_machines_share(
+    starts: bool, class_masses: Any, wants_balance: bool
+) -> None:
     """Reject what machines that cannot exchange a sum would each do their own way."""
-    if value is not allowed:
+    if starts and class_masses is None:
         reject(
-            name,
-            f"{allowed} on several machines",
-            value,
-            f"Each machine would end with another model. Pass {name}={allowed}, or use "
+            "class_masses",
+            "the total weight of each class on all machines",
+            None,
+            "Add up loss.class_masses(y, sample_weight) of the rows of each machine, "
+            "and pass class_masses=total, balance=False.",
+        )
+    if wants_balance:
+        reject(
+            "balance",
+            "False on several machines",
+            True,
+            "Each machine would end with another model. Pass balance=False, or use "
             "focalboost.distributed.lightgbm.train.",
         )
 
 
-def _refuse_training_booster(keep_training_booster: bool) -> None:
-    if keep_training_booster:
-        reject(
-            "keep_training_booster",
-            "False",
-            keep_training_booster,
-            "The returned model has its baseline in its trees; train it further with "
-            "init_model.",
-        )
+def cv(
+    params: Mapping[str, Any],
+    train_set: "lightgbm.Dataset",
+    num_boost_round: int = 100,
+    folds: Any = None,
+    nfold: int = 5,
+    stratified: bool = True,
+    shuffle: bool = True,
+    metrics: str | list[str] | None = None,
+    feval: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    init_model: "str | Path | lightgbm.Booster | None" = None,
+    fpreproc: Callable[..., Fold] | None = None,
+    seed: int = 0,
+    callbacks: Sequence[Callable[..., Any]] | None = None,
+    eval_train_metric: bool = False,
+    return_cvbooster: bool = False,
+    *,
+    loss: Loss | None = None,
+    curvature: Curvature = "certified",
+    max_learning_rate: float | None = None,
+    balance: Balance = True,
+) -> dict[str, Any]:
+    """Cross-validate LightGBM models with the focal loss.
+
+    It is ``lightgbm.cv`` with the objective of ``train``. Each fold starts from the
+    baseline of its own training rows. The metric is the relative focal loss, unless
+    ``metrics``, ``metric`` or ``feval`` names another. Do not choose gamma or alpha by
+    it, as it is another loss for each of them: use ``metrics="average_precision"``.
+
+    Parameters
+    ----------
+    params, train_set, num_boost_round, folds, nfold, stratified, shuffle, metrics, \
+fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgbm.cv``
+        The host's own arguments.
+    feval, init_model, loss, curvature, max_learning_rate : as in ``train``
+        See ``focalboost.lightgbm.train``.
+    balance : bool or "validation", default=True
+        Balance the model of each fold when training ends, as ``train`` does, over its
+        training rows, or over the rows that it was validated on. Metrics are those
+        before the balance.
+
+    Returns
+    -------
+    dict
+        Mean and standard deviation over the folds of each metric, by round, up to the
+        best round of an early stopping. With ``return_cvbooster=True`` the entry
+        "cvbooster" holds the models of the folds. They have their baselines in their
+        trees and predict on their own, as those of ``train`` do. With ``init_model``
+        the best iteration counts its rounds, as ``predict`` does.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contradicts the focal loss, and as in ``focal_objective``.
+
+    Notes
+    -----
+    Optuna's ``LightGBMTunerCV`` calls ``lightgbm.cv`` itself. Give it the objective, a
+    ``metric`` of the ranking, and the baseline of each fold as ``fpreproc``::
+
+        def start(train_set, valid_set, params):
+            labels = train_set.construct().get_label()
+            baseline = loss.baseline(labels, train_set.get_weight())
+            for rows in (train_set, valid_set.construct()):
+                rows.set_init_score(np.full(rows.num_data(), baseline))
+            return train_set, valid_set, params
+
+        params = {"objective": focal_objective(2), "metric": "average_precision"}
+        tuner = LightGBMTunerCV(params, train_set, fpreproc=start)
+
+    Then train with ``tuner.best_params`` without its ``objective``.
+
+    Examples
+    --------
+    >>> import lightgbm, numpy as np, focalboost.lightgbm
+    >>> from focalboost import FocalLoss
+    >>> X = np.arange(400.0).reshape(-1, 1)
+    >>> train_set = lightgbm.Dataset(X, label=X[:, 0] >= 340)
+    >>> history = focalboost.lightgbm.cv(
+    ...     {"verbosity": -1}, train_set, 20, loss=FocalLoss(gamma=2)
+    ... )
+    >>> list(history)
+    ['valid relative_focal_loss-mean', 'valid relative_focal_loss-stdv']
+    >>> history["valid relative_focal_loss-mean"][-1] < 0.5
+    True
+    """
+    params, num_boost_round = rounds_apart(params, num_boost_round)
+    if metrics is not None:
+        params = {name: params[name] for name in params if name not in METRIC}
+        params["metric"] = metrics
+    loss = checked_loss(
+        loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
+    )
+    plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    require_data_set("train_set", train_set)
+    balance = checked_balance(balance, "balance", has_validation=True)
+    if n_machines(params) > 1:
+        advice = "LightGBM would connect the machines anew for each fold."
+        reject("num_machines", "1 for cv", n_machines(params), advice)
+    model = None
+    if init_model is not None:
+        given = continuable(init_model, plan.params)
+        warn_of_another_loss(provenance_of(given, "init_model"), loss, "init_model")
+        model = unbalanced(given)
+    with ExitStack() as stack:
+        start, baselines = _start_of_folds(plan, fpreproc, model, stack)
+        if model is None:
+            forget_model(train_set)
+        else:
+            of_model = starting_score(loss, plan.params, model, train_set, [])
+            stack.enter_context(of_model)
+        try:
+            history: dict[str, Any] = import_host("lightgbm").cv(
+                parameters_of(train_set, plan.params),
+                train_set,
+                num_boost_round,
+                folds=folds,
+                nfold=nfold,
+                stratified=stratified,
+                shuffle=shuffle,
+                feval=metrics_in(feval) or plan.metric,
+                init_model=model,
+                fpreproc=start,
+                seed=seed,
+                callbacks=None if callbacks is None else list(callbacks),
+                eval_train_metric=eval_train_metric,
+                return_cvbooster=True,
+            )
+        except import_host("lightgbm").basic.LightGBMError as error:
+            if not is_without_features(error, params):
+                raise
+            advice = "Check that its features are not constant."
+            reject("train_set", "with a feature that can be split", "none", advice)
+        models = history["cvbooster"]
+        if models.best_iteration > 0 and model is not None:
+            models.best_iteration += model.current_iteration()
+        warn_of_no_split(all(map(has_split, models.boosters)), loss)
+        for booster, baseline in zip(models.boosters, baselines, strict=True):
+            shift = None
+            if balances(balance, loss, curvature):
+                earlier = earlier_balance_of(model)
+                shift = Shift(balance, loss, thread_setting(params), earlier)
+            _finish(booster, loss, baseline, shift, models.best_iteration)
+    if not return_cvbooster:
+        del history["cvbooster"]
+    return history
+
+
+def _start_of_folds(
+    plan: Plan,
+    fpreproc: Callable[..., Fold] | None,
+    model: "lightgbm.Booster | None",
+    stack: ExitStack,
+) -> tuple[Callable[..., Fold], list[Baseline]]:
+    """An fpreproc that sets the baseline of a fold, after the user's; the baselines."""
+    objective, baselines = plan.params["objective"], list[Baseline]()
+
+    def start(train_set: Any, valid_set: Any, params: dict[str, Any]) -> Fold:
+        if fpreproc is not None:
+            train_set, valid_set, given = fpreproc(train_set, valid_set, params)
+            # LightGBM has the objective already.
+            others = {name: given[name] for name in given if name not in OBJECTIVE}
+            limit = objective.max_learning_rate
+            checked = make_plan(
+                others, objective.loss, None, objective.curvature, limit
+            )
+            params = {**checked.params, "objective": "none"}
+        baseline: Baseline = 0.0
+        if model is None:  # its raw predictions are the start otherwise
+            score = starting_score(objective.loss, params, None, train_set, [valid_set])
+            baseline = stack.enter_context(score)
+        baselines.append(baseline)
+        return train_set, valid_set, params
+
+    return start, baselines
+
+
+def _finish(
+    booster: "lightgbm.Booster",
+    loss: Loss,
+    baseline: Baseline,
+    shift: Shift | None,
+    best_iteration: int,
+) -> None:
+    """Make the booster of a fold a model of its own, in balance at its best round."""
+    text = booster.model_to_string(num_iteration=-1)
+    if shift is not None:
+        shift.keep(booster, best_iteration if best_iteration > 0 else None)
+    booster.free_dataset()
+    booster.model_from_string(text)  # with the rounds after the best one
+    booster.best_iteration = best_iteration
+    finalise_with_note(booster, *start_and_note(baseline, loss, shift))

@@ -1,5 +1,6 @@
 """XGBoost models: what they know of their training, their files and checkpoints."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import logit
 
-from focalboost._hosts._checkpoint import Saves, digest
-from focalboost._hosts._files import (
-    DIGEST,
-    UNSIGNED,
-    content_of,
-    refuse_wrong_digest,
-    signed,
-)
+from focalboost._hosts._checkpoint import Run, digest
+from focalboost._hosts._files import DIGEST, UNSIGNED, content_of, signed
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import (
     MissingRow,
@@ -35,10 +30,8 @@ if TYPE_CHECKING:
 
 #: The attributes of a model: what it was trained with, what it predicts for a row of
 #: missing values, and in a checkpoint which training it belongs to.
-PROVENANCE, MISSING_ROW, CHECKPOINT = (
-    *("focalboost", "focalboost_missing_row"),
-    "focalboost_checkpoint",
-)
+PROVENANCE, MISSING_ROW = "focalboost", "focalboost_missing_row"
+CHECKPOINT = "focalboost_checkpoint"
 
 _ADVICE = "It is of another kind, has been edited, or is cut short: save it again."
 
@@ -166,7 +159,6 @@ def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
     are cut short: its reader of UBJSON ends the interpreter on some of them.
     """
     content = content_of(source, name)
-    refuse_wrong_digest(content, name, source)
     end = content[-64:].rstrip(b"\n")
     if not (content.startswith(b"{") and b"version" in end and end.endswith(b"}")):
         reject(name, "a whole XGBoost model", source, _ADVICE)
@@ -222,11 +214,11 @@ def checkpoint_in(path: Any) -> tuple["xgboost.Booster", str | None]:
     return _unbalanced(booster, "checkpoint"), note
 
 
-def save_checkpoint(saves: Saves, note: str | None, booster: "xgboost.Booster") -> None:
+def save_checkpoint(run: Run, note: str | None, booster: "xgboost.Booster") -> None:
     """Save a model with the note of a checkpoint, if there is one."""
     if note is not None:
         booster.set_attr(**{CHECKPOINT: note})
-        saves.save(signed_content(booster, "ubj"))
+        run.save(signed_content(booster, "ubj"))
         booster.set_attr(**{CHECKPOINT: None})
 
 
@@ -253,33 +245,26 @@ def _feature_arrays(dtrain: "xgboost.DMatrix") -> Iterator[Any]:
     if isinstance(dtrain, getattr(library, "ExtMemQuantileDMatrix", ())):
         yield from dtrain.get_quantile_cut()
         return
-    try:
-        for block in _blocks(dtrain):
-            rows = block.get_data()
-            yield from (rows.indptr, rows.indices, rows.data)
-    except library.core.XGBoostError:
-        return  # external memory
-
-
-def _blocks(dtrain: "xgboost.DMatrix") -> "Iterator[xgboost.DMatrix]":
-    """Parts of a data set; quantiles cannot be cut."""
-    if isinstance(dtrain, import_host("xgboost").QuantileDMatrix):
-        yield dtrain
-        return
     rows = np.arange(dtrain.num_row())
-    for start in range(0, len(rows), _ROWS):
-        yield dtrain.slice(rows[start : start + _ROWS], allow_groups=True)
+    starts = range(0, len(rows), _ROWS)
+    blocks: Any = (dtrain.slice(rows[i : i + _ROWS], allow_groups=True) for i in starts)
+    if isinstance(dtrain, library.QuantileDMatrix):
+        blocks = [dtrain]  # quantiles cannot be cut
+    with contextlib.suppress(library.core.XGBoostError):  # external memory
+        for block in blocks:
+            data = block.get_data()
+            yield from (data.indptr, data.indices, data.data)
 
 
-def saver(saves: Saves, loss: Loss) -> Any:
+def saver(run: Run, loss: Loss) -> Any:
     """A callback that saves the model whenever it is due."""
 
     class Saver(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            note = saves.note_due(epoch + 1)
+            note = run.note_due(epoch + 1)
             if note is not None:
                 set_provenance(model, Provenance(loss, None))
-                save_checkpoint(saves, note, model)
+                save_checkpoint(run, note, model)
             return False
 
     return Saver()
