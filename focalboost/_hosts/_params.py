@@ -104,17 +104,6 @@ def refuse(
             reject(name, rule, value, advice.format(value=value))
 
 
-def refuse_unread(
-    params: Mapping[str, Any],
-    names: Iterable[str],
-    metrics: Iterable[Any],
-    readers: tuple[str, ...],
-) -> None:
-    """Reject a parameter of metrics, unless one of the metrics is evaluated."""
-    if not any(str(metric).partition("@")[0].strip() in readers for metric in metrics):
-        refuse(params, names, (), f"Only the metric {readers[0]!r} reads it.")
-
-
 def refuse_focal_names(params: Mapping[str, Any]) -> None:
     """Reject parameters of the focal loss that are misspelled or misplaced."""
     for name, value in params.items():
@@ -153,13 +142,12 @@ def learning_rate_bound(
         return max(rate, DEFAULT_LEARNING_RATE_LIMIT)
     bound = learning_rate_limit(max_learning_rate)
     if bound < rate:
-        reject(
-            "max_learning_rate",
-            f"at least the learning rate, {rate:g}",
-            max_learning_rate,
+        rule = f"at least the learning rate, {rate:g}"
+        advice = (
             "The certificate would not hold. Leave it out, or pass the largest rate "
-            "that a callback will set.",
+            "that a callback will set."
         )
+        reject("max_learning_rate", rule, max_learning_rate, advice)
     return bound
 
 

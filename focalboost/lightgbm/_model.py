@@ -41,9 +41,6 @@ from focalboost.losses import Loss
 if TYPE_CHECKING:
     import lightgbm
 
-#: The note of what a model was trained with.
-NOTE = "focalboost"
-
 #: The note of a checkpoint, which says which training it belongs to.
 CHECKPOINT = "focalboost-checkpoint"
 
@@ -191,7 +188,7 @@ def unbalanced(booster: "lightgbm.Booster") -> "lightgbm.Booster":
     if known is not None:
         earlier = known.unbalanced
         note = note_of(known._replace(unbalanced=None, earlier=earlier))
-        text = with_note(without_note(text, NOTE), note)
+        text = with_note(text, note)
     return booster_of_text(text, "init_model")
 
 

@@ -10,7 +10,6 @@ from focalboost._hosts._params import (
     one_value,
     refuse,
     refuse_focal_names,
-    refuse_unread,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -39,15 +38,12 @@ MIN_CURVATURE = (
     *("min_sum_hessian_per_leaf", "min_hessian"),
 )
 
-#: LightGBM's names of one metric.
-_NDCG = ("ndcg", "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart")
-
 _NO_METRIC = ("None", "none", "null", "custom", "na", "")
 
 #: Metrics that depend only on the order of the predictions, and the words for none.
 RANKING_METRICS = {
-    *("auc", "auc_mu", "average_precision", *_NDCG),
-    *("map", "mean_average_precision", *_NO_METRIC),
+    *("auc", "auc_mu", "average_precision", "map", "mean_average_precision", "ndcg"),
+    *("lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", *_NO_METRIC),
 }
 
 _BAGGING_BY_CLASS = (
@@ -65,16 +61,6 @@ _OF_OTHERS = (
     *("fair_c", "poisson_max_delta_step", "tweedie_variance_power", "reg_sqrt"),
     *("lambdarank_truncation_level", "lambdarank_norm", "objective_seed"),
     *("lambdarank_position_bias_regularization", "multi_error_top_k"),
-)
-
-#: Parameters of metrics of the ranking: all names, and the metrics that read them.
-_OF_METRICS = (
-    (("label_gain",), _NDCG),
-    (("auc_mu_weights",), ("auc_mu",)),
-    (
-        ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at"),
-        (*_NDCG, "map", "mean_average_precision"),
-    ),
 )
 
 #: Parameters that contradict every focal loss: all names, the values allowed, and what
@@ -154,7 +140,7 @@ def make_plan(
         own = {"objective": "multiclass", "num_class": loss.n_classes}
     _refuse_conflicts(given, own)
     named, others = metrics_in(one_value(given, METRIC)), metrics_in(metrics)
-    _refuse_metrics(given, [*named, *others])
+    _refuse_probability_metrics([*named, *others])
     bound = learning_rate_bound(
         given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate
     )
@@ -182,15 +168,10 @@ def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:
         refuse(params, names, allowed, advice)
 
 
-def _refuse_metrics(params: Mapping[str, Any], metrics: list[Any]) -> None:
-    """Reject metrics that would take raw predictions for probabilities.
-
-    Parameters that only metrics read which are not evaluated are errors as well.
-    """
-    # A text may hold several names.
-    texts = [metric for metric in metrics if isinstance(metric, str)]
-    evaluated = [name.strip() for text in texts for name in text.split(",")]
-    for name in evaluated:
+def _refuse_probability_metrics(metrics: list[Any]) -> None:
+    """Reject metrics that would take raw predictions for probabilities."""
+    texts = ",".join(metric for metric in metrics if isinstance(metric, str))
+    for name in map(str.strip, texts.split(",")):
         if name not in RANKING_METRICS:
             reject(
                 "metric",
@@ -200,5 +181,3 @@ def _refuse_metrics(params: Mapping[str, Any], metrics: list[Any]) -> None:
                 "probabilities. Leave it out for the relative focal loss, or pass a "
                 "callable that returns (name, value, is_higher_better).",
             )
-    for names, readers in _OF_METRICS:
-        refuse_unread(params, names, evaluated, readers)

@@ -1,6 +1,6 @@
 """LightGBM's refit with the focal loss: other data, the same trees, new leaf values."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from focalboost._hosts._params import (
     thread_setting,
 )
 from focalboost._validation import codes_of, reject, require_weights_of_hosts
-from focalboost.lightgbm._data_sets import Baseline
 from focalboost.lightgbm._model import (
     booster_of,
     booster_of_text,
@@ -23,13 +22,11 @@ from focalboost.lightgbm._model import (
 )
 from focalboost.lightgbm._params import DEFAULT_LEARNING_RATE, LEARNING_RATE
 from focalboost.lightgbm._text import (
-    Leaves,
     leaves_of,
     parameters_in,
     shifted_text,
     with_leaves,
     with_note,
-    without_note,
 )
 from focalboost.losses import FocalLoss, Loss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
@@ -40,8 +37,14 @@ if TYPE_CHECKING:
 
     import lightgbm
 
-#: The name of the note of provenance in a model's text.
-_NOTE = "focalboost"
+#: The parameters of a step, with LightGBM's defaults.
+_DEFAULTS = {
+    "learning_rate": DEFAULT_LEARNING_RATE,
+    "lambda_l1": 0.0,
+    "lambda_l2": 0.0,
+    "max_delta_step": 0.0,  # any step
+    "min_sum_hessian_in_leaf": 1e-3,
+}
 
 
 def refit(
@@ -127,9 +130,18 @@ def refit(
         reject("decay_rate", "a number from 0 to 1", decay_rate, advice)
     given = booster_of(booster, "booster")
     text = given.model_to_string()
-    known = provenance_in(text, "booster") or Provenance(_required(loss), None)
-    loss = known.loss if loss is None else checked_loss(loss, None)
-    _require_constant_leaves_of(given, text, loss)
+    known = provenance_in(text, "booster")
+    if known is None and loss is None:
+        rule = "a FocalLoss or a SoftmaxFocalLoss for this model, which has no note of"
+        advice = "Use loss=FocalLoss(gamma=2), with the gamma of its training."
+        reject("loss", f"{rule} it", loss, advice)
+    loss = known.loss if known and loss is None else checked_loss(loss, None)
+    known = known or Provenance(loss, None)
+    n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
+    continuable(given, {"num_class": n_scores}, "booster")
+    if "\nleaf_const=" in text:
+        advice = "Train it without linear_tree."
+        reject("booster", "a model whose leaves are constants", "linear_tree", advice)
     if decay_rate == 1:
         return booster_of_text(text, "booster")
     if known.unbalanced is not None:
@@ -139,121 +151,70 @@ def refit(
         labels = codes_of(labels, known.classes)
     if weight is not None:
         require_weights_of_hosts(weight)
+    params = parameters_in(text)
+    objective = FocalObjective(
+        loss,
+        curvature,
+        learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None),
+        checks_start=False,
+        n_threads=thread_setting(params),
+    )
+    step = {name: float(params.get(name, _DEFAULTS[name])) for name in _DEFAULTS}
     leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
-    rows = _Rows(labels, weight, leaf.reshape(len(labels), -1))
-    step = _Step.of(loss, curvature, parameters_in(text))
-    values, raw = _refitted(leaves_of(text), rows, step, decay_rate)
+    leaf = leaf.reshape(len(labels), -1)
+    rows = Part(labels, None, weight)
+    values, raw = _refitted(leaves_of(text), leaf, rows, objective, step, decay_rate)
     text = with_leaves(text, values)
     shift = None
     if balances(balance, loss, curvature):
-        part, earlier = Part(labels, raw, weight), known.unbalanced or 0.0
+        part, earlier = rows._replace(raw_prediction=raw), known.unbalanced or 0.0
         shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
         text = shifted_text(text, np.asarray(shift))
     note = note_of(Provenance(loss, known.classes, shift))
-    return booster_of_text(with_note(without_note(text, _NOTE), note), "booster")
-
-
-def _required(loss: Any) -> Any:
-    """The loss of a model that does not say its own."""
-    if loss is None:
-        reject(
-            "loss",
-            "a FocalLoss or a SoftmaxFocalLoss for this model, which has no note of it",
-            loss,
-            "Use loss=FocalLoss(gamma=2), with the gamma of its training.",
-        )
-    return loss
-
-
-def _require_constant_leaves_of(booster: Any, text: str, loss: Loss) -> None:
-    """Check that a model predicts scores of the loss, from leaves that are numbers."""
-    n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
-    continuable(booster, {"num_class": n_scores}, "booster")
-    if "\nleaf_const=" in text:
-        advice = "Train it without linear_tree."
-        reject("booster", "a model whose leaves are constants", "linear_tree", advice)
-
-
-class _Rows(NamedTuple):
-    """The new data."""
-
-    y_true: NDArray[Any]
-    sample_weight: Any
-    leaf: NDArray[np.intp]  #: of each row in each tree
-
-
-class _Step(NamedTuple):
-    """How a leaf finds its new value."""
-
-    objective: FocalObjective
-    learning_rate: float
-    l1: float
-    l2: float
-    largest: float  #: size of a value before shrinkage; 0 for any
-    least_curvature: float
-
-    @classmethod
-    def of(cls, loss: Loss, curvature: Curvature, params: dict[str, str]) -> "_Step":
-        """The step with the parameters of a training."""
-        defaults = {
-            "learning_rate": DEFAULT_LEARNING_RATE,
-            "lambda_l1": 0,
-            "lambda_l2": 0,
-            "max_delta_step": 0,
-            "min_sum_hessian_in_leaf": 1e-3,
-        }
-        values = (float(params.get(name, value)) for name, value in defaults.items())
-        bound = learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None)
-        threads = thread_setting(params)
-        objective = FocalObjective(
-            loss, curvature, bound, checks_start=False, n_threads=threads
-        )
-        return cls(objective, *values)
-
-    def values(
-        self, leaf: NDArray[np.intp], n_leaves: int, gradient: Any, curvature: Any
-    ) -> NDArray[np.float64]:
-        """The values of the leaves of a tree, before shrinkage."""
-        slope, bend = (
-            np.bincount(leaf, sums, n_leaves) for sums in (gradient, curvature)
-        )
-        size = np.maximum(np.abs(slope) - self.l1, 0)
-        counts = (bend >= self.least_curvature) & (bend + self.l2 > 0)
-        step = -np.sign(slope) * np.divide(
-            size, bend + self.l2, where=counts, out=np.zeros(n_leaves)
-        )
-        limit = self.largest or np.inf
-        return np.asarray(np.clip(step, -limit, limit))
+    return booster_of_text(with_note(text, note), "booster")
 
 
 def _refitted(
-    trees: list[Leaves], rows: _Rows, step: _Step, decay_rate: float
+    trees: list[tuple[NDArray[np.float64], float]],
+    leaf: NDArray[np.intp],
+    rows: Part,
+    objective: FocalObjective,
+    step: dict[str, float],
+    decay_rate: float,
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
     """The new values of all leaves, and the raw predictions of the new model."""
-    loss = step.objective.loss
-    baseline: Baseline = loss.baseline(rows.y_true, rows.sample_weight)
-    start = np.atleast_1d(baseline)
-    n_scores = len(start)
-    raw = np.tile(start, (len(rows.y_true), 1))
-    values: list[NDArray[np.float64]] = []
+    y_true, weight = rows.y_true, rows.sample_weight
+    start = np.atleast_1d(objective.loss.baseline(y_true, weight))
+    n_scores, values = len(start), list[NDArray[np.float64]]()
+    raw = np.tile(start, (len(y_true), 1))
     for first in range(0, len(trees), n_scores):
-        flat = raw if np.ndim(baseline) else raw[:, 0]
-        slopes, bends = step.objective(rows.y_true, flat, rows.sample_weight)
+        flat = raw if n_scores > 1 else raw[:, 0]
+        sums = objective(y_true, flat, weight)
         if first == 0:
             raw = np.zeros_like(raw)  # the new first trees contain the baseline
         for k, (old, shrinkage) in enumerate(trees[first : first + n_scores]):
-            leaf = rows.leaf[:, first + k]
-            columns = (part.reshape(raw.shape)[:, k] for part in (slopes, bends))
-            new = step.values(leaf, len(old), *columns)
+            of_tree, base = leaf[:, first + k], 0.0
+            slope, bend = (
+                np.bincount(of_tree, part.reshape(raw.shape)[:, k], len(old))
+                for part in sums
+            )
             if first == 0:
-                new = start[k] + _first_shrinkage(shrinkage, step) * new
-            else:
-                new = shrinkage * new
+                base = start[k]
+                # LightGBM notes a shrinkage of 1 where a baseline is added.
+                shrinkage = step["learning_rate"] if shrinkage == 1 else shrinkage
+            new = base + shrinkage * _steps(slope, bend, step)
             values.append(decay_rate * old + (1 - decay_rate) * new)
-            raw[:, k] += values[-1][leaf]
-    return values, raw if np.ndim(baseline) else raw[:, 0]
+            raw[:, k] += values[-1][of_tree]
+    return values, raw if n_scores > 1 else raw[:, 0]
 
 
-def _first_shrinkage(noted: float, step: _Step) -> float:
-    """That of a first tree, which LightGBM sets to 1 where a baseline is added."""
-    return step.learning_rate if noted == 1 else noted
+def _steps(
+    slope: NDArray[np.float64], bend: NDArray[np.float64], step: dict[str, float]
+) -> NDArray[np.float64]:
+    """The steps of leaves before shrinkage, from their sums."""
+    size = np.maximum(np.abs(slope) - step["lambda_l1"], 0)
+    total = bend + step["lambda_l2"]
+    counts = (bend >= step["min_sum_hessian_in_leaf"]) & (total > 0)
+    sizes = np.divide(size, total, where=counts, out=np.zeros(len(slope)))
+    limit = step["max_delta_step"] or np.inf
+    return np.asarray(np.clip(-np.sign(slope) * sizes, -limit, limit))

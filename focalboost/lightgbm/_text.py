@@ -40,7 +40,7 @@ class _Parts(NamedTuple):
     def text(self) -> str:
         """The model's text, with the sizes of trees in bytes, which the loader uses."""
         header, n_trees = [*self.header], len(self.trees)
-        i = next(i for i, x in enumerate(header) if x.startswith("tree_sizes="))
+        i = _index(header, "tree_sizes")
         sizes = header[i].removeprefix("tree_sizes=").split(" ", n_trees)
         sizes[:n_trees] = [str(len(tree.encode())) for tree in self.trees]
         header[i] = f"tree_sizes={' '.join(sizes)}"
@@ -55,8 +55,7 @@ def finalised_text(
     A note is for whoever continues or loads it; see ``note_in``.
     """
     header, trees, rest = _shifted(text, baseline)
-    position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
-    header.insert(position, _objective_line(text))
+    header.insert(_index(header, "max_feature_idx") + 1, _objective_line(text))
     # The objective stands among the parameters as well.
     start = rest.rfind("\n[objective: ")
     if start >= 0:
@@ -71,30 +70,19 @@ def shifted_text(text: str, shift: float | NDArray[np.float64]) -> str:
     return _shifted(text, shift).text
 
 
-class Leaves(NamedTuple):
-    """The leaves of one tree: their values, and what multiplies the steps to them."""
-
-    values: NDArray[np.float64]
-    shrinkage: float
-
-
-def leaves_of(text: str) -> list[Leaves]:
-    """The leaves of every tree."""
-    found = []
-    for tree in _split(text).trees:
-        lines = tree.split("\n")
-        values = np.array(_field(lines, "leaf_value").split(), dtype=np.float64)
-        found.append(Leaves(values, float(_field(lines, "shrinkage"))))
-    return found
+def leaves_of(text: str) -> list[tuple[NDArray[np.float64], float]]:
+    """The leaf values of every tree, and what multiplies the steps to them."""
+    shrinkages = re.findall("^shrinkage=(.*)$", text, re.M)
+    lines = re.findall("^leaf_value=(.*)$", text, re.M)
+    pairs = zip(lines, shrinkages, strict=True)
+    return [(np.array(line.split(), np.float64), float(each)) for line, each in pairs]
 
 
 def with_leaves(text: str, values: list[NDArray[np.float64]]) -> str:
     """The text of the same model with other values in its leaves."""
-    header, trees, rest = _split(text)
-    lines = [f"leaf_value={_line(leaves)}" for leaves in values]
-    pairs = zip(trees, lines, strict=True)
-    trees = [re.sub("^leaf_value=.*$", line, tree, flags=re.M) for tree, line in pairs]
-    return _Parts(header, trees, rest).text
+    lines = (f"leaf_value={_line(leaves)}" for leaves in values)
+    text = re.sub("^leaf_value=.*$", lambda _: next(lines), text, flags=re.M)
+    return _split(text).text  # with the new sizes
 
 
 def parameters_in(text: str) -> dict[str, str]:
@@ -111,9 +99,6 @@ def _shifted(text: str, shift: float | NDArray[np.float64]) -> _Parts:
     """The text with a constant added to the trees of its first iteration."""
     scores = number_of_scores(text)
     header, trees, rest = _split(text, scores)
-    if len(trees) < scores:
-        rule = f"with a tree for each of {scores} raw predictions"
-        reject("model text", rule, len(trees), "Save the model again.")
     shifts = np.broadcast_to(shift, scores).tolist()
     return _Parts(header, list(map(_shifted_tree, trees, shifts)), rest)
 
@@ -149,7 +134,7 @@ def without_objective(text: str) -> str:
 
 def with_note(text: str, note: str, name: str = "focalboost") -> str:
     """The text of the same model with a note after its parameters."""
-    head, end, tail = text.rpartition(_END_OF_PARAMETERS)
+    head, end, tail = without_note(text, name).rpartition(_END_OF_PARAMETERS)
     if not end:
         return text
     # LightGBM splits the line at colons.
@@ -188,12 +173,14 @@ def signable_text(text: str, line: str) -> str:
 
 def value_in(text: str, name: str) -> str | None:
     """The value of a line ``name=value`` of the header, or None."""
-    return _value(_header(text), name)
+    header = _header(text)
+    i = _index(header, name)
+    return None if i < 0 else header[i].partition("=")[2]
 
 
 def number_of_scores(text: str) -> int:
     """The number of raw predictions for a row: 1, or that of the classes."""
-    return int(_field(_header(text), "num_tree_per_iteration"))
+    return int(value_in(text, "num_tree_per_iteration") or 1)
 
 
 def objective_name(text: str) -> str:
@@ -228,14 +215,7 @@ def _header(text: str) -> list[str]:
     return text[:end].split("\n")
 
 
-def _field(lines: list[str], name: str) -> str:
-    """The value of a line name=value, which has to be there."""
-    value = _value(lines, name)
-    if value is None:
-        reject("model text", f"with a line {name}=", lines[:3], "Save the model again.")
-    return value
-
-
-def _value(lines: list[str], name: str) -> str | None:
-    found = [line for line in lines if line.startswith(f"{name}=")]
-    return found[0].partition("=")[2] if found else None
+def _index(lines: list[str], name: str) -> int:
+    """The place of the line name=value, or -1."""
+    places = (i for i, line in enumerate(lines) if line.startswith(f"{name}="))
+    return next(places, -1)

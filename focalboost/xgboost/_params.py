@@ -18,7 +18,6 @@ from focalboost._hosts._params import (
     metrics_in,
     refuse,
     refuse_focal_names,
-    refuse_unread,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -165,11 +164,10 @@ def _refuse_conflicts(
     advice = "Leave it out, or set base_score to start elsewhere."
     refuse(params, ["boost_from_average"], (), advice)
     refuse(params, _OF_OTHERS, (), "XGBoost reads it for other objectives alone.")
-    metrics = as_list(params.get("eval_metric"))
-    refuse_unread(params, ["ndcg_exp_gain"], metrics, ("ndcg",))
     allowed = (fixed["num_class"],) if "num_class" in fixed else (0, 1)
     advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
     refuse(params, ["num_class"], allowed, advice)
+    metrics = as_list(params.get("eval_metric"))
     for metric in [] if loss.is_log_loss else metrics:
         if isinstance(metric, str) and metric.split("@")[0] not in RANKING_METRICS:
             reject(
