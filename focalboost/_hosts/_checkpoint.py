@@ -202,11 +202,13 @@ class Run:
 
         The last round is saved when training has ended and the model is in balance.
         """
-        self._rounds = rounds
-        if rounds == self.left or not self._is_due():
-            return None
-        self._began = perf_counter()
-        return self._note()
+        self._rounds, self._began = rounds, perf_counter()
+        if self._every is not None:
+            is_due = (self.done + rounds) % self._every == 0
+        else:
+            least = _TRAINING_TO_SAVES * (self._spent + self._took)
+            is_due = self._began - self._started >= least
+        return self._note() if is_due and rounds != self.left else None
 
     def last_note(self) -> str | None:
         """The note to save after training, or None if it did not reach its end."""
@@ -214,12 +216,6 @@ class Run:
 
     def _note(self) -> str:
         return json.dumps([self.done + self._rounds, self._training])
-
-    def _is_due(self) -> bool:
-        if self._every is not None:
-            return (self.done + self._rounds) % self._every == 0
-        with_one_more = self._spent + self._took
-        return perf_counter() - self._started >= _TRAINING_TO_SAVES * with_one_more
 
     def save(self, content: bytes | bytearray) -> None:
         """Write the checkpoint."""

@@ -156,7 +156,7 @@ def booster_of(model: Any, name: str) -> "lightgbm.Booster":
     if isinstance(model, library.LGBMModel):
         model = model.booster_
     if not isinstance(model, library.Booster):
-        model = booster_of_file(model, name)
+        model = booster_of_text(text_of_file(model, name), name)
     booster: lightgbm.Booster = model
     return booster
 
@@ -194,9 +194,8 @@ def unbalanced(booster: "lightgbm.Booster") -> "lightgbm.Booster":
 
 def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
     """The shift of a model to continue, for rows of a single class."""
-    return earlier_balance(
-        None if model is None else provenance_of(model, "init_model")
-    )
+    known = None if model is None else provenance_of(model, "init_model")
+    return earlier_balance(known)
 
 
 def is_unbalanced(booster: "lightgbm.Booster") -> bool:
@@ -209,11 +208,6 @@ def balance_of(booster: "lightgbm.Booster", name: str = "model") -> NDArray[np.f
     """What the balance has added to the raw predictions of a model."""
     known = provenance_of(booster, name)
     return np.asarray((known and known.unbalanced) or 0.0)
-
-
-def booster_of_file(path: Any, name: str) -> "lightgbm.Booster":
-    """The booster in a file that LightGBM or this package has saved."""
-    return booster_of_text(text_of_file(path, name), name)
 
 
 def text_of_file(path: Any, name: str) -> str:

@@ -125,8 +125,8 @@ def train(
     curvature : {"certified", "exact"}, default="certified"
         As in ``focal_objective``.
     max_learning_rate : float, optional
-        The largest learning rate of the training, if a callback changes it. Otherwise
-        the one in ``params`` is taken, or 0.3 if that is larger.
+        The largest learning rate that a callback sets. By default it is the one in
+        ``params``, or 0.3 if that is larger.
     balance : bool or "validation", default=True
         Add the constant to the first trees, after the last round, with which the
         weighted sum of the posteriors is that of the labels: over the training rows,
@@ -134,13 +134,11 @@ def train(
         with the exact curvature is left as it is. On several machines it must be False.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
-        rows of ``train_set``. On several machines pass what
-        ``loss.class_masses(y, sample_weight)`` returns for all rows, or the sum of what
-        it returns for the rows of each machine.
+        rows of ``train_set``. On several machines pass the sum of what
+        ``loss.class_masses(y, sample_weight)`` returns on each.
     checkpoint : Checkpoint or path, optional
-        A file to save the model to, and to continue from. A file of another training,
-        as far as that is known, raises an error. Evaluations are those of the rounds
-        since then.
+        A file to save the model to, and to continue from; see ``Checkpoint``.
+        Evaluations are those of the rounds since then.
 
     Returns
     -------
@@ -157,9 +155,9 @@ def train(
     The model names LightGBM's own log loss. So ``Booster.refit`` of a saved model, and
     ``lightgbm.train`` with this model as ``init_model`` and ``objective="binary"``,
     train log loss on focal scores, and their probabilities are several times too small.
-    Continue with this function, and refit with ``focalboost.lightgbm.refit``. If a
-    class has no row or no weight, the baseline counts it as 1e-6 of all weight, and
-    balance does not move it.
+    Continue with this function, and refit with ``focalboost.lightgbm.refit``. A class
+    without weight counts as 1e-6 of all weight in the baseline, and balance does not
+    move it.
 
     With ``boosting="dart"`` and any callable objective LightGBM reads a flag that it
     has not set yet: repeated runs may drop different trees, whatever the seed.
@@ -187,7 +185,10 @@ def train(
         name = "keep_training_booster"
         reject(name, "False", keep_training_booster, f"{advice}with init_model.")
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
-    file = _checked_file(checkpoint, plan.params, callbacks)
+    kind = type(import_host("lightgbm").early_stopping(1))
+    stops_early = any(isinstance(one, kind) for one in callbacks or ())
+    stops_early = stops_early or bool(one_value(plan.params, EARLY_STOPPING))
+    file = checked_checkpoint(checkpoint, stops_early, n_machines(plan.params))
     validation = as_list(valid_sets)
     require_data_set("train_set", train_set)
     for data_set in validation:
@@ -195,9 +196,21 @@ def train(
     others = [data_set for data_set in validation if data_set is not train_set]
     balance = checked_balance(balance, "balance", bool(others))
     wants_balance = balances(balance, loss, curvature)
-    if n_machines(plan.params) > 1:
+    if n_machines(plan.params) > 1:  # they cannot exchange a sum
         starts = init_model is None and init_score_of(train_set) is None
-        _require_what_machines_share(starts, class_masses, wants_balance)
+        if starts and class_masses is None:
+            rule = "the total weight of each class on all machines"
+            advice = (
+                "Add up loss.class_masses(y, sample_weight) of the rows of each "
+                "machine, and pass class_masses=total, balance=False."
+            )
+            reject("class_masses", rule, None, advice)
+        if wants_balance:
+            advice = (
+                "Each machine would end with another model. Pass balance=False, or use "
+                "focalboost.distributed.lightgbm.train."
+            )
+            reject("balance", "False on several machines", balance, advice)
         require_arrays([train_set, *others])
     model = None
     if init_model is not None:
@@ -249,37 +262,6 @@ def train(
     if saver is not None:
         saver.save_last(booster)
     return booster
-
-
-def _checked_file(
-    checkpoint: Any, params: Mapping[str, Any], callbacks: Any
-) -> Checkpoint | None:
-    kind = type(import_host("lightgbm").early_stopping(1))
-    stops_early = any(isinstance(one, kind) for one in callbacks or ())
-    stops_early = stops_early or bool(one_value(params, EARLY_STOPPING))
-    return checked_checkpoint(checkpoint, stops_early, n_machines(params))
-
-
-def _require_what_machines_share(
-    starts: bool, class_masses: Any, wants_balance: bool
-) -> None:
-    """Reject what machines that cannot exchange a sum would each do their own way."""
-    if starts and class_masses is None:
-        reject(
-            "class_masses",
-            "the total weight of each class on all machines",
-            None,
-            "Add up loss.class_masses(y, sample_weight) of the rows of each machine, "
-            "and pass class_masses=total, balance=False.",
-        )
-    if wants_balance:
-        reject(
-            "balance",
-            "False on several machines",
-            True,
-            "Each machine would end with another model. Pass balance=False, or use "
-            "focalboost.distributed.lightgbm.train.",
-        )
 
 
 def cv(
@@ -419,12 +401,18 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
         if models.best_iteration > 0 and model is not None:
             models.best_iteration += model.current_iteration()
         warn_of_no_split(all(map(has_split, models.boosters)), loss)
+        best = models.best_iteration
         for booster, baseline in zip(models.boosters, baselines, strict=True):
-            shift = None
+            # The models keep the rounds after the best one.
+            text, shift = booster.model_to_string(num_iteration=-1), None
             if balances(balance, loss, curvature):
                 earlier = earlier_balance_of(model)
                 shift = Shift(balance, loss, thread_setting(params), earlier)
-            _finish(booster, loss, baseline, shift, models.best_iteration)
+                shift.keep(booster, best if best > 0 else None)
+            booster.free_dataset()
+            booster.model_from_string(text)
+            booster.best_iteration = best
+            finalise_with_note(booster, *start_and_note(baseline, loss, shift))
     if not return_cvbooster:
         del history["cvbooster"]
     return history
@@ -457,20 +445,3 @@ def _start_of_folds(
         return train_set, valid_set, params
 
     return start, baselines
-
-
-def _finish(
-    booster: "lightgbm.Booster",
-    loss: Loss,
-    baseline: Baseline,
-    shift: Shift | None,
-    best_iteration: int,
-) -> None:
-    """Make the booster of a fold a model of its own, in balance at its best round."""
-    text = booster.model_to_string(num_iteration=-1)
-    if shift is not None:
-        shift.keep(booster, best_iteration if best_iteration > 0 else None)
-    booster.free_dataset()
-    booster.model_from_string(text)  # with the rounds after the best one
-    booster.best_iteration = best_iteration
-    finalise_with_note(booster, *start_and_note(baseline, loss, shift))

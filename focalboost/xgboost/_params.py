@@ -131,7 +131,11 @@ def started(
     xgb_model: "xgboost.Booster | None" = None,
 ) -> dict[str, Any]:
     """The parameters with a base_score, unless a model to continue has one."""
-    _require_sums_in_range(target[1])
+    weight = target[1]
+    total = 0.0 if weight is None else float(np.sum(weight, dtype=np.float64))
+    if not total <= LARGEST_TOTAL_WEIGHT:
+        rule = f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost"
+        reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
     if xgb_model is not None:
         advice = "The model to continue has its own, and another would move its trees."
         refuse(params, ["base_score"], (), advice)
@@ -215,18 +219,6 @@ def warn_of_score(metrics: Any, callbacks: Any) -> None:
                 UserWarning,
                 stacklevel=4,
             )
-
-
-def _require_sums_in_range(sample_weight: Any) -> None:
-    """Check that sums of weights have a square in float32, which XGBoost takes."""
-    total = 0.0 if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
-    if not total <= LARGEST_TOTAL_WEIGHT:
-        reject(
-            "sample_weight",
-            f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost",
-            float(total),
-            "Divide sample_weight by its mean.",
-        )
 
 
 def as_base_score(loss: Loss, raw: NDArray[np.float64]) -> float | list[float]:

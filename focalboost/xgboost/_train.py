@@ -119,23 +119,22 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     curvature : {"certified", "exact"}, default="certified"
         As in ``focal_objective``.
     max_learning_rate : float, optional
-        The largest learning rate of the training, if a callback changes it. Otherwise
-        the one in ``params`` is taken, or 0.3 if that is larger.
+        The largest learning rate that a callback sets. By default it is the one in
+        ``params``, or 0.3 if that is larger.
     balance : bool or "validation", default=True
         Move the model's ``base_score`` after the last round by the constant with which
         the weighted sum of the posteriors is that of the labels: over the training
         rows, or over the last of ``evals``. It holds for all rounds, as ``predict`` of
         a booster takes them: stop early with ``EarlyStopping(save_best=True)`` to keep
         only those up to the best. The ranking does not change. The log loss
-        with the exact curvature, data sets with a ``base_margin``, which takes the
-        place of the ``base_score``, and ``gblinear`` of several classes or labels,
-        which has one ``base_score`` for all, are left as they are.
+        with the exact curvature is left as it is. So are models of data sets with a
+        ``base_margin``, which replaces the ``base_score``, and ``gblinear`` models of
+        several classes or labels, which have a single ``base_score``.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
-        rows of ``dtrain`` on all workers. Pass it if processes that XGBoost does not
-        know hold more of the rows. It is what ``loss.class_masses(y, sample_weight)``
-        returns for all rows, or the sum of what it returns for their parts. Metric and
-        balance use the rows of the workers.
+        rows of ``dtrain`` on all workers. If processes that XGBoost does not know hold
+        more rows, pass the sum of what ``loss.class_masses(y, sample_weight)`` returns
+        for all parts. Metric and balance use the rows of the workers.
     xgb_model : Booster, estimator, path or bytes, optional
         A model to continue from, as in ``xgboost.train``. Its baseline is kept. A model
         of another gamma or alpha, or of the host's own log loss, raises a warning. So
@@ -149,9 +148,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     obj : None
         The loss is the objective.
     checkpoint : Checkpoint or path, optional
-        A file to save the model to, and to continue from. A file of another training,
-        as far as that is known, raises an error. Evaluations are those of the rounds
-        since then.
+        A file to save the model to, and to continue from; see ``Checkpoint``.
+        Evaluations are those of the rounds since then.
 
     Returns
     -------
@@ -168,8 +166,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     The model names XGBoost's own log loss. So ``xgboost.train`` with this model as
     ``xgb_model`` and without ``obj``, a refresh among others, trains log loss on focal
     scores, and its probabilities are several times too small. Continue and refresh with
-    this function. If a class has no row or no weight, the baseline counts it as 1e-6 of
-    all weight, and balance does not move it.
+    this function. A class without weight counts as 1e-6 of all weight in the baseline,
+    and balance does not move it.
 
     Examples
     --------
@@ -430,24 +428,20 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
     if str(device or "cpu") == "cpu":
         return
     if learner_of(booster)["generic_param"]["device"] == "cpu":
-        warnings.warn(
-            f"XGBoost found no GPU and trained on the CPU; device was {device!r}.",
-            UserWarning,
-            stacklevel=3,
-        )
+        message = f"XGBoost found no GPU and trained on the CPU; device was {device!r}."
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def warn_of_bins(dtrain: Any) -> None:
     """Warn that XGBoost reads the trees of a model on the bins of a data set."""
     kind = type(dtrain).__name__
     if "QuantileDMatrix" in kind:  # of one machine, of external memory, of Dask
-        warnings.warn(
+        message = (
             f"XGBoost reads the trees of xgb_model on the bins of a {kind}: if the "
             "model is of other rows, the training starts from other raw predictions "
-            "than the model gives. Use a DMatrix without quantiles.",
-            UserWarning,
-            stacklevel=3,
+            "than the model gives. Use a DMatrix without quantiles."
         )
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def has_split(booster: "xgboost.Booster") -> bool:
