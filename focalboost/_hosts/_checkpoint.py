@@ -172,10 +172,7 @@ class Run:
         self._began = self._took = self._spent = 0.0  # the last save, and all of them
 
     def resume(self, read: Callable[[Any], tuple[Any, str | None]]) -> None:
-        """Continue from the checkpoint, if its file exists.
-
-        ``read`` returns the booster and the note of a path.
-        """
+        """Continue from the file, if it exists; ``read`` returns booster and note."""
         path, expected = self._path, self._training
         if path is None or not Path(path).exists():
             return
@@ -198,10 +195,7 @@ class Run:
         self.left -= self.done
 
     def note_due(self, rounds: int) -> str | None:
-        """The note to save after so many rounds of this call, or None.
-
-        The last round is saved when training has ended and the model is in balance.
-        """
+        """The note to save after so many rounds, or None; the last is ``last_note``."""
         self._rounds, self._began = rounds, perf_counter()
         if self._every is not None:
             is_due = (self.done + rounds) % self._every == 0
@@ -211,7 +205,7 @@ class Run:
         return self._note() if is_due and rounds != self.left else None
 
     def last_note(self) -> str | None:
-        """The note to save after training, or None if it did not reach its end."""
+        """The note to save in balance, or None if training did not reach its end."""
         return self._note() if 0 < self._rounds == self.left else None
 
     def _note(self) -> str:

@@ -58,10 +58,7 @@ def write_in_one_step(path: Any, content: bytes | bytearray) -> None:
 
 
 def content_of(source: Any, name: str) -> bytearray:
-    """The bytes of a model file, or the bytes that are given.
-
-    They have to match their digest, if they have one.
-    """
+    """The bytes of a file, or those given; a digest in them has to match."""
     given = source
     if not isinstance(source, bytes | bytearray):
         try:

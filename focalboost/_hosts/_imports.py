@@ -53,9 +53,9 @@ def _is_installed(name: str) -> bool:
 def import_on_demand(package: str, name: str, on_demand: OnDemand) -> Any:
     """Do the work of a package's ``__getattr__``.
 
-    A name whose needs are not installed raises AttributeError, so that ``hasattr``,
-    ``inspect.getmembers`` and ``help`` work. In ``from package import name`` Python
-    does not show the text of an AttributeError: there it is ModuleNotFoundError.
+    A name whose needs are not installed raises AttributeError, which ``hasattr`` and
+    ``help`` expect. ``from package import name`` does not show the text of one, and
+    raises ModuleNotFoundError.
     """
     if name not in on_demand:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

@@ -40,12 +40,9 @@ def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.fl
 def rows_of_masses(
     loss: Loss, masses: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Labels and weights of one row for each class, with the masses of all rows.
-
-    They have the baseline of all rows. ``FocalLoss`` has the positives' masses first.
-    """
+    """Labels and weights of one row for each class, with the baseline of all rows."""
     codes = np.arange(len(masses), dtype=np.float64)
     if isinstance(loss, FocalLoss):
-        codes = codes[::-1]
+        codes = codes[::-1]  # it has the positives' masses first
     labels = codes.reshape(-1, *[1] * (masses.ndim - 1))
     return np.broadcast_to(labels, masses.shape), masses

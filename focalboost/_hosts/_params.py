@@ -39,10 +39,7 @@ def one_value(
 
 
 def checked_loss(loss: Any, n_classes: Any, objective: Any = None) -> Loss:
-    """The loss; for None the default loss of so many classes.
-
-    Two classes have the softmax only if the objective names it.
-    """
+    """The loss, or the default one; two classes have the softmax only by name."""
     if loss is None:
         count = 0 if n_classes is None else int(n_classes)
         names_softmax = isinstance(objective, str) and objective in SOFTMAX
@@ -92,10 +89,7 @@ def refuse(
     allowed: tuple[Any, ...],
     advice: str,
 ) -> None:
-    """Reject a parameter, under any of its names, unless its value is allowed.
-
-    The advice may name the ``{value}`` that was given.
-    """
+    """Reject a parameter under any name; the advice may hold its ``{value}``."""
     accepted = {_normal(value) for value in allowed}
     for name in names:
         value = params.get(name)
@@ -201,8 +195,5 @@ def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
 
 
 def balances(balance: Balance, loss: Loss, curvature: str = "certified") -> bool:
-    """Whether a model is to be balanced.
-
-    The log loss with the exact curvature stays the host's own model, to the bit.
-    """
+    """Whether to balance; the exact log loss stays the host's own model, to the bit."""
     return bool(balance) and not (loss.is_log_loss and curvature == "exact")

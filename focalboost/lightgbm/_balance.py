@@ -20,8 +20,7 @@ def watched(
 ) -> tuple[Mapping[str, Any], list[Callable[..., Any]]]:
     """Return parameters and callbacks of a training whose scores are kept.
 
-    Early stopping that is asked for by a parameter becomes the callback that LightGBM
-    would make of it.
+    Early stopping by a parameter becomes the callback that LightGBM would make of it.
     """
     given = [*(callbacks or ())]
     if shift is None:
@@ -44,13 +43,12 @@ def watched(
 
 
 class Shift:
-    """The balancing shift of a training.
+    """A callback that keeps the raw predictions after the last round that counts.
 
-    It is a callback that keeps the raw predictions after the last round that counts.
-    LightGBM drops them with its data sets when training ends. The best round of an
-    early stop lies before the last one, so the trees after it are rolled back, which
-    LightGBM leaves out of its model as well. A round in which no leaf can be split, as
-    happens with bagging, adds no tree: what counts are the trees after each round.
+    LightGBM drops them with its data sets when training ends. The trees after the best
+    round of an early stop are rolled back, which LightGBM leaves out of its model as
+    well. A round in which no leaf can be split, as happens with bagging, adds no tree,
+    so the trees after each round are counted.
 
     A model that has all its rounds, but was saved before its balance, is trained for
     one round that is rolled back; ``only`` is the number of iterations that it has.
@@ -84,10 +82,7 @@ class Shift:
         self.keep(env.model, self._iterations[-1 - rounds_since])
 
     def keep(self, model: Any, n_iterations: int | None = None) -> None:
-        """Keep labels, raw predictions and weights of the rows to balance.
-
-        If a number of iterations is given, later ones are rolled back.
-        """
+        """Keep the rows to balance, after the iterations given, or all."""
         if n_iterations is not None:
             for _ in range(model.current_iteration() - n_iterations):
                 model.rollback_one_iter()

@@ -1,8 +1,4 @@
-"""Starts a LightGBM training from the baseline.
-
-For a callable objective LightGBM has no constant start. It has init_score, a number for
-every row of every data set.
-"""
+"""Starts a LightGBM training from the baseline, as init_score of every data set."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -48,10 +44,9 @@ def starting_score(
     valid_sets: list["lightgbm.Dataset"],
     class_masses: Any = None,
 ) -> Iterator[Baseline]:
-    """Yield the baseline, from which training starts; then clean up.
+    """Yield the baseline, the init_score of data sets that have none; then clean up.
 
-    It is the init_score of all data sets that have none, while training. It is 0 for a
-    model to continue and for an init_score of the user's, which bring their own start.
+    It is 0 for a model to continue and for an init_score of the user's.
     """
     others = [data_set for data_set in valid_sets if data_set is not train_set]
     sets, before = [train_set, *others], list[Any]()
@@ -64,8 +59,8 @@ def starting_score(
             sizes += [len(_label(other, params, train_set)) for other in others]
         elif init_score_of(train_set) is not None:
             rule = "without an init_score where init_model is given"
-            advice = "LightGBM would replace it by the model's predictions."
-            reject("train_set", rule, "an init_score", f"{advice} Leave out one.")
+            advice = "The model's predictions would replace it. Leave out one."
+            reject("train_set", rule, "an init_score", advice)
         before = [init_score_of(data_set) for data_set in sets]
         if init_model is None and before[0] is None:
             masses = masses_of(loss, (_label(train_set, params), _weight(train_set)))
@@ -98,7 +93,7 @@ def require_arrays(data_sets: list["lightgbm.Dataset"]) -> None:
     for data_set in data_sets:
         if isinstance(data_set.data, str | os.PathLike):
             rule = "of arrays or tables on several machines"
-            advice = "Read the file, and use lightgbm.Dataset(X, label=y)."
+            advice = f"Read the file. {_ADVICE}"
             reject("train_set and valid_sets", rule, str(data_set.data), advice)
 
 
@@ -107,9 +102,8 @@ def digests_of(
 ) -> dict[str, str | None]:
     """The digests of what a training set holds. It is built for that.
 
-    LightGBM saves the features in bins, with all else that a data set holds. So the
-    digest does not depend on where the features are: in any kind of array, in a file,
-    or only in LightGBM's memory.
+    Features are saved in bins, so their digest does not depend on where they are: in
+    any kind of array, in a file, or only in LightGBM's memory.
     """
     forget_model(train_set)
     _label(train_set, params)

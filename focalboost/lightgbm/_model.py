@@ -114,10 +114,9 @@ def finalise(
 def finalise_with_note(
     booster: "lightgbm.Booster", baseline: Baseline, note: str | None
 ) -> "lightgbm.Booster":
-    """Finalise a booster as ``finalise`` does, with a note of its provenance.
+    """Finalise a booster with a note.
 
-    One in training ends it with the same passage through its text with which
-    lightgbm.train would, which leaves out the rounds after the best one.
+    One in training ends it as lightgbm.train would, without rounds after the best one.
     """
     trains = _is_in_training(booster)
     text = booster.model_to_string(num_iteration=None if trains else -1)
@@ -236,11 +235,7 @@ def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
 
 
 def signed_content(text: str, missing_row: MissingRow) -> bytearray:
-    """The content of a model's file, with its digest.
-
-    LightGBM passes over the lines that are added, and leaves them out when it saves the
-    model again.
-    """
+    """The content of a model's file, with lines that LightGBM's loader passes over."""
     line = f"{MISSING_ROW}={json.dumps(missing_row)}"
     return signed(bytearray(signable_text(text, line).encode()))
 
@@ -258,17 +253,14 @@ def missing_row(
 def is_without_features(error: Exception, params: Mapping[str, Any]) -> bool:
     """Whether LightGBM gave up because no feature can be split.
 
-    With an objective of its own it returns a constant model instead. Its error about a
-    leaf without rows gets better words here: LightGBM estimates the number of rows from
-    the curvatures.
+    With an objective of its own it returns a constant model instead.
     """
+    # It estimates the number of rows in a leaf from the curvatures.
     if "best_split_info" in str(error):
-        reject(
-            "min_sum_hessian_in_leaf",
-            "so large that a leaf has rows",
-            one_value(params, MIN_CURVATURE, 1e-3),
-            "Use 1e-3 or more, and divide sample weights by their mean.",
-        )
+        least = one_value(params, MIN_CURVATURE, 1e-3)
+        advice = "Use 1e-3 or more, and divide sample weights by their mean."
+        rule = "so large that a leaf has rows"
+        reject("min_sum_hessian_in_leaf", rule, least, advice)
     return "num_features" in str(error)
 
 
@@ -283,10 +275,9 @@ def constant_model(
 
 
 def constant_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with LightGBM's own objective, for a model of single leaves.
+    """The parameters of LightGBM's own objective, for a model of single leaves.
 
-    The leaves are 0 with an init_score, else LightGBM's own start. Nothing is
-    evaluated, so nothing can be stopped early.
+    The leaves are 0 with an init_score, else LightGBM's own start.
     """
     several = one_value(params, NUM_CLASS, 1) > 1
     objective = "multiclass" if several else "binary"

@@ -99,6 +99,11 @@ _CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
         "LightGBM has none: the start is the baseline, or the init_score of the "
         "Dataset or of fit.",
     ),
+    (
+        BOOSTING,
+        ("gbdt", "gbrt", "dart", "goss"),
+        "LightGBM's random forests take no custom objective: use 'gbdt'.",
+    ),
 )
 
 

@@ -50,10 +50,7 @@ class _Parts(NamedTuple):
 def finalised_text(
     text: str, baseline: float | NDArray[np.float64], note: str | None = None
 ) -> str:
-    """Return the text of the same model that predicts from raw + baseline.
-
-    A note is for whoever continues or loads it; see ``note_in``.
-    """
+    """Return the text of the same model that predicts from raw + baseline."""
     header, trees, rest = _shifted(text, baseline)
     header.insert(_index(header, "max_feature_idx") + 1, _objective_line(text))
     # The objective stands among the parameters as well.
@@ -163,10 +160,7 @@ def _place_of_note(text: str, name: str) -> tuple[int, int]:
 
 
 def signable_text(text: str, line: str) -> str:
-    """The text of the same model with a place for a digest, and another line.
-
-    They stand first, so that a file that is cut short keeps them.
-    """
+    """The text with a place for a digest and a line, which a file cut short keeps."""
     first, end, rest = text.partition("\n")
     return f"{first}{end}{DIGEST}={UNSIGNED}\n{line}\n{rest}"
 

@@ -70,14 +70,11 @@ def _shift(
     rounds: int | None,
     n_threads: int | None,
 ) -> NDArray[np.float64] | None:
-    """The balancing shift on the rows of all workers, or None where there is none.
-
-    Rounds are those that predictions use, None for all. A base_margin takes the place
-    of the base_score, so such a data set balances nothing. A linear model adds its
-    first base_score to all its columns, so several stay as they are.
-    """
+    """The balancing shift on the rows of all workers, or None where there is none."""
+    # A base_margin takes the place of the base_score.
     if over_workers(lambda: len(data_set.get_base_margin())) > 0:
         return None
+    # A linear model adds its first base_score to all its columns.
     if is_linear(booster) and start_of(booster).size > 1:
         return None
     with failing_together():
@@ -105,9 +102,8 @@ def _raw_predictions(
 ) -> NDArray[np.float32]:
     """Raw predictions; XGBoost still has those of the last round of a training.
 
-    The rounds after an early stop are taken off again. With dart what is kept are
-    predictions without the trees that the last round dropped, which a copy forgets. A
-    linear model has no rounds.
+    With dart these are without the trees that the last round dropped, and a copy
+    forgets them. Rounds after an early stop are taken off; a linear model has none.
     """
     kind = learner_of(booster)["gradient_booster"]
     drops = _drops_trees(kind)
@@ -147,9 +143,7 @@ def shift_base_score(
 def without_predictions(
     booster: "xgboost.Booster", is_update: bool
 ) -> "xgboost.Booster":
-    """A model just trained, which keeps no predictions, as XGBoost 3 leaves it.
-
-    A copy of an update forgets its updaters, so that it takes parameters.
-    """
+    """A model just trained, which keeps no predictions, as XGBoost 3 leaves it."""
+    # A copy of an update forgets its updaters, so that it takes parameters.
     has_none = hasattr(booster, "reset") and not is_update
     return booster if has_none else booster.copy()

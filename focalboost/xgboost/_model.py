@@ -37,13 +37,10 @@ _ADVICE = "It is of another kind, has been edited, or is cut short: save it agai
 
 
 def set_provenance(booster: "xgboost.Booster", provenance: Provenance) -> None:
-    """Note in a trained model what it was trained with, and what it predicts.
-
-    The digest of a file that it was continued from is not its own.
-    """
+    """Note in a trained model what it was trained with, and what it predicts."""
     row = json.dumps(_missing_row(booster))
-    notes = {PROVENANCE: note_of(provenance), MISSING_ROW: row, DIGEST: None}
-    booster.set_attr(**notes)
+    notes = {PROVENANCE: note_of(provenance), MISSING_ROW: row}
+    booster.set_attr(**notes, **{DIGEST: None})  # of a file that it continues
 
 
 def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
@@ -53,18 +50,17 @@ def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
 
 
 def booster_of(xgb_model: Any) -> "xgboost.Booster":
-    """The booster of an estimator, of a file or its bytes, or the booster itself.
-
-    An early-stopped model ends at its best round, as if training had stopped there.
-    XGBoost would keep the rounds after it, and later predict without the new ones. A
-    linear model has no rounds to leave out, and predicts as after its last. A model in
-    balance gets back the start of its training.
-    """
+    """The booster of an estimator or a file, with the start of its training."""
     return _unbalanced(in_balance(xgb_model), "xgb_model")
 
 
 def in_balance(xgb_model: Any) -> "xgboost.Booster":
-    """The same booster, still in balance. Whoever trains on takes its balance back."""
+    """The same booster, still in balance. Whoever trains on takes its balance back.
+
+    An early-stopped model ends at its best round, as if training had stopped there.
+    XGBoost would keep the rounds after it, and later predict without the new ones. A
+    linear model has no rounds to leave out, and predicts as after its last.
+    """
     library = import_host("xgboost")
     if isinstance(xgb_model, library.XGBModel):
         xgb_model = xgb_model.get_booster()
@@ -153,12 +149,9 @@ def is_linear(booster: "xgboost.Booster") -> bool:
 
 
 def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
-    """The booster in a file, or in the bytes of one.
-
-    A file with a digest has to match it. XGBoost judges all others, but for those that
-    are cut short: its reader of UBJSON ends the interpreter on some of them.
-    """
+    """The booster in a file, or in the bytes of one."""
     content = content_of(source, name)
+    # XGBoost's reader of UBJSON ends the interpreter on some files that are cut short.
     end = content[-64:].rstrip(b"\n")
     if not (content.startswith(b"{") and b"version" in end and end.endswith(b"}")):
         reject(name, "a whole XGBoost model", source, _ADVICE)
@@ -197,10 +190,7 @@ def _missing_row(booster: "xgboost.Booster") -> MissingRow:
 
 
 def _require_same_prediction(booster: "xgboost.Booster", name: str) -> None:
-    """Reject a model that this version of XGBoost misreads, as far as it is known.
-
-    XGBoost before 3.1 misreads the base_score of newer models.
-    """
+    """Reject a model that XGBoost misreads; before 3.1 it misreads newer ones."""
     note = booster.attr(MISSING_ROW)
     if note is not None:
         require_same_prediction(note, _missing_row(booster), np.float32, name)

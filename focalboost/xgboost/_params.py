@@ -68,10 +68,7 @@ _R = TypeVar("_R")
 
 
 def by_position(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Take keyword arguments by position as XGBoost's functions do, with its warning.
-
-    XGBoost is imported in the first call.
-    """
+    """Take options by position as XGBoost's functions do, with its warning."""
 
     @wraps(function)
     def call(*arguments: _P.args, **options: _P.kwargs) -> _R:
@@ -100,7 +97,7 @@ def make_plan(
 ) -> Plan:
     """The plan for labels and weights (target); parameters in conflict are errors.
 
-    Without a target it has no start: each fold of a cross-validation has its own.
+    Without a target it has no start, as each fold has its own.
     """
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}

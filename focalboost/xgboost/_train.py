@@ -348,7 +348,7 @@ shuffle : as in ``xgboost.cv``
         verbose_eval=verbose_eval,
         show_stdv=show_stdv,
         seed=seed,
-        callbacks=[finisher, *(callbacks or ())],
+        callbacks=[finisher, *(callbacks or ())],  # others may keep the boosters
         shuffle=shuffle,
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
@@ -372,10 +372,7 @@ def _start_of_fold(
 
 
 def _finisher(plan: Plan, balance: Balance) -> Any:
-    """A callback that makes the boosters of the folds models like those of ``train``.
-
-    It comes before the user's callbacks, which may keep the boosters.
-    """
+    """A callback that makes boosters of folds models like those of ``train``."""
     loss, threads = plan.objective.loss, plan.objective.n_threads
 
     class Finisher(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]

@@ -30,6 +30,8 @@ LIGHTGBM = [
     ({"is_unbalance": True}, "is_unbalance must be"),
     ({"unbalance": True}, 'an estimator, use class_weight="balanced". With train'),
     ({"scale_pos_weight": 99.0}, "give the data set weight=np.where(y == 1, 99.0, 1)"),
+    ({"boosting": "rf"}, "random forests take no custom objective"),
+    ({"boosting_type": "random_forest"}, "use 'gbdt'"),
     ({"boost_from_average": False}, "give the Dataset an init_score"),
     ({"sigmoid": 2}, "the link is expit"),
     ({"gamma": 5}, "LightGBM has none. Did you mean focal_gamma, or"),
@@ -199,12 +201,6 @@ def test_a_booster_kept_for_training_is_refused(mixed):
         focalboost.lightgbm.train(
             {}, lightgbm.Dataset(*mixed), 2, keep_training_booster=True
         )
-
-
-def test_lightgbm_itself_refuses_its_random_forests(mixed):
-    params = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}
-    with pytest.raises(lightgbm.basic.LightGBMError, match="RF mode do not support"):
-        focalboost.lightgbm.train(params, lightgbm.Dataset(*mixed), 2)
 
 
 def test_a_host_s_own_errors_come_through(host, mixed):
