@@ -156,25 +156,25 @@ _TRAINING_TO_SAVES = 20
 class Run:
     """One call of ``train``: the model it starts from, its rounds, and its saves."""
 
-    def __init__(
-        self,
-        model: Any,
-        rounds: int,
-        checkpoint: Checkpoint | None = None,
-        training: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, model: Any, rounds: int) -> None:
         self.model = model  #: a booster, or None
         self.done, self.left = 0, rounds  #: rounds of earlier calls, and of this one
-        self._path = None if checkpoint is None else checkpoint.path
-        self._every = None if checkpoint is None else checkpoint.every
-        self._training, self._rounds = training or {}, 0
+
+    def resume(
+        self,
+        checkpoint: Checkpoint,
+        expected: dict[str, Any],
+        read: Callable[[Any], tuple[Any, str | None]],
+    ) -> None:
+        """Continue from the file of the expected training, if it exists.
+
+        ``read`` returns its booster and its note.
+        """
+        path = checkpoint.path
+        self._checkpoint, self._training, self._rounds = checkpoint, expected, 0
         self._started = perf_counter()
         self._began = self._took = self._spent = 0.0  # the last save, and all of them
-
-    def resume(self, read: Callable[[Any], tuple[Any, str | None]]) -> None:
-        """Continue from the file, if it exists; ``read`` returns booster and note."""
-        path, expected = self._path, self._training
-        if path is None or not Path(path).exists():
+        if not Path(path).exists():
             return
         self.model, note = read(path)
         self.done, training = _progress(note, path)
@@ -197,8 +197,9 @@ class Run:
     def note_due(self, rounds: int) -> str | None:
         """The note to save after so many rounds, or None; the last is ``last_note``."""
         self._rounds, self._began = rounds, perf_counter()
-        if self._every is not None:
-            is_due = (self.done + rounds) % self._every == 0
+        every = self._checkpoint.every
+        if every is not None:
+            is_due = (self.done + rounds) % every == 0
         else:
             least = _TRAINING_TO_SAVES * (self._spent + self._took)
             is_due = self._began - self._started >= least
@@ -213,7 +214,7 @@ class Run:
 
     def save(self, content: bytes | bytearray) -> None:
         """Write the checkpoint."""
-        write_in_one_step(self._path, content)
+        write_in_one_step(self._checkpoint.path, content)
         self._took = perf_counter() - self._began
         self._spent += self._took
 

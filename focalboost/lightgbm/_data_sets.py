@@ -26,7 +26,6 @@ _FIELDS = ("label", "weight", "init_score")
 #: A raw prediction, or one for each class.
 Baseline = float | NDArray[np.float64]
 
-
 _ADVICE = "Use lightgbm.Dataset(X, label=y)."
 
 

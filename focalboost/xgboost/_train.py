@@ -204,8 +204,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     if file is not None:
         known = loss, settings, curvature, max_learning_rate, balance
         training = training_of(*known, digests_of(dtrain))
-        run = Run(given, num_boost_round, file, training)
-        run.resume(checkpoint_in)
+        run.resume(file, training, checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
     rows = rows_of_masses(loss, masses)
