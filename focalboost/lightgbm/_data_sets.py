@@ -54,15 +54,16 @@ def starting_score(
         forget_model(data_set)
     try:
         if init_model is None:
-            sizes = [len(_label(train_set, params))]
-            sizes += [len(_label(other, params, train_set)) for other in others]
+            labels = _label(train_set, params)
+            of_others = (_label(other, params, train_set) for other in others)
+            sizes = [len(labels), *map(len, of_others)]
         elif init_score_of(train_set) is not None:
             rule = "without an init_score where init_model is given"
             advice = "The model's predictions would replace it. Leave out one."
             reject("train_set", rule, "an init_score", advice)
         before = [init_score_of(data_set) for data_set in sets]
         if init_model is None and before[0] is None:
-            masses = masses_of(loss, (_label(train_set, params), _weight(train_set)))
+            masses = masses_of(loss, (labels, _weight(train_set)))
             if class_masses is not None:
                 masses = checked_masses(class_masses, masses)
             baseline = loss.baseline(*rows_of_masses(loss, masses))

@@ -270,7 +270,7 @@ def train(
             booster: lightgbm.Booster = import_host("lightgbm").train(
                 parameters_of(train_set, with_params),
                 train_set,
-                run.left or 1,
+                1 if is_trained else run.left,
                 valid_sets=validation or None,
                 valid_names=valid_names,
                 feval=metrics_in(feval) or plan.metric,
