@@ -159,6 +159,11 @@ class Run:
     def __init__(self, model: Any, rounds: int) -> None:
         self.model = model  #: a booster, or None
         self.done, self.left = 0, rounds  #: rounds of earlier calls, and of this one
+        self._path: Any = None
+        self._every: int | None = None
+        self._training: dict[str, Any] = {}
+        self._rounds, self._started = 0, perf_counter()
+        self._began = self._took = self._spent = 0.0  # the last save, and all of them
 
     def resume(
         self,
@@ -166,14 +171,12 @@ class Run:
         expected: dict[str, Any],
         read: Callable[[Any], tuple[Any, str | None]],
     ) -> None:
-        """Continue from the file of the expected training, if it exists.
+        """Save to a file, and continue from it if it exists.
 
-        ``read`` returns its booster and its note.
+        ``read`` returns its booster and its note, which is of the expected training.
         """
-        path = checkpoint.path
-        self._checkpoint, self._training, self._rounds = checkpoint, expected, 0
-        self._started = perf_counter()
-        self._began = self._took = self._spent = 0.0  # the last save, and all of them
+        path, every = checkpoint.path, checkpoint.every
+        self._path, self._every, self._training = path, every, expected
         if not Path(path).exists():
             return
         self.model, note = read(path)
@@ -197,9 +200,8 @@ class Run:
     def note_due(self, rounds: int) -> str | None:
         """The note to save after so many rounds, or None; the last is ``last_note``."""
         self._rounds, self._began = rounds, perf_counter()
-        every = self._checkpoint.every
-        if every is not None:
-            is_due = (self.done + rounds) % every == 0
+        if self._every is not None:
+            is_due = (self.done + rounds) % self._every == 0
         else:
             least = _TRAINING_TO_SAVES * (self._spent + self._took)
             is_due = self._began - self._started >= least
@@ -214,7 +216,7 @@ class Run:
 
     def save(self, content: bytes | bytearray) -> None:
         """Write the checkpoint."""
-        write_in_one_step(self._checkpoint.path, content)
+        write_in_one_step(self._path, content)
         self._took = perf_counter() - self._began
         self._spent += self._took
 
