@@ -137,11 +137,9 @@ _ROUNDING = 2**14
 
 
 def require_same_prediction(
-    note: str | None, found: MissingRow, dtype: type[np.floating[Any]], model: str
+    note: str, found: MissingRow, dtype: type[np.floating[Any]], model: str
 ) -> None:
     """Reject a model that predicts otherwise than in the host that wrote it."""
-    if note is None:
-        return
     try:
         written = MissingRow(*json.loads(note))
         expected = np.array(written.raw_prediction, dtype=np.float64)
