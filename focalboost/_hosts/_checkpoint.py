@@ -1,7 +1,4 @@
-"""Checkpoint: a training that is killed continues where it was.
-
-A checkpoint is a plain model of the host with a note of its training.
-"""
+"""Checkpoint: a training that is killed continues where it was."""
 
 import hashlib
 import json
@@ -10,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from focalboost._hosts._files import write_in_one_step
-from focalboost._hosts._note import Provenance, as_python, note_of
+from focalboost._hosts._note import Provenance, note_of
 from focalboost._hosts._params import THREADS, Balance
 from focalboost._validation import reject, whole_number
 from focalboost.losses import Loss
@@ -94,26 +91,16 @@ def checked_checkpoint(
     if isinstance(checkpoint, str | os.PathLike):
         checkpoint = Checkpoint(checkpoint)
     if not isinstance(checkpoint, Checkpoint):
-        reject(
-            "checkpoint",
-            "a focalboost.Checkpoint or the path of a file",
-            checkpoint,
-            'Use Checkpoint("model.ubj").',
-        )
+        rule = "a focalboost.Checkpoint or the path of a file"
+        reject("checkpoint", rule, checkpoint, 'Use Checkpoint("model.ubj").')
     if n_machines > 1:
-        reject(
-            "checkpoint",
-            "None where several machines train",
-            checkpoint,
-            "Leave it out: they would save and continue at different rounds.",
-        )
+        rule = "None where several machines train"
+        advice = "Leave it out: they would save and continue at different rounds."
+        reject("checkpoint", rule, checkpoint, advice)
     if stops_early:
-        reject(
-            "checkpoint",
-            "None where training may stop early",
-            checkpoint,
-            "Leave out early stopping: the file does not hold past evaluations.",
-        )
+        rule = "None where training may stop early"
+        advice = "Leave out early stopping: the file does not hold past evaluations."
+        reject("checkpoint", rule, checkpoint, advice)
     return checkpoint
 
 
@@ -130,10 +117,9 @@ def training_of(
     digests: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """What tells a training from others, in types of JSON; digests of its data."""
-    settings = {k: v for k, v in sorted(params.items()) if k not in _INCIDENTAL}
     known = {
         "loss": note_of(Provenance(loss, None)),
-        "params": settings,
+        "params": {k: v for k, v in sorted(params.items()) if k not in _INCIDENTAL},
         "curvature": curvature,
         "max_learning_rate": max_learning_rate,
         "balance": balance,
@@ -145,8 +131,9 @@ def training_of(
 
 def _in_json(value: Any) -> Any:
     """What stands for a value that JSON cannot hold."""
-    plain = as_python(value)
-    return repr(value) if plain is None else plain
+    plain = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    # A longdouble stays one.
+    return repr(value) if plain is value or isinstance(plain, np.generic) else plain
 
 
 def digest(*parts: Any) -> str | None:
@@ -162,89 +149,76 @@ def digest(*parts: Any) -> str | None:
     return found.hexdigest()[:16]
 
 
-class Run(NamedTuple):
-    """One call of ``train``: the model it starts from, and its rounds."""
-
-    model: Any  #: a booster, or None
-    done: int  #: rounds of earlier calls
-    left: int  #: rounds to train now
-    checkpoint: Checkpoint | None = None
-    training: dict[str, Any] | None = None
-
-
 #: How many times the time of all saves a training takes at least: 5 % are 1 in 20.
 _TRAINING_TO_SAVES = 20
 
 
-class Saves:
-    """The saves of a run."""
+class Run:
+    """One call of ``train``: the model it starts from, its rounds, and its saves."""
 
-    def __init__(self, run: Run, checkpoint: Checkpoint) -> None:
-        self._run, self._checkpoint, self._rounds = run, checkpoint, 0
-        self._started = perf_counter()
+    def __init__(self, model: Any, rounds: int) -> None:
+        self.model = model  #: a booster, or None
+        self.done, self.left = 0, rounds  #: rounds of earlier calls, and of this one
+        self._path: Any = None
+        self._every: int | None = None
+        self._training: dict[str, Any] = {}
+        self._rounds, self._started = 0, perf_counter()
         self._began = self._took = self._spent = 0.0  # the last save, and all of them
 
-    def note_due(self, rounds: int) -> str | None:
-        """The note to save after so many rounds of this call, or None.
+    def resume(
+        self,
+        checkpoint: Checkpoint,
+        expected: dict[str, Any],
+        read: Callable[[Any], tuple[Any, str | None]],
+    ) -> None:
+        """Save to a file, and continue from it if it exists.
 
-        The last round is saved when training has ended and the model is in balance.
+        ``read`` returns its booster and its note, which is of the expected training.
         """
-        self._rounds = rounds
-        if rounds == self._run.left or not self._is_due():
-            return None
-        self._began = perf_counter()
-        return self._note()
+        path, every = checkpoint.path, checkpoint.every
+        self._path, self._every, self._training = path, every, expected
+        if not Path(path).exists():
+            return
+        self.model, note = read(path)
+        self.done, training = _progress(note, path)
+        other = [k for k in expected if training.get(k) != expected[k]]
+        if len(other) > 1 and "features" in other:
+            other.remove("features")  # LightGBM's bins depend on parameters and labels
+        if other:
+            found = {k: training.get(k) for k in other}
+            advice = (
+                f"Its {' and '.join(other)} differ: use another path, or remove "
+                f"{str(path)!r} to start again."
+            )
+            reject("checkpoint", "of the same training", found, advice)
+        if self.done > self.left:
+            rule = f"at least the {self.done} rounds of the checkpoint"
+            advice = f"Remove {str(path)!r} to start again."
+            reject("num_boost_round", rule, self.left, advice)
+        self.left -= self.done
+
+    def note_due(self, rounds: int) -> str | None:
+        """The note to save after so many rounds, or None; the last is ``last_note``."""
+        self._rounds, self._began = rounds, perf_counter()
+        if self._every is not None:
+            is_due = (self.done + rounds) % self._every == 0
+        else:
+            least = _TRAINING_TO_SAVES * (self._spent + self._took)
+            is_due = self._began - self._started >= least
+        return self._note() if is_due and rounds != self.left else None
 
     def last_note(self) -> str | None:
-        """The note to save after training, or None if it did not reach its end."""
-        return self._note() if 0 < self._rounds == self._run.left else None
+        """The note to save in balance, or None if training did not reach its end."""
+        return self._note() if 0 < self._rounds == self.left else None
 
     def _note(self) -> str:
-        return json.dumps([self._run.done + self._rounds, self._run.training])
-
-    def _is_due(self) -> bool:
-        every = self._checkpoint.every
-        if every is not None:
-            return (self._run.done + self._rounds) % every == 0
-        with_one_more = self._spent + self._took
-        return perf_counter() - self._started >= _TRAINING_TO_SAVES * with_one_more
+        return json.dumps([self.done + self._rounds, self._training])
 
     def save(self, content: bytes | bytearray) -> None:
         """Write the checkpoint."""
-        write_in_one_step(self._checkpoint.path, content)
+        write_in_one_step(self._path, content)
         self._took = perf_counter() - self._began
         self._spent += self._took
-
-
-def resumed(run: Run, read: Callable[[Any], tuple[Any, str | None]]) -> Run:
-    """Continue from the checkpoint, if its file exists.
-
-    ``read`` returns the booster and the note of a path.
-    """
-    if run.checkpoint is None or not Path(run.checkpoint.path).exists():
-        return run
-    path, expected = run.checkpoint.path, run.training or {}
-    model, note = read(path)
-    done, training = _progress(note, path)
-    other = [k for k in expected if training.get(k) != expected[k]]
-    if len(other) > 1 and "features" in other:
-        other.remove("features")  # LightGBM's bins depend on parameters and labels
-    if other:
-        reject(
-            "checkpoint",
-            "of the same training",
-            {k: training.get(k) for k in other},
-            f"Its {' and '.join(other)} differ: use another path, or remove "
-            f"{str(path)!r} to start again.",
-        )
-    if done > run.left:
-        reject(
-            "num_boost_round",
-            f"at least the {done} rounds of the checkpoint",
-            run.left,
-            f"Remove {str(path)!r} to start again.",
-        )
-    return run._replace(model=model, done=done, left=run.left - done)
 
 
 def _progress(note: str | None, path: Any) -> tuple[int, dict[str, Any]]:
@@ -253,9 +227,6 @@ def _progress(note: str | None, path: Any) -> tuple[int, dict[str, Any]]:
         rounds, training = json.loads(note or "")
         return int(rounds), dict(training)
     except (ValueError, TypeError):
-        reject(
-            "checkpoint",
-            "a file that a checkpoint has written",
-            str(path),
-            "Use another path, or remove the file to start again.",
-        )
+        rule = "a file that a checkpoint has written"
+        advice = "Use another path, or remove the file to start again."
+        reject("checkpoint", rule, str(path), advice)

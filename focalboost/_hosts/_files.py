@@ -12,8 +12,8 @@ from typing import Any
 
 from focalboost._validation import reject
 
-#: The name of the digest in a model file. A digest finds accidental damage; it does not
-#: prove who wrote the file.
+#: The name of the digest in a model file. It finds accidental damage; it does not prove
+#: who wrote the file.
 DIGEST = "focalboost_sha256"
 
 #: The value that stands in the place of the digest when the digest is computed.
@@ -33,10 +33,7 @@ def write_in_one_step(path: Any, content: bytes | bytearray) -> None:
     gets the mode of the old one, and its owner where the system allows that. A device
     or a pipe cannot be replaced, so it is written to directly.
     """
-    try:
-        old = os.stat(path)
-    except FileNotFoundError:
-        old = None
+    old = os.stat(path) if os.path.exists(path) else None
     if old is not None and not stat.S_ISREG(old.st_mode):
         Path(path).write_bytes(content)
         return
@@ -50,44 +47,28 @@ def write_in_one_step(path: Any, content: bytes | bytearray) -> None:
             file.flush()
             os.fsync(file.fileno())
         if old is not None:
-            _keep_owner_and_mode(target, old, beside)
+            if hasattr(os, "chown"):
+                with contextlib.suppress(PermissionError):  # only root gives files away
+                    os.chown(beside, old.st_uid, old.st_gid)
+            shutil.copymode(target, beside)  # after chown, which clears bits
         os.replace(beside, target)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
 
 
-def _keep_owner_and_mode(target: Path, old: os.stat_result, beside: Path) -> None:
-    if hasattr(os, "chown"):
-        with contextlib.suppress(PermissionError):  # only root may give files away
-            os.chown(beside, old.st_uid, old.st_gid)
-    shutil.copymode(target, beside)  # after chown, which clears bits
-
-
 def content_of(source: Any, name: str) -> bytearray:
-    """Return the bytes of a file, or the bytes that are given."""
-    if isinstance(source, bytes | bytearray):
-        return bytearray(source)
-    try:
-        return bytearray(Path(os.fspath(source)).read_bytes())
-    except TypeError:
-        reject(name, "the path of a file", source, "Pass a str or a pathlib.Path.")
-
-
-def signed(content: bytearray) -> bytearray:
-    """Put the digest of a model file in the place of ``UNSIGNED``."""
-    place = _PLACE.search(content)
-    if place is None:
-        raise RuntimeError("The host has written the model without a place to sign it.")
-    content[slice(*place.span(1))] = _digest_without(content, place.span(1))
-    return content
-
-
-def refuse_wrong_digest(content: bytearray, name: str, source: Any) -> None:
-    """Reject a model file that does not match its digest; some have none."""
+    """The bytes of a file, or those given; a digest in them has to match."""
+    given = source
+    if not isinstance(source, bytes | bytearray):
+        try:
+            given = Path(source).read_bytes()
+        except TypeError:
+            reject(name, "the path of a file", source, "Pass a str or a pathlib.Path.")
+    content = bytearray(given)
     start = content.find(DIGEST.encode())
     if start < 0 or content.startswith(_OLD, start):
-        return
+        return content
     place = _PLACE.match(content, start)
     if place is None or _digest_without(content, place.span(1)) != place[1]:
         reject(
@@ -98,6 +79,16 @@ def refuse_wrong_digest(content: bytearray, name: str, source: Any) -> None:
             f"saved it since, load it there, call booster.set_attr({DIGEST}=None) and "
             "save it.",
         )
+    return content
+
+
+def signed(content: bytearray) -> bytearray:
+    """Put the digest of a model file in the place of ``UNSIGNED``."""
+    place = _PLACE.search(content)
+    if place is None:
+        raise RuntimeError("The host has written the model without a place to sign it.")
+    content[slice(*place.span(1))] = _digest_without(content, place.span(1))
+    return content
 
 
 def _digest_without(content: bytearray, span: tuple[int, int]) -> bytes:

@@ -39,11 +39,8 @@ def import_host(name: str) -> ModuleType:
 
 def those_installed(names: Iterable[str], on_demand: OnDemand) -> list[str]:
     """Return the names without those that need a module which is not installed."""
-    return [
-        name
-        for name in names
-        if all(map(_is_installed, on_demand.get(name, ("", ()))[1]))
-    ]
+    needs = {name: on_demand[name][1] for name in on_demand}
+    return [name for name in names if all(map(_is_installed, needs.get(name, ())))]
 
 
 def _is_installed(name: str) -> bool:
@@ -56,9 +53,9 @@ def _is_installed(name: str) -> bool:
 def import_on_demand(package: str, name: str, on_demand: OnDemand) -> Any:
     """Do the work of a package's ``__getattr__``.
 
-    A name whose needs are not installed raises AttributeError, so that ``hasattr``,
-    ``inspect.getmembers`` and ``help`` work. In ``from package import name`` Python
-    does not show the text of an AttributeError: there it is ModuleNotFoundError.
+    A name whose needs are not installed raises AttributeError, which ``hasattr`` and
+    ``help`` expect. ``from package import name`` does not show the text of one, and
+    raises ModuleNotFoundError.
     """
     if name not in on_demand:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

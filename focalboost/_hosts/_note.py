@@ -34,26 +34,21 @@ class Provenance(NamedTuple):
 def note_of(provenance: Provenance) -> str:
     """The provenance as JSON; without the labels if JSON cannot hold them."""
     loss, classes, unbalanced, earlier = provenance
-    n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else None
     known: dict[str, Any] = {
         "gamma": loss.gamma,
         "alpha": loss.alpha,
-        "n_classes": n_classes,
+        "n_classes": loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else None,
     }
     shifts = {"unbalanced": unbalanced, "earlier": earlier}
     known |= {name: value for name, value in shifts.items() if value is not None}
+    if classes is None or classes.dtype.kind not in _KINDS:
+        return json.dumps(known)
+    values = classes.astype(str) if classes.dtype.kind in "mM" else classes
+    labels = {"classes": values.tolist(), "dtype": classes.dtype.str}
     try:
-        return json.dumps({**known, **_labels(classes)})
+        return json.dumps({**known, **labels})
     except TypeError:
         return json.dumps(known)
-
-
-def _labels(classes: NDArray[Any] | None) -> dict[str, Any]:
-    if classes is None or classes.dtype.kind not in _KINDS:
-        return {}
-    is_time = classes.dtype.kind in "mM"
-    values = classes.astype(str) if is_time else classes
-    return {"classes": values.tolist(), "dtype": classes.dtype.str}
 
 
 def read_note(note: str, model: str) -> Provenance:
@@ -64,7 +59,11 @@ def read_note(note: str, model: str) -> Provenance:
         n_classes = known["n_classes"]
         if classes is not None and len(classes) != (n_classes or 2):
             raise ValueError(f"{len(classes)} labels")
-        loss = _loss(known["gamma"], known["alpha"], n_classes)
+        names = {"gamma": known["gamma"], "alpha": known["alpha"]}
+        if n_classes is None:
+            loss: Loss = FocalLoss(**names)
+        else:
+            loss = SoftmaxFocalLoss(n_classes, **names)
         shifts = [known.get(name) for name in ("unbalanced", "earlier")]
         for shift in shifts:
             np.asarray(shift or 0.0, dtype=np.float64)
@@ -81,12 +80,6 @@ def read_note(note: str, model: str) -> Provenance:
 def earlier_balance(found: Provenance | None) -> NDArray[np.float64]:
     """The shift that a continuation with rows of one class puts back."""
     return np.asarray((found and found.earlier) or 0.0)
-
-
-def _loss(gamma: Any, alpha: Any, n_classes: Any) -> Loss:
-    if n_classes is None:
-        return FocalLoss(gamma, alpha)
-    return SoftmaxFocalLoss(n_classes, gamma, alpha)
 
 
 def _classes(known: dict[str, Any]) -> NDArray[Any] | None:
@@ -144,11 +137,9 @@ _ROUNDING = 2**14
 
 
 def require_same_prediction(
-    note: str | None, found: MissingRow, dtype: type[np.floating[Any]], model: str
+    note: str, found: MissingRow, dtype: type[np.floating[Any]], model: str
 ) -> None:
     """Reject a model that predicts otherwise than in the host that wrote it."""
-    if note is None:
-        return
     try:
         written = MissingRow(*json.loads(note))
         expected = np.array(written.raw_prediction, dtype=np.float64)
@@ -168,11 +159,3 @@ def require_same_prediction(
             found.raw_prediction,
             f"Install {written.host}, or train the model again.",
         )
-
-
-def as_python(value: Any) -> Any:
-    """A NumPy number or array in Python's own types, which JSON knows; else None."""
-    if not isinstance(value, np.generic | np.ndarray):
-        return None
-    plain = value.tolist()
-    return None if isinstance(plain, np.generic) else plain  # a longdouble stays one

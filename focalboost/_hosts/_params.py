@@ -39,10 +39,7 @@ def one_value(
 
 
 def checked_loss(loss: Any, n_classes: Any, objective: Any = None) -> Loss:
-    """The loss; for None the default loss of so many classes.
-
-    Two classes have the softmax only if the objective names it.
-    """
+    """The loss, or the default one; two classes have the softmax only by name."""
     if loss is None:
         count = 0 if n_classes is None else int(n_classes)
         names_softmax = isinstance(objective, str) and objective in SOFTMAX
@@ -71,8 +68,7 @@ def _loss_in(value: Any) -> Loss | None:
 
 def thread_setting(params: Mapping[str, Any]) -> int | None:
     """The number of threads; None for the default of OpenMP (0, or negative)."""
-    count = int(one_value(params, THREADS, 0))
-    return count if count > 0 else None
+    return max(int(one_value(params, THREADS, 0)), 0) or None
 
 
 def as_list(values: Any) -> list[Any]:
@@ -93,10 +89,7 @@ def refuse(
     allowed: tuple[Any, ...],
     advice: str,
 ) -> None:
-    """Reject a parameter, under any of its names, unless its value is allowed.
-
-    The advice may name the ``{value}`` that was given.
-    """
+    """Reject a parameter under any name; the advice may hold its ``{value}``."""
     accepted = {_normal(value) for value in allowed}
     for name in names:
         value = params.get(name)
@@ -105,50 +98,21 @@ def refuse(
             reject(name, rule, value, advice.format(value=value))
 
 
-def refuse_unread(
-    params: Mapping[str, Any],
-    names: Iterable[str],
-    metrics: Iterable[Any],
-    readers: tuple[str, ...],
-) -> None:
-    """Reject a parameter of metrics, unless one of the metrics is evaluated."""
-    if not any(str(metric).partition("@")[0].strip() in readers for metric in metrics):
-        refuse(params, names, (), f"Only the metric {readers[0]!r} reads it.")
-
-
 def refuse_focal_names(params: Mapping[str, Any]) -> None:
     """Reject parameters of the focal loss that are misspelled or misplaced."""
     for name, value in params.items():
         loss = None if "metric" in str(name) else _loss_in(value)
+        advice = (
+            "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate. "
+            "train takes loss=FocalLoss(gamma, alpha)."
+        )
         if loss is not None:
-            reject(
-                str(name),
-                "left out",
-                value,
+            advice = (
                 f"With an estimator, use focal_gamma={loss.gamma} and "
-                f"focal_alpha={loss.alpha}. With train, use loss={loss}.",
+                f"focal_alpha={loss.alpha}. With train, use loss={loss}."
             )
-        if str(name).startswith("focal"):
-            reject(
-                str(name),
-                "left out",
-                value,
-                "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate. "
-                "train takes loss=FocalLoss(gamma, alpha).",
-            )
-
-
-def refuse_scikit_learn_metric(name: str, metrics: Any, form: str) -> None:
-    """Reject metrics of scikit-learn where a host's own train calls them."""
-    for metric in as_list(metrics):
-        if str(getattr(metric, "__module__", "")).startswith("sklearn."):
-            reject(
-                name,
-                f"a function of (raw predictions, data set) that returns {form}",
-                metric,
-                "Call the score in a function of your own, on "
-                "loss.posterior(raw_prediction) and data_set.get_label().",
-            )
+        if loss is not None or str(name).startswith("focal"):
+            reject(str(name), "left out", value, advice)
 
 
 def _normal(value: Any) -> str:
@@ -172,13 +136,12 @@ def learning_rate_bound(
         return max(rate, DEFAULT_LEARNING_RATE_LIMIT)
     bound = learning_rate_limit(max_learning_rate)
     if bound < rate:
-        reject(
-            "max_learning_rate",
-            f"at least the learning rate, {rate:g}",
-            max_learning_rate,
+        rule = f"at least the learning rate, {rate:g}"
+        advice = (
             "The certificate would not hold. Leave it out, or pass the largest rate "
-            "that a callback will set.",
+            "that a callback will set."
         )
+        reject("max_learning_rate", rule, max_learning_rate, advice)
     return bound
 
 
@@ -223,25 +186,14 @@ def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
     if isinstance(balance, bool):
         return balance
     if not (isinstance(balance, str) and balance == "validation"):
-        reject(
-            name,
-            'True, False or "validation"',
-            balance,
-            f"Use {name}=True to balance the posteriors on the training rows.",
-        )
+        advice = f"Use {name}=True to balance the posteriors on the training rows."
+        reject(name, 'True, False or "validation"', balance, advice)
     if not has_validation:
-        reject(
-            name,
-            "True or False without an evaluation set",
-            balance,
-            f'Pass an evaluation set: {name}="validation" takes the last one.',
-        )
+        advice = f'Pass an evaluation set: {name}="validation" takes the last one.'
+        reject(name, "True or False without an evaluation set", balance, advice)
     return "validation"
 
 
 def balances(balance: Balance, loss: Loss, curvature: str = "certified") -> bool:
-    """Whether a model is to be balanced.
-
-    The log loss with the exact curvature stays the host's own model, to the bit.
-    """
+    """Whether to balance; the exact log loss stays the host's own model, to the bit."""
     return bool(balance) and not (loss.is_log_loss and curvature == "exact")

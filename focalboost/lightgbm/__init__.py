@@ -1,8 +1,6 @@
 """LightGBM with the focal loss: train, cv, refit, and models of their own."""
 
-from focalboost.lightgbm._cv import cv
 from focalboost.lightgbm._model import finalise
-from focalboost.lightgbm._refit import refit
-from focalboost.lightgbm._train import train
+from focalboost.lightgbm._train import cv, refit, train
 
 __all__ = ["cv", "finalise", "refit", "train"]

@@ -20,8 +20,7 @@ def watched(
 ) -> tuple[Mapping[str, Any], list[Callable[..., Any]]]:
     """Return parameters and callbacks of a training whose scores are kept.
 
-    Early stopping that is asked for by a parameter becomes the callback that LightGBM
-    would make of it.
+    Early stopping by a parameter becomes the callback that LightGBM would make of it.
     """
     given = [*(callbacks or ())]
     if shift is None:
@@ -29,24 +28,30 @@ def watched(
     rounds = one_value(params, EARLY_STOPPING)
     if isinstance(rounds, int) and rounds > 0:
         params = {k: v for k, v in params.items() if k not in EARLY_STOPPING}
-        given.append(_early_stopping(rounds, params))
-    return params, [shift, *(_watched(one, shift) for one in given)]
+        stop = import_host("lightgbm").early_stopping(
+            rounds,
+            first_metric_only=params.get("first_metric_only", False),
+            min_delta=params.get("early_stopping_min_delta", 0.0),
+            verbose=one_value(params, ("verbosity", "verbose"), 1) > 0,
+        )
+        given.append(stop)
+    watching: list[Callable[..., Any]] = [shift]
+    for callback in given:
+        is_before = getattr(callback, "before_iteration", False)
+        watching.append(callback if is_before else _Watched(callback, shift))
+    return params, watching
 
 
 class Shift:
-    """The balancing shift of a training.
+    """A callback that keeps the raw predictions after the last round that counts.
 
-    It is a callback that keeps the raw predictions after the last round that counts.
-    LightGBM drops them with its data sets when training ends. The best round of an
-    early stop lies before the last one, so the trees after it are rolled back, which
-    LightGBM leaves out of its model as well. A round in which no leaf can be split, as
-    happens with bagging, adds no tree: what counts are the trees after each round.
+    LightGBM drops them with its data sets when training ends. The trees after the best
+    round of an early stop are rolled back, which LightGBM leaves out of its model as
+    well. A round in which no leaf can be split, as happens with bagging, adds no tree,
+    so the trees after each round are counted.
 
     A model that has all its rounds, but was saved before its balance, is trained for
     one round that is rolled back; ``only`` is the number of iterations that it has.
-
-    With dart LightGBM takes trees out of the model when it is asked for the scores of
-    the training rows. A copy of these rows is evaluated then, from their bins.
     """
 
     order = 29  # just before LightGBM's early stopping
@@ -69,18 +74,18 @@ class Shift:
     def __call__(self, env: Any) -> None:
         self._iterations.append(env.model.current_iteration())
         if env.iteration + 1 == env.end_iteration:
-            if self._only is not None:
-                _roll_back(env.model, self._only)
-            self.keep(env.model)
+            self.keep(env.model, self._only)
 
     def stop(self, env: Any, best_iteration: int) -> None:
         """Keep the raw predictions of the best round, counted like ``iteration``."""
         rounds_since = env.iteration - best_iteration
-        _roll_back(env.model, self._iterations[-1 - rounds_since])
-        self.keep(env.model)
+        self.keep(env.model, self._iterations[-1 - rounds_since])
 
-    def keep(self, model: Any) -> None:
-        """Keep labels, raw predictions and weights of the rows to balance."""
+    def keep(self, model: Any, n_iterations: int | None = None) -> None:
+        """Keep the rows to balance, after the iterations given, or all."""
+        if n_iterations is not None:
+            for _ in range(model.current_iteration() - n_iterations):
+                model.rollback_one_iter()
         parts: list[Part] = []
 
         def part_of(raw: Any, data_set: Any) -> tuple[str, float, bool]:
@@ -105,23 +110,14 @@ class Shift:
         )
 
 
-def _roll_back(model: Any, n_iterations: int) -> None:
-    for _ in range(model.current_iteration() - n_iterations):
-        model.rollback_one_iter()
-
-
 def _evaluate_training_rows(model: Any, function: Callable[..., Any]) -> None:
+    """Call a metric. With dart LightGBM would take trees out of the model for that."""
     if one_value(model.params, BOOSTING) != "dart":
         model.eval_train(function)
         return
     rows = model.train_set.subset(range(model.train_set.num_data()))
     rows.free_raw_data = True  # the bins are enough
     model.eval(rows, "training", function)
-
-
-def _watched(callback: Callable[..., Any], shift: Shift) -> Callable[..., Any]:
-    is_before = getattr(callback, "before_iteration", False)
-    return callback if is_before else _Watched(callback, shift)
 
 
 class _Watched:
@@ -138,13 +134,3 @@ class _Watched:
         except import_host("lightgbm").callback.EarlyStopException as stop:
             self._shift.stop(env, stop.best_iteration)
             raise
-
-
-def _early_stopping(rounds: int, params: Mapping[str, Any]) -> Callable[..., Any]:
-    callback: Callable[..., Any] = import_host("lightgbm").early_stopping(
-        rounds,
-        first_metric_only=params.get("first_metric_only", False),
-        min_delta=params.get("early_stopping_min_delta", 0.0),
-        verbose=one_value(params, ("verbosity", "verbose"), 1) > 0,
-    )
-    return callback

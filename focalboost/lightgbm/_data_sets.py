@@ -1,8 +1,4 @@
-"""Starts a LightGBM training from the baseline.
-
-For a callable objective LightGBM has no constant start. It has init_score, a number for
-every row of every data set.
-"""
+"""Starts a LightGBM training from the baseline, as init_score of every data set."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -30,6 +26,8 @@ _FIELDS = ("label", "weight", "init_score")
 #: A raw prediction, or one for each class.
 Baseline = float | NDArray[np.float64]
 
+_ADVICE = "Use lightgbm.Dataset(X, label=y)."
+
 
 def constant_scores(baseline: Baseline, n_rows: int) -> NDArray[np.float64]:
     """The baseline as init_score: LightGBM keeps the rows of a class together."""
@@ -45,73 +43,58 @@ def starting_score(
     valid_sets: list["lightgbm.Dataset"],
     class_masses: Any = None,
 ) -> Iterator[Baseline]:
-    """Yield the baseline, from which training starts; then clean up.
+    """Yield the baseline, the init_score of data sets that have none; then clean up.
 
-    The baseline is 0 for a model to continue and for an init_score of the user's, which
-    bring their own start.
+    It is 0 for a model to continue and for an init_score of the user's.
     """
     others = [data_set for data_set in valid_sets if data_set is not train_set]
-    for data_set in (train_set, *others):
+    sets, before = [train_set, *others], list[Any]()
+    baseline: Baseline = 0.0
+    for data_set in sets:
         forget_model(data_set)
     try:
-        sets = (train_set, others)
-        with _start(loss, params, init_model, *sets, class_masses) as baseline:
-            yield baseline
+        if init_model is None:
+            labels = _label(train_set, params)
+            of_others = (_label(other, params, train_set) for other in others)
+            sizes = [len(labels), *map(len, of_others)]
+        elif init_score_of(train_set) is not None:
+            rule = "without an init_score where init_model is given"
+            advice = "The model's predictions would replace it. Leave out one."
+            reject("train_set", rule, "an init_score", advice)
+        before = [init_score_of(data_set) for data_set in sets]
+        if init_model is None and before[0] is None:
+            masses = masses_of(loss, (labels, _weight(train_set)))
+            if class_masses is not None:
+                masses = checked_masses(class_masses, masses)
+            baseline = loss.baseline(*rows_of_masses(loss, masses))
+            for data_set, size, score in zip(sets, sizes, before, strict=True):
+                if score is None:
+                    data_set.set_init_score(constant_scores(baseline, size))
+        yield baseline
     finally:
-        for data_set in (train_set, *others):
+        for data_set, score in zip(sets, before, strict=False):
+            data_set._predictor = None
+            _clear_init_score(data_set)
+            if score is not None:
+                data_set.set_init_score(score)
+        for data_set in sets:
             if _is_built(data_set) and data_set.free_raw_data:
                 data_set.data = None
-
-
-@contextmanager
-def _start(
-    loss: Loss,
-    params: Mapping[str, Any],
-    init_model: Any,
-    train_set: "lightgbm.Dataset",
-    others: list["lightgbm.Dataset"],
-    class_masses: Any,
-) -> Iterator[Baseline]:
-    if init_model is not None:
-        with _kept_init_scores([train_set, *others]):
-            yield 0.0
-        return
-    label = _label(train_set, params)
-    if init_score_of(train_set) is not None:
-        yield 0.0
-        return
-    weight = _weight(train_set)
-    masses = masses_of(loss, (label, weight))
-    if class_masses is not None:
-        masses = checked_masses(class_masses, masses)
-    baseline = loss.baseline(*rows_of_masses(loss, masses))
-    sizes = [(train_set, len(label))]
-    sizes += [(other, len(_label(other, params, train_set))) for other in others]
-    with _init_scores(baseline, sizes):
-        yield baseline
 
 
 def require_data_set(name: str, data_set: Any) -> None:
     """Check that something is a LightGBM data set."""
     if not isinstance(data_set, import_host("lightgbm").Dataset):
-        reject(
-            name,
-            "a lightgbm.Dataset",
-            type(data_set).__name__,
-            "Use lightgbm.Dataset(X, label=y).",
-        )
+        reject(name, "a lightgbm.Dataset", type(data_set).__name__, _ADVICE)
 
 
 def require_arrays(data_sets: list["lightgbm.Dataset"]) -> None:
     """Reject files, which several machines bin together once they are connected."""
     for data_set in data_sets:
         if isinstance(data_set.data, str | os.PathLike):
-            reject(
-                "train_set and valid_sets",
-                "of arrays or tables on several machines",
-                str(data_set.data),
-                "Read the file, and use lightgbm.Dataset(X, label=y).",
-            )
+            rule = "of arrays or tables on several machines"
+            advice = f"Read the file. {_ADVICE}"
+            reject("train_set and valid_sets", rule, str(data_set.data), advice)
 
 
 def digests_of(
@@ -119,9 +102,8 @@ def digests_of(
 ) -> dict[str, str | None]:
     """The digests of what a training set holds. It is built for that.
 
-    LightGBM saves the features in bins, with all else that a data set holds. So the
-    digest does not depend on where the features are: in any kind of array, in a file,
-    or only in LightGBM's memory.
+    Features are saved in bins, so their digest does not depend on where they are: in
+    any kind of array, in a file, or only in LightGBM's memory.
     """
     forget_model(train_set)
     _label(train_set, params)
@@ -183,27 +165,6 @@ def forget_model(data_set: "lightgbm.Dataset") -> None:
             setattr(data_set, field, data_set.get_field(field))
 
 
-@contextmanager
-def _kept_init_scores(data_sets: list["lightgbm.Dataset"]) -> Iterator[None]:
-    """Let training start from a model's predictions, and restore the user's scores."""
-    if init_score_of(data_sets[0]) is not None:
-        reject(
-            "train_set",
-            "without an init_score where init_model is given",
-            "an init_score",
-            "LightGBM would replace it by the model's predictions. Leave out one.",
-        )
-    before = [(data_set, init_score_of(data_set)) for data_set in data_sets]
-    try:
-        yield
-    finally:
-        for data_set, init_score in before:
-            data_set._predictor = None
-            _clear_init_score(data_set)
-            if init_score is not None:
-                data_set.set_init_score(init_score)
-
-
 def _label(
     data_set: "lightgbm.Dataset",
     params: Mapping[str, Any],
@@ -216,12 +177,8 @@ def _label(
             _build(reference, params)
         _build(data_set, params, reference)
     if data_set.label is None:
-        reject(
-            "train_set" if reference is None else "valid_sets",
-            "with labels",
-            "none",
-            "Use lightgbm.Dataset(X, label=y).",
-        )
+        name = "train_set" if reference is None else "valid_sets"
+        reject(name, "with labels", "none", _ADVICE)
     return np.ravel(np.asarray(data_set.label))
 
 
@@ -253,21 +210,6 @@ def init_score_of(data_set: "lightgbm.Dataset") -> Any:
 def _is_built(data_set: "lightgbm.Dataset") -> bool:
     """Whether the data are in LightGBM's own memory; getters raise before that."""
     return bool(data_set._handle)
-
-
-@contextmanager
-def _init_scores(
-    baseline: Baseline, data_sets: list[tuple["lightgbm.Dataset", int]]
-) -> Iterator[None]:
-    """Give a constant init_score, while training, to data sets that have none."""
-    lacking = [(data, size) for data, size in data_sets if init_score_of(data) is None]
-    for data_set, size in lacking:
-        data_set.set_init_score(constant_scores(baseline, size))
-    try:
-        yield
-    finally:
-        for data_set, _ in lacking:
-            _clear_init_score(data_set)
 
 
 def _clear_init_score(data_set: "lightgbm.Dataset") -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._hosts._checkpoint import Saves
-from focalboost._hosts._files import content_of, refuse_wrong_digest, signed
+from focalboost._hosts._checkpoint import Run
+from focalboost._hosts._files import content_of, signed
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import (
     MissingRow,
@@ -40,9 +40,6 @@ from focalboost.losses import Loss
 
 if TYPE_CHECKING:
     import lightgbm
-
-#: The note of what a model was trained with.
-NOTE = "focalboost"
 
 #: The note of a checkpoint, which says which training it belongs to.
 CHECKPOINT = "focalboost-checkpoint"
@@ -107,12 +104,9 @@ def finalise(
     True
     """
     if _is_in_training(booster):
-        reject(
-            "booster",
-            "one whose training has ended",
-            booster,
-            "Train with keep_training_booster=False, or call booster.free_dataset().",
-        )
+        rule = "one whose training has ended"
+        advice = "Train with keep_training_booster=False, or call "
+        reject("booster", rule, booster, f"{advice}booster.free_dataset().")
     note = None if loss is None else note_of(Provenance(loss, None))
     return finalise_with_note(booster, baseline, note)
 
@@ -120,10 +114,9 @@ def finalise(
 def finalise_with_note(
     booster: "lightgbm.Booster", baseline: Baseline, note: str | None
 ) -> "lightgbm.Booster":
-    """Finalise a booster as ``finalise`` does, with a note of its provenance.
+    """Finalise a booster with a note.
 
-    One in training ends it with the same passage through its text with which
-    lightgbm.train would, which leaves out the rounds after the best one.
+    One in training ends it as lightgbm.train would, without rounds after the best one.
     """
     trains = _is_in_training(booster)
     text = booster.model_to_string(num_iteration=None if trains else -1)
@@ -131,12 +124,9 @@ def finalise_with_note(
         return booster
     scores = number_of_scores(text)
     if np.size(baseline) not in (1, scores):
-        reject(
-            "baseline",
-            f"a number, or {scores} of them, as the model has {scores} for each row",
-            baseline,
-            "Pass the constant init_score of its training.",
-        )
+        rule = f"a number, or {scores} of them, as the model has {scores} for each row"
+        advice = "Pass the constant init_score of its training."
+        reject("baseline", rule, baseline, advice)
     booster.model_from_string(finalised_text(text, baseline, note))
     if trains:
         booster.free_dataset()
@@ -165,7 +155,7 @@ def booster_of(model: Any, name: str) -> "lightgbm.Booster":
     if isinstance(model, library.LGBMModel):
         model = model.booster_
     if not isinstance(model, library.Booster):
-        model = booster_of_file(model, name)
+        model = booster_of_text(text_of_file(model, name), name)
     booster: lightgbm.Booster = model
     return booster
 
@@ -178,19 +168,12 @@ def continuable(
     text = booster.model_to_string(num_iteration=1)
     expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
     if found != expected:
-        reject(
-            name,
-            f"a model with {expected} raw prediction(s) for each row",
-            found,
-            "Use a model of the same classes.",
-        )
+        rule = f"a model with {expected} raw prediction(s) for each row"
+        reject(name, rule, found, "Use a model of the same classes.")
     if not is_finalised(text):
-        reject(
-            name,
-            "a model that predicts probabilities",
-            "a model trained with a callable objective",
-            "Call focalboost.lightgbm.finalise(booster, baseline) on it first.",
-        )
+        given = "a model trained with a callable objective"
+        advice = "Call focalboost.lightgbm.finalise(booster, baseline) on it first."
+        reject(name, "a model that predicts probabilities", given, advice)
     return booster
 
 
@@ -204,15 +187,14 @@ def unbalanced(booster: "lightgbm.Booster") -> "lightgbm.Booster":
     if known is not None:
         earlier = known.unbalanced
         note = note_of(known._replace(unbalanced=None, earlier=earlier))
-        text = with_note(without_note(text, NOTE), note)
+        text = with_note(text, note)
     return booster_of_text(text, "init_model")
 
 
 def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
     """The shift of a model to continue, for rows of a single class."""
-    return earlier_balance(
-        None if model is None else provenance_of(model, "init_model")
-    )
+    known = None if model is None else provenance_of(model, "init_model")
+    return earlier_balance(known)
 
 
 def is_unbalanced(booster: "lightgbm.Booster") -> bool:
@@ -227,21 +209,10 @@ def balance_of(booster: "lightgbm.Booster", name: str = "model") -> NDArray[np.f
     return np.asarray((known and known.unbalanced) or 0.0)
 
 
-def booster_of_file(path: Any, name: str) -> "lightgbm.Booster":
-    """The booster in a file that LightGBM or this package has saved."""
-    return booster_of_text(text_of_file(path, name), name)
-
-
 def text_of_file(path: Any, name: str) -> str:
-    """The text of a model's file, which has to match its digest, if it has one.
-
-    LightGBM ends the interpreter on files that are cut short, so a text without an end
-    is an error.
-    """
-    content = content_of(path, name)
-    refuse_wrong_digest(content, name, path)
+    """The text of a model's file; LightGBM ends the interpreter on a part of one."""
     try:
-        text = content.decode()
+        text = content_of(path, name).decode()
     except UnicodeDecodeError:
         reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
     if not text.rstrip("\n").rpartition("\n")[2].startswith(_ENDS):
@@ -264,11 +235,7 @@ def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
 
 
 def signed_content(text: str, missing_row: MissingRow) -> bytearray:
-    """The content of a model's file, with its digest.
-
-    LightGBM passes over the lines that are added, and leaves them out when it saves the
-    model again.
-    """
+    """The content of a model's file, with lines that LightGBM's loader passes over."""
     line = f"{MISSING_ROW}={json.dumps(missing_row)}"
     return signed(bytearray(signable_text(text, line).encode()))
 
@@ -286,17 +253,14 @@ def missing_row(
 def is_without_features(error: Exception, params: Mapping[str, Any]) -> bool:
     """Whether LightGBM gave up because no feature can be split.
 
-    With an objective of its own it returns a constant model instead. Its error about a
-    leaf without rows gets better words here: LightGBM estimates the number of rows from
-    the curvatures.
+    With an objective of its own it returns a constant model instead.
     """
+    # It estimates the number of rows in a leaf from the curvatures.
     if "best_split_info" in str(error):
-        reject(
-            "min_sum_hessian_in_leaf",
-            "so large that a leaf has rows",
-            one_value(params, MIN_CURVATURE, 1e-3),
-            "Use 1e-3 or more, and divide sample weights by their mean.",
-        )
+        least = one_value(params, MIN_CURVATURE, 1e-3)
+        advice = "Use 1e-3 or more, and divide sample weights by their mean."
+        rule = "so large that a leaf has rows"
+        reject("min_sum_hessian_in_leaf", rule, least, advice)
     return "num_features" in str(error)
 
 
@@ -311,10 +275,9 @@ def constant_model(
 
 
 def constant_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with LightGBM's own objective, for a model of single leaves.
+    """The parameters of LightGBM's own objective, for a model of single leaves.
 
-    The leaves are 0 with an init_score, else LightGBM's own start. Nothing is
-    evaluated, so nothing can be stopped early.
+    The leaves are 0 with an init_score, else LightGBM's own start.
     """
     several = one_value(params, NUM_CLASS, 1) > 1
     objective = "multiclass" if several else "binary"
@@ -352,26 +315,26 @@ class Saver:
     order = 100  # after callbacks that may stop the training
 
     def __init__(
-        self, saves: Saves, loss: Loss, baseline: Baseline, n_threads: int | None
+        self, run: Run, loss: Loss, baseline: Baseline, n_threads: int | None
     ) -> None:
-        self.saves, self.loss = saves, loss
-        self.baseline, self.n_threads = baseline, n_threads
+        self._run, self._loss = run, loss
+        self._baseline, self._n_threads = baseline, n_threads
 
     def __call__(self, env: Any) -> None:
-        note = self.saves.note_due(env.iteration - env.begin_iteration + 1)
+        note = self._run.note_due(env.iteration - env.begin_iteration + 1)
         if note is not None:
             text = env.model.model_to_string(num_iteration=-1)
-            provenance = note_of(Provenance(self.loss, None))
-            text = finalised_text(text, self.baseline, provenance)
-            self._save(text, note, env.model, self.baseline)
+            provenance = note_of(Provenance(self._loss, None))
+            text = finalised_text(text, self._baseline, provenance)
+            self._save(text, note, env.model, self._baseline)
 
     def save_last(self, booster: "lightgbm.Booster") -> None:
         """Save the model that ``train`` returns."""
-        note = self.saves.last_note()
+        note = self._run.last_note()
         if note is not None:
             self._save(booster.model_to_string(num_iteration=-1), note, booster, 0.0)
 
     def _save(self, text: str, note: str, model: Any, baseline: Baseline) -> None:
-        threads = {"num_threads": self.n_threads or 0}
+        threads = {"num_threads": self._n_threads or 0}
         row = missing_row(model, model.current_iteration(), baseline, **threads)
-        self.saves.save(signed_content(with_note(text, note, CHECKPOINT), row))
+        self._run.save(signed_content(with_note(text, note, CHECKPOINT), row))

@@ -1,6 +1,6 @@
 """Plans a training with LightGBM: its parameters, objective and metric."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from focalboost._hosts._params import (
@@ -10,7 +10,6 @@ from focalboost._hosts._params import (
     one_value,
     refuse,
     refuse_focal_names,
-    refuse_unread,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -39,20 +38,18 @@ MIN_CURVATURE = (
     *("min_sum_hessian_per_leaf", "min_hessian"),
 )
 
-#: LightGBM's names of one metric.
-_NDCG = ("ndcg", "lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart")
-
 _NO_METRIC = ("None", "none", "null", "custom", "na", "")
 
 #: Metrics that depend only on the order of the predictions, and the words for none.
 RANKING_METRICS = {
-    *("auc", "auc_mu", "average_precision", *_NDCG),
-    *("map", "mean_average_precision", *_NO_METRIC),
+    *("auc", "auc_mu", "average_precision", "map", "mean_average_precision", "ndcg"),
+    *("lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", *_NO_METRIC),
 }
 
-#: All names of a parameter, the values allowed, and what to do instead.
-_Conflict = tuple[tuple[str, ...], tuple[object, ...], str]
-
+_BAGGING_BY_CLASS = (
+    *("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"),
+    *("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"),
+)
 _BAGGING_INSTEAD = (
     "LightGBM samples by class for its own objective alone. Use bagging_fraction and "
     "bagging_freq for rows of all classes, or drop rows before training and divide the "
@@ -66,18 +63,9 @@ _OF_OTHERS = (
     *("lambdarank_position_bias_regularization", "multi_error_top_k"),
 )
 
-#: Parameters of metrics of the ranking: all names, and the metrics that read them.
-_OF_METRICS = (
-    (("label_gain",), _NDCG),
-    (("auc_mu_weights",), ("auc_mu",)),
-    (
-        ("eval_at", "ndcg_eval_at", "ndcg_at", "map_eval_at", "map_at"),
-        (*_NDCG, "map", "mean_average_precision"),
-    ),
-)
-
-#: Parameters that contradict every focal loss.
-_CONFLICTS: tuple[_Conflict, ...] = (
+#: Parameters that contradict every focal loss: all names, the values allowed, and what
+#: to do instead.
+_CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
     (
         ("is_unbalance", "unbalance", "unbalanced_sets"),
         (False,),
@@ -85,16 +73,7 @@ _CONFLICTS: tuple[_Conflict, ...] = (
         "the weights of sklearn.utils.class_weight.compute_sample_weight.",
     ),
     (("scale_pos_weight",), (1,), WEIGHTS_INSTEAD),
-    (
-        ("pos_bagging_fraction", "pos_sub_row", "pos_subsample", "pos_bagging"),
-        (1,),
-        _BAGGING_INSTEAD,
-    ),
-    (
-        ("neg_bagging_fraction", "neg_sub_row", "neg_subsample", "neg_bagging"),
-        (1,),
-        _BAGGING_INSTEAD,
-    ),
+    (_BAGGING_BY_CLASS, (1,), _BAGGING_INSTEAD),
     (_OF_OTHERS, (), "LightGBM reads it for other objectives or metrics alone."),
     (
         ("gamma",),
@@ -160,26 +139,21 @@ def make_plan(
     """The plan for a user's metrics; parameters in conflict are errors."""
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
-    own = _built_in(loss)
-    for names, allowed, advice in (*_conflicts(own), *_CONFLICTS):
-        refuse(given, names, allowed, advice)
-    named = metrics_in(one_value(given, METRIC))
-    others = metrics_in(metrics)
-    evaluated = _names_in([*named, *others])
-    _refuse_probability_metrics(evaluated)
-    for names, readers in _OF_METRICS:
-        refuse_unread(given, names, evaluated, readers)
+    if isinstance(loss, FocalLoss):  # LightGBM's own objective with the same link
+        own: dict[str, Any] = {"objective": "binary"}
+    else:
+        own = {"objective": "multiclass", "num_class": loss.n_classes}
+    _refuse_conflicts(given, own)
+    named, others = metrics_in(one_value(given, METRIC)), metrics_in(metrics)
+    _refuse_probability_metrics([*named, *others])
     bound = learning_rate_bound(
         given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate
     )
     replaced = (*OBJECTIVE, *NUM_CLASS)
     settings = {name: given[name] for name in given if name not in replaced} | own
+    threads = thread_setting(given)
     settings["objective"] = FocalObjective(
-        loss,
-        curvature,
-        bound,
-        checks_start=False,
-        n_threads=thread_setting(given),
+        loss, curvature, bound, checks_start=False, n_threads=threads
     )
     if any(name != "" for name in named):
         return Plan(settings, None)
@@ -189,30 +163,20 @@ def make_plan(
     return Plan({**settings, "metric": "None"}, metric)
 
 
-def _built_in(loss: Loss) -> dict[str, Any]:
-    """LightGBM's own objective with the same link."""
-    if isinstance(loss, FocalLoss):
-        return {"objective": "binary"}
-    return {"objective": "multiclass", "num_class": loss.n_classes}
-
-
-def _conflicts(own: dict[str, Any]) -> Iterator[_Conflict]:
-    """The parameters that must be left out, or have the values of the loss."""
+def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:
+    """Reject parameters that contradict the focal loss."""
     words = (own["objective"], "softmax") if "num_class" in own else ("binary",)
-    yield OBJECTIVE, words, "Leave it out: the objective is the focal loss."
+    refuse(params, OBJECTIVE, words, "Leave it out: the objective is the focal loss.")
     advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
-    yield NUM_CLASS, (own.get("num_class", 1),), advice
+    refuse(params, NUM_CLASS, (own.get("num_class", 1),), advice)
+    for names, allowed, advice in _CONFLICTS:
+        refuse(params, names, allowed, advice)
 
 
-def _names_in(metrics: list[Any]) -> list[str]:
-    """The names of metrics, of which a text may hold several."""
-    texts = [metric for metric in metrics if isinstance(metric, str)]
-    return [name.strip() for text in texts for name in text.split(",")]
-
-
-def _refuse_probability_metrics(names: list[str]) -> None:
+def _refuse_probability_metrics(metrics: list[Any]) -> None:
     """Reject metrics that would take raw predictions for probabilities."""
-    for name in names:
+    texts = ",".join(metric for metric in metrics if isinstance(metric, str))
+    for name in map(str.strip, texts.split(",")):
         if name not in RANKING_METRICS:
             reject(
                 "metric",

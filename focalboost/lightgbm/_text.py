@@ -2,9 +2,8 @@
 
 LightGBM forgets the start of training (init_score) and the link if the objective is a
 callable. To finalise a model is to write both into its text: the baseline into the
-leaves of the first iteration, as LightGBM itself does for its own objectives
-(Tree::AddBias), and the objective into the header. An iteration has one tree, or one
-for each class.
+leaves of the first iteration (a tree, or one for each class), as LightGBM itself does
+for its own objectives (Tree::AddBias), and the objective into the header.
 """
 
 import re
@@ -26,7 +25,8 @@ _FIRST, _END = "\nTree=0\n", "end of trees\n"
 #: LightGBM ignores a parameter without a value, and warns of a name it does not know.
 _END_OF_PARAMETERS = "\nend of parameters"
 
-_SHIFTED = ("leaf_value", "leaf_const", "internal_value")
+#: The lines of a tree with values that a constant is added to.
+_SHIFTED = re.compile("^(leaf_value|leaf_const|internal_value)=(.*)$", re.M)
 
 
 class _Parts(NamedTuple):
@@ -38,22 +38,26 @@ class _Parts(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The model's text."""
-        header = _with_sizes(self.header, self.trees)
+        """The model's text, with the sizes of trees in bytes, which the loader uses."""
+        header, n_trees = [*self.header], len(self.trees)
+        i = _index(header, "tree_sizes")
+        sizes = header[i].removeprefix("tree_sizes=").split(" ", n_trees)
+        sizes[:n_trees] = [str(len(tree.encode())) for tree in self.trees]
+        header[i] = f"tree_sizes={' '.join(sizes)}"
         return "".join(["\n".join(header), "\n", *self.trees, self.rest])
 
 
 def finalised_text(
     text: str, baseline: float | NDArray[np.float64], note: str | None = None
 ) -> str:
-    """Return the text of the same model that predicts from raw + baseline.
-
-    A note is for whoever continues or loads it; see ``note_in``.
-    """
+    """Return the text of the same model that predicts from raw + baseline."""
     header, trees, rest = _shifted(text, baseline)
-    position = header.index(f"max_feature_idx={_field(header, 'max_feature_idx')}") + 1
-    header.insert(position, _objective_line(text))
-    rest = _with_objective(rest, objective_name(text))
+    header.insert(_index(header, "max_feature_idx") + 1, _objective_line(text))
+    # The objective stands among the parameters as well.
+    start = rest.rfind("\n[objective: ")
+    if start >= 0:
+        end = rest.index("\n", start + 1)
+        rest = f"{rest[:start]}\n[objective: {objective_name(text)}]{rest[end:]}"
     text = _Parts(header, trees, rest).text
     return text if note is None else with_note(text, note)
 
@@ -63,34 +67,19 @@ def shifted_text(text: str, shift: float | NDArray[np.float64]) -> str:
     return _shifted(text, shift).text
 
 
-class Leaves(NamedTuple):
-    """The leaves of one tree: their values, and what multiplies the steps to them."""
-
-    values: NDArray[np.float64]
-    shrinkage: float
-
-
-def leaves_of(text: str) -> list[Leaves]:
-    """The leaves of every tree."""
-    trees = [tree.split("\n") for tree in _split(text).trees]
-    return [
-        Leaves(
-            np.array(_field(tree, "leaf_value").split(), dtype=np.float64),
-            float(_field(tree, "shrinkage")),
-        )
-        for tree in trees
-    ]
+def leaves_of(text: str) -> list[tuple[NDArray[np.float64], float]]:
+    """The leaf values of every tree, and what multiplies the steps to them."""
+    shrinkages = re.findall("^shrinkage=(.*)$", text, re.M)
+    lines = re.findall("^leaf_value=(.*)$", text, re.M)
+    pairs = zip(lines, shrinkages, strict=True)
+    return [(np.array(line.split(), np.float64), float(each)) for line, each in pairs]
 
 
 def with_leaves(text: str, values: list[NDArray[np.float64]]) -> str:
     """The text of the same model with other values in its leaves."""
-    header, trees, rest = _split(text)
-    pairs = zip(trees, values, strict=True)
-    trees = [
-        re.sub(r"^leaf_value=.*$", f"leaf_value={_line(leaves)}", tree, flags=re.M)
-        for tree, leaves in pairs
-    ]
-    return _Parts(header, trees, rest).text
+    lines = (f"leaf_value={_line(leaves)}" for leaves in values)
+    text = re.sub("^leaf_value=.*$", lambda _: next(lines), text, flags=re.M)
+    return _split(text).text  # with the new sizes
 
 
 def parameters_in(text: str) -> dict[str, str]:
@@ -107,38 +96,32 @@ def _shifted(text: str, shift: float | NDArray[np.float64]) -> _Parts:
     """The text with a constant added to the trees of its first iteration."""
     scores = number_of_scores(text)
     header, trees, rest = _split(text, scores)
-    if len(trees) < scores:
-        reject(
-            "model text",
-            f"with a tree for each of {scores} raw predictions",
-            len(trees),
-            "Save the model again.",
-        )
     shifts = np.broadcast_to(shift, scores).tolist()
-    return _Parts(header, list(map(_shift, trees, shifts)), rest)
+    return _Parts(header, list(map(_shifted_tree, trees, shifts)), rest)
 
 
-def _with_objective(rest: str, name: str) -> str:
-    """The text after the trees with another objective among its parameters."""
-    start = rest.rfind("\n[objective: ") + 1
-    if start == 0:
-        return rest
-    end = rest.index("\n", start)
-    return f"{rest[:start]}[objective: {name}]{rest[end:]}"
+def _shifted_tree(tree: str, shift: float) -> str:
+    """The tree with a constant added to each of its values."""
+    if shift == 0:
+        return tree
+
+    def shifted(line: re.Match[str]) -> str:
+        return f"{line[1]}={_line(float(value) + shift for value in line[2].split())}"
+
+    tree = _SHIFTED.sub(shifted, tree)
+    return re.sub("^shrinkage=.*$", "shrinkage=1", tree, flags=re.M)
 
 
 def is_finalised(text: str) -> bool:
     """Whether a model predicts scores already; one of another objective raises."""
-    header = _header(text)
-    named = [line for line in header if line.startswith("objective=")]
-    if named and named[0] != _objective_line(text):
-        reject(
-            "model",
-            f"without an objective, or with {_objective_line(text)!r}",
-            named[0],
-            "Use a model of focalboost, or of LightGBM's own log loss.",
-        )
-    return bool(named)
+    named, own = value_in(text, "objective"), _objective_line(text)
+    if named is None:
+        return False
+    if f"objective={named}" != own:
+        rule = f"without an objective, or with {own!r}"
+        advice = "Use a model of focalboost, or of LightGBM's own log loss."
+        reject("model", rule, f"objective={named}", advice)
+    return True
 
 
 def without_objective(text: str) -> str:
@@ -148,7 +131,7 @@ def without_objective(text: str) -> str:
 
 def with_note(text: str, note: str, name: str = "focalboost") -> str:
     """The text of the same model with a note after its parameters."""
-    head, end, tail = text.rpartition(_END_OF_PARAMETERS)
+    head, end, tail = without_note(text, name).rpartition(_END_OF_PARAMETERS)
     if not end:
         return text
     # LightGBM splits the line at colons.
@@ -177,22 +160,21 @@ def _place_of_note(text: str, name: str) -> tuple[int, int]:
 
 
 def signable_text(text: str, line: str) -> str:
-    """The text of the same model with a place for a digest, and another line.
-
-    They stand first, so that a file that is cut short keeps them.
-    """
+    """The text with a place for a digest and a line, which a file cut short keeps."""
     first, end, rest = text.partition("\n")
     return f"{first}{end}{DIGEST}={UNSIGNED}\n{line}\n{rest}"
 
 
 def value_in(text: str, name: str) -> str | None:
     """The value of a line ``name=value`` of the header, or None."""
-    return _value(_header(text), name)
+    header = _header(text)
+    i = _index(header, name)
+    return None if i < 0 else header[i].partition("=")[2]
 
 
 def number_of_scores(text: str) -> int:
     """The number of raw predictions for a row: 1, or that of the classes."""
-    return int(_field(_header(text), "num_tree_per_iteration"))
+    return int(value_in(text, "num_tree_per_iteration") or 1)
 
 
 def objective_name(text: str) -> str:
@@ -222,52 +204,12 @@ def _split(text: str, count: int | None = None) -> _Parts:
 def _header(text: str) -> list[str]:
     end = text.find(_FIRST)
     if end < 0 or text.rfind(_END) < end:
-        reject(
-            "model text",
-            "a LightGBM model with at least one tree",
-            text[:40],
-            "Train for at least one round.",
-        )
+        rule = "a LightGBM model with at least one tree"
+        reject("model text", rule, text[:40], "Train for at least one round.")
     return text[:end].split("\n")
 
 
-def _field(lines: list[str], name: str) -> str:
-    """The value of a line name=value, which has to be there."""
-    value = _value(lines, name)
-    if value is None:
-        reject("model text", f"with a line {name}=", lines[:3], "Save the model again.")
-    return value
-
-
-def _value(lines: list[str], name: str) -> str | None:
-    found = [line for line in lines if line.startswith(f"{name}=")]
-    return found[0].partition("=")[2] if found else None
-
-
-def _shift(tree: str, baseline: float) -> str:
-    """The tree with the baseline added to each of its values."""
-    if baseline == 0:
-        return tree
-    lines = [_shift_line(line, baseline) for line in tree.split("\n")]
-    return "\n".join(lines)
-
-
-def _shift_line(line: str, baseline: float) -> str:
-    name, _, values = line.partition("=")
-    if name == "shrinkage":
-        return "shrinkage=1"
-    if name not in _SHIFTED:
-        return line
-    return f"{name}={_line(float(value) + baseline for value in values.split())}"
-
-
-def _with_sizes(header: list[str], trees: list[str]) -> list[str]:
-    """The header with the byte lengths of the first trees, which the loader goes by."""
-    position = next(i for i, x in enumerate(header) if x.startswith("tree_sizes="))
-    given = header[position].partition("=")[2].split(" ", len(trees))
-    sizes = [*(str(len(tree.encode())) for tree in trees), *given[len(trees) :]]
-    return [
-        *header[:position],
-        f"tree_sizes={' '.join(sizes)}",
-        *header[position + 1 :],
-    ]
+def _index(lines: list[str], name: str) -> int:
+    """The place of the line name=value, or -1."""
+    places = (i for i, line in enumerate(lines) if line.startswith(f"{name}="))
+    return next(places, -1)

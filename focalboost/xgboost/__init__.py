@@ -1,6 +1,5 @@
 """XGBoost with the focal loss."""
 
-from focalboost.xgboost._cv import cv
-from focalboost.xgboost._train import train
+from focalboost.xgboost._train import cv, train
 
 __all__ = ["cv", "train"]

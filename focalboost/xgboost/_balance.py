@@ -1,15 +1,13 @@
 """Balance of XGBoost models: a base_score with which posteriors add up."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import earlier_balance
-from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
+from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import labels_of, weights_of
 from focalboost.objectives._workers import failing_together, over_workers
@@ -22,7 +20,7 @@ from focalboost.xgboost._model import (
     start_of,
     take_balance_back,
 )
-from focalboost.xgboost._params import SMALLEST_BASE_SCORE
+from focalboost.xgboost._params import as_base_score
 
 if TYPE_CHECKING:
     import xgboost
@@ -35,30 +33,9 @@ def balanced(
     rounds: int | None = None,
     n_threads: int | None = None,
 ) -> tuple["xgboost.Booster", Any]:
-    """Return the model in balance on a data set, and the base_score it had.
-
-    Rounds are those that predictions use, None for all. The workers that train
-    together with XGBoost's collective balance all their rows. A base_margin takes the
-    place of the base_score, so such a data set balances nothing. A linear model adds
-    its first base_score to all its columns, so several stay as they are.
-    """
-    if _has_balance(booster, data_set):
-        with failing_together():
-            part = _part_of(booster, loss, data_set, rounds, n_threads)
-        return shifted(booster, loss, _shift_of(booster, loss, part))
-    return booster, None
-
-
-def _has_balance(booster: "xgboost.Booster", data_set: "xgboost.DMatrix") -> bool:
-    has_margin = over_workers(lambda: len(data_set.get_base_margin())) > 0
-    return not (has_margin or (is_linear(booster) and start_of(booster).size > 1))
-
-
-def _shift_of(booster: "xgboost.Booster", loss: Loss, part: Part) -> Any:
-    def total(function: Callable[[Part], NDArray[np.float64]]) -> NDArray[np.float64]:
-        return over_workers(lambda: function(part))
-
-    return balancing_shift_of_parts(loss, total, earlier_balance_of(booster))
+    """The model in balance on a data set, and the base_score it had, or None."""
+    shift = _shift(booster, loss, data_set, rounds, n_threads)
+    return (booster, None) if shift is None else shifted(booster, loss, shift)
 
 
 def balancing(
@@ -79,13 +56,40 @@ def balancing(
             return model
 
         def after_training(self, model: Any) -> Any:
-            if data_set is not None and _has_balance(model, data_set):
-                with failing_together():
-                    part = _part_of(model, loss, data_set, None, n_threads)
-                self.shift = _shift_of(model, loss, part)
+            if data_set is not None:
+                self.shift = _shift(model, loss, data_set, None, n_threads)
             return model
 
     return Balancing()
+
+
+def _shift(
+    booster: "xgboost.Booster",
+    loss: Loss,
+    data_set: "xgboost.DMatrix",
+    rounds: int | None,
+    n_threads: int | None,
+) -> NDArray[np.float64] | None:
+    """The balancing shift on the rows of all workers, or None where there is none."""
+    # A base_margin takes the place of the base_score.
+    if over_workers(lambda: len(data_set.get_base_margin())) > 0:
+        return None
+    # A linear model adds its first base_score to all its columns.
+    if is_linear(booster) and start_of(booster).size > 1:
+        return None
+    with failing_together():
+        labels = labels_of(data_set)
+        columns = labels.shape[1:]
+        if isinstance(loss, SoftmaxFocalLoss):
+            columns = (loss.n_classes,)
+        # XGBoost gives the predictions of a worker without rows any shape.
+        raw = _raw_predictions(booster, data_set, rounds).reshape(len(labels), *columns)
+        part = Part(labels, raw, weights_of(data_set), n_threads)
+    return balancing_shift_of_parts(
+        loss,
+        lambda function: over_workers(lambda: function(part)),
+        earlier_balance_of(booster),
+    )
 
 
 def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
@@ -93,31 +97,13 @@ def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
     return earlier_balance(provenance_of(booster, "xgb_model"))
 
 
-def _part_of(
-    booster: "xgboost.Booster",
-    loss: Loss,
-    data_set: "xgboost.DMatrix",
-    rounds: int | None,
-    n_threads: int | None,
-) -> Part:
-    """Labels, raw predictions and weights of a data set."""
-    labels = labels_of(data_set)
-    columns = labels.shape[1:]
-    if isinstance(loss, SoftmaxFocalLoss):
-        columns = (loss.n_classes,)
-    # XGBoost gives the predictions of a worker without rows any shape.
-    raw = _raw_predictions(booster, data_set, rounds).reshape(len(labels), *columns)
-    return Part(labels, raw, weights_of(data_set), n_threads)
-
-
 def _raw_predictions(
     booster: "xgboost.Booster", data_set: "xgboost.DMatrix", rounds: int | None
 ) -> NDArray[np.float32]:
     """Raw predictions; XGBoost still has those of the last round of a training.
 
-    The rounds after an early stop are taken off again. With dart what is kept are
-    predictions without the trees that the last round dropped, which a copy forgets. A
-    linear model has no rounds.
+    With dart these are without the trees that the last round dropped, and a copy
+    forgets them. Rounds after an early stop are taken off; a linear model has none.
     """
     kind = learner_of(booster)["gradient_booster"]
     drops = _drops_trees(kind)
@@ -140,34 +126,24 @@ def _drops_trees(kind: dict[str, Any]) -> bool:
 def shifted(
     booster: "xgboost.Booster", loss: Loss, shift: NDArray[np.float64]
 ) -> tuple["xgboost.Booster", Any]:
-    """Return a copy with a constant added to raw predictions, and its base_score."""
+    """A copy with a constant added to raw predictions, and the former base_score."""
     copy = booster.copy()  # a booster keeps what it has predicted for a data set
     return copy, shift_base_score(copy, loss, shift)
-
-
-def without_predictions(
-    booster: "xgboost.Booster", is_update: bool
-) -> "xgboost.Booster":
-    """A model just trained, which keeps no predictions, as XGBoost 3 leaves it.
-
-    A copy of an update forgets its updaters, so that it takes parameters.
-    """
-    has_none = hasattr(booster, "reset") and not is_update
-    return booster if has_none else booster.copy()
 
 
 def shift_base_score(
     booster: "xgboost.Booster", loss: Loss, shift: NDArray[np.float64]
 ) -> Any:
-    """Add a constant to the raw predictions of a model, and return its base_score.
-
-    XGBoost keeps a base_score that is a probability 1e-6 from 0 and 1.
-    """
+    """Add a constant to the raw predictions of a model, and return its base_score."""
     before, start = base_score_and_start(booster)
-    score = start + shift
-    if isinstance(loss, FocalLoss):
-        score = np.clip(expit(score), SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE)
-    else:
-        score -= score.mean()
-    set_base_score(booster, score.tolist())
+    set_base_score(booster, as_base_score(loss, start + shift))
     return before
+
+
+def without_predictions(
+    booster: "xgboost.Booster", is_update: bool
+) -> "xgboost.Booster":
+    """A model just trained, which keeps no predictions, as XGBoost 3 leaves it."""
+    # A copy of an update forgets its updaters, so that it takes parameters.
+    has_none = hasattr(booster, "reset") and not is_update
+    return booster if has_none else booster.copy()

@@ -1,5 +1,6 @@
 """XGBoost models: what they know of their training, their files and checkpoints."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import logit
 
-from focalboost._hosts._checkpoint import Saves, digest
-from focalboost._hosts._files import (
-    DIGEST,
-    UNSIGNED,
-    content_of,
-    refuse_wrong_digest,
-    signed,
-)
+from focalboost._hosts._checkpoint import Run, digest
+from focalboost._hosts._files import DIGEST, UNSIGNED, content_of, signed
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import (
     MissingRow,
@@ -35,22 +30,17 @@ if TYPE_CHECKING:
 
 #: The attributes of a model: what it was trained with, what it predicts for a row of
 #: missing values, and in a checkpoint which training it belongs to.
-PROVENANCE, MISSING_ROW, CHECKPOINT = (
-    *("focalboost", "focalboost_missing_row"),
-    "focalboost_checkpoint",
-)
+PROVENANCE, MISSING_ROW = "focalboost", "focalboost_missing_row"
+CHECKPOINT = "focalboost_checkpoint"
 
 _ADVICE = "It is of another kind, has been edited, or is cut short: save it again."
 
 
 def set_provenance(booster: "xgboost.Booster", provenance: Provenance) -> None:
-    """Note in a trained model what it was trained with, and what it predicts.
-
-    The digest of a file that it was continued from is not its own.
-    """
+    """Note in a trained model what it was trained with, and what it predicts."""
     row = json.dumps(_missing_row(booster))
-    notes = {PROVENANCE: note_of(provenance), MISSING_ROW: row, DIGEST: None}
-    booster.set_attr(**notes)
+    notes = {PROVENANCE: note_of(provenance), MISSING_ROW: row}
+    booster.set_attr(**notes, **{DIGEST: None})  # of a file that it continues
 
 
 def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
@@ -60,18 +50,17 @@ def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
 
 
 def booster_of(xgb_model: Any) -> "xgboost.Booster":
-    """The booster of an estimator, of a file or its bytes, or the booster itself.
-
-    An early-stopped model ends at its best round, as if training had stopped there.
-    XGBoost would keep the rounds after it, and later predict without the new ones. A
-    linear model has no rounds to leave out, and predicts as after its last. A model in
-    balance gets back the start of its training.
-    """
+    """The booster of an estimator or a file, with the start of its training."""
     return _unbalanced(in_balance(xgb_model), "xgb_model")
 
 
 def in_balance(xgb_model: Any) -> "xgboost.Booster":
-    """The same booster, still in balance. Whoever trains on takes its balance back."""
+    """The same booster, still in balance. Whoever trains on takes its balance back.
+
+    An early-stopped model ends at its best round, as if training had stopped there.
+    XGBoost would keep the rounds after it, and later predict without the new ones. A
+    linear model has no rounds to leave out, and predicts as after its last.
+    """
     library = import_host("xgboost")
     if isinstance(xgb_model, library.XGBModel):
         xgb_model = xgb_model.get_booster()
@@ -160,13 +149,9 @@ def is_linear(booster: "xgboost.Booster") -> bool:
 
 
 def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
-    """The booster in a file, or in the bytes of one.
-
-    A file with a digest has to match it. XGBoost judges all others, but for those that
-    are cut short: its reader of UBJSON ends the interpreter on some of them.
-    """
+    """The booster in a file, or in the bytes of one."""
     content = content_of(source, name)
-    refuse_wrong_digest(content, name, source)
+    # XGBoost's reader of UBJSON ends the interpreter on some files that are cut short.
     end = content[-64:].rstrip(b"\n")
     if not (content.startswith(b"{") and b"version" in end and end.endswith(b"}")):
         reject(name, "a whole XGBoost model", source, _ADVICE)
@@ -205,10 +190,7 @@ def _missing_row(booster: "xgboost.Booster") -> MissingRow:
 
 
 def _require_same_prediction(booster: "xgboost.Booster", name: str) -> None:
-    """Reject a model that this version of XGBoost misreads, as far as it is known.
-
-    XGBoost before 3.1 misreads the base_score of newer models.
-    """
+    """Reject a model that XGBoost misreads; before 3.1 it misreads newer ones."""
     note = booster.attr(MISSING_ROW)
     if note is not None:
         require_same_prediction(note, _missing_row(booster), np.float32, name)
@@ -222,11 +204,11 @@ def checkpoint_in(path: Any) -> tuple["xgboost.Booster", str | None]:
     return _unbalanced(booster, "checkpoint"), note
 
 
-def save_checkpoint(saves: Saves, note: str | None, booster: "xgboost.Booster") -> None:
+def save_checkpoint(run: Run, note: str | None, booster: "xgboost.Booster") -> None:
     """Save a model with the note of a checkpoint, if there is one."""
     if note is not None:
         booster.set_attr(**{CHECKPOINT: note})
-        saves.save(signed_content(booster, "ubj"))
+        run.save(signed_content(booster, "ubj"))
         booster.set_attr(**{CHECKPOINT: None})
 
 
@@ -253,33 +235,26 @@ def _feature_arrays(dtrain: "xgboost.DMatrix") -> Iterator[Any]:
     if isinstance(dtrain, getattr(library, "ExtMemQuantileDMatrix", ())):
         yield from dtrain.get_quantile_cut()
         return
-    try:
-        for block in _blocks(dtrain):
-            rows = block.get_data()
-            yield from (rows.indptr, rows.indices, rows.data)
-    except library.core.XGBoostError:
-        return  # external memory
-
-
-def _blocks(dtrain: "xgboost.DMatrix") -> "Iterator[xgboost.DMatrix]":
-    """Parts of a data set; quantiles cannot be cut."""
-    if isinstance(dtrain, import_host("xgboost").QuantileDMatrix):
-        yield dtrain
-        return
     rows = np.arange(dtrain.num_row())
-    for start in range(0, len(rows), _ROWS):
-        yield dtrain.slice(rows[start : start + _ROWS], allow_groups=True)
+    starts = range(0, len(rows), _ROWS)
+    blocks: Any = (dtrain.slice(rows[i : i + _ROWS], allow_groups=True) for i in starts)
+    if isinstance(dtrain, library.QuantileDMatrix):
+        blocks = [dtrain]  # quantiles cannot be cut
+    with contextlib.suppress(library.core.XGBoostError):  # external memory
+        for block in blocks:
+            data = block.get_data()
+            yield from (data.indptr, data.indices, data.data)
 
 
-def saver(saves: Saves, loss: Loss) -> Any:
+def saver(run: Run, loss: Loss) -> Any:
     """A callback that saves the model whenever it is due."""
 
     class Saver(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            note = saves.note_due(epoch + 1)
+            note = run.note_due(epoch + 1)
             if note is not None:
                 set_provenance(model, Provenance(loss, None))
-                save_checkpoint(saves, note, model)
+                save_checkpoint(run, note, model)
             return False
 
     return Saver()

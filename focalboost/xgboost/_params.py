@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
@@ -18,7 +18,6 @@ from focalboost._hosts._params import (
     metrics_in,
     refuse,
     refuse_focal_names,
-    refuse_unread,
     thread_setting,
 )
 from focalboost._validation import reject
@@ -69,10 +68,7 @@ _R = TypeVar("_R")
 
 
 def by_position(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Take keyword arguments by position as XGBoost's functions do, with its warning.
-
-    XGBoost is imported in the first call.
-    """
+    """Take options by position as XGBoost's functions do, with its warning."""
 
     @wraps(function)
     def call(*arguments: _P.args, **options: _P.kwargs) -> _R:
@@ -101,7 +97,7 @@ def make_plan(
 ) -> Plan:
     """The plan for labels and weights (target); parameters in conflict are errors.
 
-    Without a target it has no start: each fold of a cross-validation has its own.
+    Without a target it has no start, as each fold has its own.
     """
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
@@ -115,13 +111,11 @@ def make_plan(
     )
     if target is not None:
         given = started(given, loss, target, xgb_model)
+    device, threads = given.get("device"), thread_setting(given)
+    if not (isinstance(device, str) and device[:4] == "cuda" and has_gpu(device)):
+        device = None  # CuPy cannot use it; XGBoost takes arrays of the host as well
     objective = FocalObjective(
-        loss,
-        curvature,
-        bound,
-        checks_start=False,
-        n_threads=thread_setting(given),
-        device=_gradient_device(given.get("device")),
+        loss, curvature, bound, checks_start=False, n_threads=threads, device=device
     )
     metric = None if metrics_in(given.get("eval_metric")) else FocalMetric(loss)
     return Plan({**given, **fixed, "disable_default_eval_metric": 1}, objective, metric)
@@ -134,20 +128,20 @@ def started(
     xgb_model: "xgboost.Booster | None" = None,
 ) -> dict[str, Any]:
     """The parameters with a base_score, unless a model to continue has one."""
-    _require_sums_in_range(target[1])
+    weight = target[1]
+    total = 0.0 if weight is None else float(np.sum(weight, dtype=np.float64))
+    if not total <= LARGEST_TOTAL_WEIGHT:
+        rule = f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost"
+        reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
     if xgb_model is not None:
-        _refuse_rebasing(params, xgb_model, loss)
+        advice = "The model to continue has its own, and another would move its trees."
+        refuse(params, ["base_score"], (), advice)
+        require_model_of(loss, xgb_model, "xgb_model")
         return params
     if "base_score" not in params:
-        return {**params, "base_score": _base_score(loss, *target)}
+        return {**params, "base_score": _baseline(loss, target)}
     _check_base_score(params["base_score"], loss, target)
     return params
-
-
-def _gradient_device(device: Any) -> str | None:
-    """The device of the trees if CuPy can use it; XGBoost takes host arrays as well."""
-    is_cuda = isinstance(device, str) and device.startswith("cuda")
-    return device if is_cuda and has_gpu(device) else None
 
 
 def fixed_params(loss: Loss) -> dict[str, Any]:
@@ -161,31 +155,30 @@ def _refuse_conflicts(
     params: Mapping[str, Any], loss: Loss, fixed: dict[str, Any]
 ) -> None:
     """Reject parameters that contradict the focal loss."""
-    refuse(
-        params,
-        ["objective"],
-        (fixed["objective"],),
+    name = fixed["objective"]
+    advice = (
         "Leave it out. The objective is the focal loss, and the saved model names "
-        f"{fixed['objective']}.",
+        f"{name}."
     )
+    refuse(params, ["objective"], (name,), advice)
     refuse(params, ["scale_pos_weight"], (1,), WEIGHTS_INSTEAD)
-    refuse(
-        params,
-        ["boost_from_average"],
-        (),
-        "Leave it out, or set base_score to start elsewhere.",
-    )
+    advice = "Leave it out, or set base_score to start elsewhere."
+    refuse(params, ["boost_from_average"], (), advice)
     refuse(params, _OF_OTHERS, (), "XGBoost reads it for other objectives alone.")
+    allowed = (fixed["num_class"],) if "num_class" in fixed else (0, 1)
+    advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
+    refuse(params, ["num_class"], allowed, advice)
     metrics = as_list(params.get("eval_metric"))
-    refuse_unread(params, ["ndcg_exp_gain"], metrics, ("ndcg",))
-    refuse(
-        params,
-        ["num_class"],
-        (fixed["num_class"],) if "num_class" in fixed else (0, 1),
-        "Leave it out, or pass loss=SoftmaxFocalLoss({value}).",
-    )
-    if not loss.is_log_loss:
-        _refuse_probability_metrics(params.get("eval_metric"))
+    for metric in [] if loss.is_log_loss else metrics:
+        if isinstance(metric, str) and metric.split("@")[0] not in RANKING_METRICS:
+            reject(
+                "eval_metric",
+                "a metric of the ranking, such as 'auc' or 'aucpr' (average precision)",
+                metric,
+                "XGBoost would evaluate it on the focal score, which is no "
+                "probability. Leave it out for the relative focal loss, or pass a "
+                "callable, which XGBoost minimises: return 1 - score for a score.",
+            )
 
 
 def _check_namesakes(params: Mapping[str, Any], loss: Loss) -> None:
@@ -196,11 +189,10 @@ def _check_namesakes(params: Mapping[str, Any], loss: Loss) -> None:
             f"With an estimator, use focal_{name}={value}. With train, use "
             f"loss=FocalLoss({name}={value})."
         )
-        if isinstance(value, Mapping | Sequence | np.ndarray) and not isinstance(
-            value, str
-        ):
+        if isinstance(value, Mapping | list | tuple | np.ndarray):
             reject(name, f"a number, XGBoost's {own}", value, instead)
-        if name == "gamma" and loss.gamma == DEFAULT_GAMMA and _is_focusing(value):
+        is_focusing = name == "gamma" and float(value or 0) >= SMALLEST_USUAL_GAMMA
+        if is_focusing and loss.gamma == DEFAULT_GAMMA:
             warnings.warn(
                 f"gamma={value} is XGBoost's minimum split loss, and the focusing "
                 f"parameter is {DEFAULT_GAMMA}. {instead} If you mean the minimum "
@@ -208,11 +200,6 @@ def _check_namesakes(params: Mapping[str, Any], loss: Loss) -> None:
                 UserWarning,
                 stacklevel=4,
             )
-
-
-def _is_focusing(gamma: Any) -> bool:
-    """Whether XGBoost's gamma is as large as focusing parameters are."""
-    return gamma is not None and float(gamma) >= SMALLEST_USUAL_GAMMA
 
 
 def warn_of_score(metrics: Any, callbacks: Any) -> None:
@@ -231,48 +218,33 @@ def warn_of_score(metrics: Any, callbacks: Any) -> None:
             )
 
 
-def _require_sums_in_range(sample_weight: Any) -> None:
-    """Check that sums of weights have a square in float32, which XGBoost takes."""
-    total = 0.0 if sample_weight is None else np.sum(sample_weight, dtype=np.float64)
-    if not total <= LARGEST_TOTAL_WEIGHT:
-        reject(
-            "sample_weight",
-            f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost",
-            float(total),
-            "Divide sample_weight by its mean.",
-        )
-
-
-def _refuse_probability_metrics(eval_metric: Any) -> None:
-    """Reject metrics that would take the focal score for a probability."""
-    for metric in as_list(eval_metric):
-        if isinstance(metric, str) and metric.split("@")[0] not in RANKING_METRICS:
-            reject(
-                "eval_metric",
-                "a metric of the ranking, such as 'auc' or 'aucpr' (average precision)",
-                metric,
-                "XGBoost would evaluate it on the focal score, which is no "
-                "probability. Leave it out for the relative focal loss, or pass a "
-                "callable, which XGBoost minimises: return 1 - score for a score.",
-            )
-
-
-def _base_score(loss: Loss, y_true: Any, sample_weight: Any) -> float | list[float]:
-    """The baseline in the form that XGBoost wants.
+def as_base_score(loss: Loss, raw: NDArray[np.float64]) -> float | list[float]:
+    """A constant raw prediction in the form that XGBoost wants.
 
     For binary problems that is a probability that XGBoost accepts. For a softmax it is
     a raw prediction for each class, with mean 0 as XGBoost's own (and so more exact in
     float32).
     """
-    score: NDArray[np.float64] = np.asarray(loss.baseline(y_true, sample_weight))
+    score = raw - raw.mean()
     if isinstance(loss, FocalLoss):
-        score = np.clip(expit(score), SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE)
-    else:
-        score -= score.mean()
-    if score.ndim > 0:
-        _require_base_scores()
+        score = np.clip(expit(raw), SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE)
     base_score: float | list[float] = score.tolist()
     return base_score
+
+
+def _baseline(loss: Loss, target: tuple[Any, Any]) -> float | list[float]:
+    """The baseline as a base_score."""
+    score: NDArray[np.float64] = np.asarray(loss.baseline(*target))
+    if score.ndim > 0 and not has_base_scores():
+        reject(
+            "xgboost",
+            "3.1 or newer for several classes or labels, with a base_score for each",
+            import_host("xgboost").__version__,
+            "Older versions support binary classification only. Upgrade, or wrap the "
+            "estimator in OneVsRestClassifier or MultiOutputClassifier of "
+            "scikit-learn.",
+        )
+    return as_base_score(loss, score)
 
 
 def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> None:
@@ -317,44 +289,9 @@ def check_update(
 
 
 def has_base_scores() -> bool:
-    """Whether XGBoost can have a base_score for each class or label."""
-    return _is_at_least(3, 1)
-
-
-def calls_back_in_order() -> bool:
-    """Whether XGBoost calls callbacks in the order in which they are given."""
-    return _is_at_least(3, 1)
-
-
-def _is_at_least(*release: int) -> bool:
+    """Whether XGBoost can have a base_score for each class or label, as since 3.1."""
     version: str = import_host("xgboost").__version__
-    return tuple(int(part) for part in version.split(".")[:2]) >= release
-
-
-def _require_base_scores() -> None:
-    """Reject versions of XGBoost with one base_score for all classes or labels."""
-    if not has_base_scores():
-        reject(
-            "xgboost",
-            "3.1 or newer for several classes or labels, with a base_score for each",
-            import_host("xgboost").__version__,
-            "Older versions support binary classification only. Upgrade, or wrap the "
-            "estimator in OneVsRestClassifier or MultiOutputClassifier of "
-            "scikit-learn.",
-        )
-
-
-def _refuse_rebasing(
-    params: Mapping[str, Any], model: "xgboost.Booster", loss: Loss
-) -> None:
-    """Reject a continuation that would change the meaning of the first trees."""
-    refuse(
-        params,
-        ["base_score"],
-        (),
-        "The model to continue has its own, and another would move its trees.",
-    )
-    require_model_of(loss, model, "xgb_model")
+    return tuple(int(part) for part in version.split(".")[:2]) >= (3, 1)
 
 
 def require_model_of(loss: Loss, model: "xgboost.Booster", name: str) -> dict[str, Any]:
@@ -366,10 +303,6 @@ def require_model_of(loss: Loss, model: "xgboost.Booster", name: str) -> dict[st
     if "num_class" in fixed:
         found["num_class"] = int(learner["learner_model_param"]["num_class"])
     if found != fixed:
-        reject(
-            name,
-            f"a model with {fixed}",
-            found,
-            "Use a model of focalboost, or of XGBoost's own log loss.",
-        )
+        advice = "Use a model of focalboost, or of XGBoost's own log loss."
+        reject(name, f"a model with {fixed}", found, advice)
     return config

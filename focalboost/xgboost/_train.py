@@ -1,7 +1,7 @@
-"""XGBoost's train with the focal loss: baseline, objective name and metric are set."""
+"""XGBoost's train and cv with the focal loss."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from focalboost._hosts._checkpoint import (
     Checkpoint,
     Run,
-    Saves,
     checked_checkpoint,
-    resumed,
     training_of,
 )
 from focalboost._hosts._imports import import_host
@@ -21,11 +19,11 @@ from focalboost._hosts._masses import checked_masses, masses_of, rows_of_masses
 from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
+    as_list,
     balances,
     checked_balance,
     checked_loss,
     refuse_objective,
-    refuse_scikit_learn_metric,
     warn_of_no_split,
 )
 from focalboost._validation import reject
@@ -38,6 +36,7 @@ from focalboost.objectives._workers import (
     require_same,
 )
 from focalboost.xgboost._balance import (
+    balanced,
     balancing,
     shift_base_score,
     without_predictions,
@@ -55,16 +54,21 @@ from focalboost.xgboost._model import (
     set_provenance,
 )
 from focalboost.xgboost._params import (
+    Plan,
     by_position,
-    calls_back_in_order,
     check_update,
+    has_base_scores,
     is_update,
     make_plan,
+    started,
     warn_of_score,
 )
 
 if TYPE_CHECKING:
     import xgboost
+
+#: What XGBoost's fpreproc takes and returns: both data sets of a fold, and parameters.
+Fold = tuple["xgboost.DMatrix", "xgboost.DMatrix", dict[str, Any]]
 
 
 @by_position
@@ -115,23 +119,22 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     curvature : {"certified", "exact"}, default="certified"
         As in ``focal_objective``.
     max_learning_rate : float, optional
-        The largest learning rate of the training, if a callback changes it. Otherwise
-        the one in ``params`` is taken, or 0.3 if that is larger.
+        The largest learning rate that a callback sets. By default it is the one in
+        ``params``, or 0.3 if that is larger.
     balance : bool or "validation", default=True
         Move the model's ``base_score`` after the last round by the constant with which
         the weighted sum of the posteriors is that of the labels: over the training
         rows, or over the last of ``evals``. It holds for all rounds, as ``predict`` of
         a booster takes them: stop early with ``EarlyStopping(save_best=True)`` to keep
         only those up to the best. The ranking does not change. The log loss
-        with the exact curvature, data sets with a ``base_margin``, which takes the
-        place of the ``base_score``, and ``gblinear`` of several classes or labels,
-        which has one ``base_score`` for all, are left as they are.
+        with the exact curvature is left as it is. So are models of data sets with a
+        ``base_margin``, which replaces the ``base_score``, and ``gblinear`` models of
+        several classes or labels, which have a single ``base_score``.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
-        rows of ``dtrain`` on all workers. Pass it if processes that XGBoost does not
-        know hold more of the rows. It is what ``loss.class_masses(y, sample_weight)``
-        returns for all rows, or the sum of what it returns for their parts. Metric and
-        balance use the rows of the workers.
+        rows of ``dtrain`` on all workers. If processes that XGBoost does not know hold
+        more rows, pass the sum of what ``loss.class_masses(y, sample_weight)`` returns
+        for all parts. Metric and balance use the rows of the workers.
     xgb_model : Booster, estimator, path or bytes, optional
         A model to continue from, as in ``xgboost.train``. Its baseline is kept. A model
         of another gamma or alpha, or of the host's own log loss, raises a warning. So
@@ -145,9 +148,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     obj : None
         The loss is the objective.
     checkpoint : Checkpoint or path, optional
-        A file to save the model to, and to continue from. A file of another training,
-        as far as that is known, raises an error. Evaluations are those of the rounds
-        since then.
+        A file to save the model to, and to continue from; see ``Checkpoint``.
+        Evaluations are those of the rounds since then.
 
     Returns
     -------
@@ -164,8 +166,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     The model names XGBoost's own log loss. So ``xgboost.train`` with this model as
     ``xgb_model`` and without ``obj``, a refresh among others, trains log loss on focal
     scores, and its probabilities are several times too small. Continue and refresh with
-    this function. If a class has no row or no weight, the baseline counts it as 1e-6 of
-    all weight, and balance does not move it.
+    this function. A class without weight counts as 1e-6 of all weight in the baseline,
+    and balance does not move it.
 
     Examples
     --------
@@ -179,32 +181,30 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     >>> bool(loss.posterior(raw)[-1] > 0.9)
     True
     """
-    settings = as_dict(params)
+    settings = _as_dict(params)
     refuse_objective(obj)
-    refuse_scikit_learn_metric("custom_metric", custom_metric, "(name, value)")
     if maximize is None:
         warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
-    stops_early = _stops_early(early_stopping_rounds, callbacks)
+    kind = import_host("xgboost").callback.EarlyStopping
+    stops_early = any(isinstance(one, kind) for one in callbacks or ())
+    stops_early = stops_early or bool(early_stopping_rounds)
     with failing_together():
         file = checked_checkpoint(checkpoint, stops_early, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
-        target = target_of(dtrain)
+        target = _target_of(dtrain)
         # A training of new trees takes the balance back on XGBoost's own copy.
         read = booster_of if is_update(settings) else in_balance
         given = None if xgb_model is None else read(xgb_model)
         check_update(settings, given, num_boost_round, checkpoint=file)
-    masses = masses_of_workers(loss, target, class_masses)
+    masses = _masses_of_workers(loss, target, class_masses)
     n_evals = len(evals or ())
     require_same("evals", "of the same length", n_evals, "Use a DMatrix without rows.")
-    run, saves = Run(given, 0, num_boost_round), None
+    run = Run(given, num_boost_round)
     if file is not None:
-        training = training_of(
-            *(loss, settings, curvature, max_learning_rate),
-            *(balance, digests_of(dtrain)),
-        )
-        run = resumed(run._replace(checkpoint=file, training=training), checkpoint_in)
-        saves = Saves(run, file)
+        known = loss, settings, curvature, max_learning_rate, balance
+        training = training_of(*known, digests_of(dtrain))
+        run.resume(file, training, checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
     rows = rows_of_masses(loss, masses)
@@ -216,7 +216,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     if balances(balance, loss, curvature):
         to_balance = dtrain if balance is True else list(evals or ())[-1][0]
     keeper = balancing(loss, to_balance, plan.objective.n_threads)
-    savers = [saver(saves, loss)] if saves else []
+    savers = [saver(run, loss)] if file else []
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
@@ -231,8 +231,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         callbacks=[*(callbacks or ()), *savers, keeper],  # others may cut the model
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
-    if not calls_back_in_order():
-        keeper.after_training(booster)  # another callback may have cut it since
+    if not has_base_scores():  # it calls back in any order: another may have cut it
+        keeper.after_training(booster)
     warn_of_fallback(plan.params.get("device"), booster)
     warn_of_no_split(has_split(booster), loss)
     before = None
@@ -240,27 +240,169 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         booster = without_predictions(booster, is_update(settings))
         before = shift_base_score(booster, loss, keeper.shift)
     set_provenance(booster, Provenance(loss, None, before))
-    if saves is not None:
-        save_checkpoint(saves, saves.last_note(), booster)
+    if file is not None:
+        save_checkpoint(run, run.last_note(), booster)
     return booster
 
 
-def target_of(dtrain: Any) -> tuple[Any, Any]:
+@by_position
+def cv(
+    params: Mapping[str, Any] | Sequence[tuple[str, Any]],
+    dtrain: "xgboost.DMatrix",
+    num_boost_round: int = 10,
+    *,
+    nfold: int = 3,
+    stratified: bool = False,
+    folds: Any = None,
+    metrics: str | Iterable[str] = (),
+    obj: None = None,
+    maximize: bool | None = None,
+    early_stopping_rounds: int | None = None,
+    fpreproc: Callable[..., Fold] | None = None,
+    as_pandas: bool = True,
+    verbose_eval: int | bool | None = None,
+    show_stdv: bool = True,
+    seed: int = 0,
+    callbacks: Sequence[Any] | None = None,
+    shuffle: bool = True,
+    custom_metric: Callable[..., Any] | None = None,
+    loss: Loss | None = None,
+    curvature: Curvature = "certified",
+    max_learning_rate: float | None = None,
+    balance: Balance = True,
+) -> Any:
+    """Cross-validate XGBoost models with the focal loss.
+
+    It is ``xgboost.cv`` with the objective of ``train``. Each fold starts from the
+    baseline of its own training rows. The metric is the relative focal loss, unless
+    ``metrics``, ``eval_metric`` or ``custom_metric`` names another. Do not choose gamma
+    or alpha by it, as it is another loss for each of them: use ``metrics="aucpr"``.
+
+    If positives are rare, pass ``stratified=True`` or ``folds``: XGBoost's own folds
+    are random, and one of them may have hardly any positive.
+
+    Parameters
+    ----------
+    params, dtrain, num_boost_round, nfold, stratified, folds, metrics, maximize, \
+early_stopping_rounds, fpreproc, as_pandas, verbose_eval, show_stdv, seed, callbacks, \
+shuffle : as in ``xgboost.cv``
+        The host's own arguments.
+    loss, curvature, max_learning_rate, obj, custom_metric : as in ``train``
+        See ``focalboost.xgboost.train``.
+    balance : bool or "validation", default=True
+        Balance the model of each fold when training ends, as ``train`` does, over its
+        training rows, or over the rows that it was validated on. The models are what a
+        callback finds as ``model.cvfolds[i].bst``. Metrics are those before the
+        balance.
+
+    Returns
+    -------
+    DataFrame or dict of lists
+        Mean and standard deviation over the folds of each metric, by round, up to the
+        best round of an early stopping.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contradicts the focal loss, and as in ``focal_objective``.
+
+    Examples
+    --------
+    >>> import numpy as np, xgboost, focalboost.xgboost
+    >>> from focalboost import FocalLoss
+    >>> X = np.arange(200.0).reshape(-1, 1)
+    >>> dtrain = xgboost.DMatrix(X, label=X[:, 0] >= 170)
+    >>> history = focalboost.xgboost.cv(
+    ...     {"max_depth": 2}, dtrain, 20, loss=FocalLoss(2), as_pandas=False
+    ... )
+    >>> list(history)[2]
+    'test-relative_focal_loss-mean'
+    >>> bool(history["test-relative_focal_loss-mean"][-1] < 0.5)
+    True
+    """
+    settings = _as_dict(params)
+    refuse_objective(obj)
+    if maximize is None:
+        warn_of_score(custom_metric, callbacks)
+    loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
+    balance = checked_balance(balance, "balance", has_validation=True)
+    check_update(settings, None, num_boost_round)
+    _target_of(dtrain)
+    if metrics:
+        settings["eval_metric"] = as_list(metrics)
+    plan = make_plan(settings, loss, None, None, curvature, max_learning_rate)
+    finisher = _finisher(plan, balance if balances(balance, loss, curvature) else False)
+    return import_host("xgboost").cv(
+        plan.params,
+        dtrain,
+        num_boost_round,
+        nfold=nfold,
+        stratified=stratified,
+        folds=folds,
+        obj=for_training(plan.objective, callbacks),
+        maximize=maximize,
+        early_stopping_rounds=early_stopping_rounds,
+        fpreproc=_start_of_fold(plan, fpreproc),
+        as_pandas=as_pandas,
+        verbose_eval=verbose_eval,
+        show_stdv=show_stdv,
+        seed=seed,
+        callbacks=[finisher, *(callbacks or ())],  # others may keep the boosters
+        shuffle=shuffle,
+        custom_metric=for_training(custom_metric or plan.metric, callbacks),
+    )
+
+
+def _start_of_fold(
+    plan: Plan, fpreproc: Callable[..., Fold] | None
+) -> Callable[..., Fold]:
+    """An fpreproc that sets the base_score of a fold, after the user's."""
+    loss, curvature = plan.objective.loss, plan.objective.curvature
+    limit = plan.objective.max_learning_rate
+
+    def start(dtrain: Any, dtest: Any, params: dict[str, Any]) -> Fold:
+        if fpreproc is not None:
+            dtrain, dtest, params = fpreproc(dtrain, dtest, params)
+            params = make_plan(params, loss, None, None, curvature, limit).params
+        masses = _masses_of_workers(loss, _target_of(dtrain), None)
+        return dtrain, dtest, started(params, loss, rows_of_masses(loss, masses))
+
+    return start
+
+
+def _finisher(plan: Plan, balance: Balance) -> Any:
+    """A callback that makes boosters of folds models like those of ``train``."""
+    loss, threads = plan.objective.loss, plan.objective.n_threads
+
+    class Finisher(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
+        def after_training(self, model: Any) -> Any:
+            boosters = [fold.bst for fold in model.cvfolds]
+            warn_of_fallback(plan.params.get("device"), boosters[0])
+            warn_of_no_split(all(map(has_split, boosters)), loss)
+            for fold in model.cvfolds:
+                before = None
+                if balance:
+                    rows = fold.dtest if balance == "validation" else fold.dtrain
+                    copy, before = balanced(fold.bst, loss, rows, n_threads=threads)
+                    fold.bst.load_model(copy.save_raw("ubj"))  # keeps no predictions
+                set_provenance(fold.bst, Provenance(loss, None, before))
+            return model
+
+    return Finisher()
+
+
+def _target_of(dtrain: Any) -> tuple[Any, Any]:
     """Labels and weights of a DMatrix with labels."""
+    advice = "Use xgboost.DMatrix(X, label=y)."
     if not isinstance(dtrain, import_host("xgboost").DMatrix):
-        reject(
-            "dtrain",
-            "an xgboost.DMatrix",
-            type(dtrain).__name__,
-            "Use xgboost.DMatrix(X, label=y).",
-        )
+        reject("dtrain", "an xgboost.DMatrix", type(dtrain).__name__, advice)
     labels = labels_of(dtrain)
     if len(labels) == 0 and not (dtrain.num_row() == 0 and n_workers() > 1):
-        reject("dtrain", "with labels", "none", "Use xgboost.DMatrix(X, label=y).")
+        reject("dtrain", "with labels", "none", advice)
     return labels, weights_of(dtrain)
 
 
-def masses_of_workers(
+def _masses_of_workers(
     loss: Loss, target: tuple[Any, Any], given: Any
 ) -> NDArray[np.float64]:
     """The class masses of all rows, which are the same on all workers, as a mean is."""
@@ -269,12 +411,7 @@ def masses_of_workers(
     return total / n_workers()
 
 
-def _stops_early(rounds: Any, callbacks: Any) -> bool:
-    kind = import_host("xgboost").callback.EarlyStopping
-    return bool(rounds) or any(isinstance(one, kind) for one in callbacks or ())
-
-
-def as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Parameters as a dict; a list of pairs may name eval_metric more than once."""
     if isinstance(params, Mapping):
         return dict(params)
@@ -287,24 +424,20 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
     if str(device or "cpu") == "cpu":
         return
     if learner_of(booster)["generic_param"]["device"] == "cpu":
-        warnings.warn(
-            f"XGBoost found no GPU and trained on the CPU; device was {device!r}.",
-            UserWarning,
-            stacklevel=3,
-        )
+        message = f"XGBoost found no GPU and trained on the CPU; device was {device!r}."
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def warn_of_bins(dtrain: Any) -> None:
     """Warn that XGBoost reads the trees of a model on the bins of a data set."""
     kind = type(dtrain).__name__
     if "QuantileDMatrix" in kind:  # of one machine, of external memory, of Dask
-        warnings.warn(
+        message = (
             f"XGBoost reads the trees of xgb_model on the bins of a {kind}: if the "
             "model is of other rows, the training starts from other raw predictions "
-            "than the model gives. Use a DMatrix without quantiles.",
-            UserWarning,
-            stacklevel=3,
+            "than the model gives. Use a DMatrix without quantiles."
         )
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def has_split(booster: "xgboost.Booster") -> bool:

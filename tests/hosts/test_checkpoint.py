@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from focalboost import Checkpoint, FocalLoss, SoftmaxFocalLoss
 from focalboost._hosts import _checkpoint
-from focalboost._hosts._checkpoint import Run, Saves, training_of
+from focalboost._hosts._checkpoint import Run, training_of
 from focalboost.lightgbm import _params
 from focalboost.xgboost import _model
 
@@ -220,7 +220,8 @@ def test_saves_of_any_cost_take_a_twentieth(cost, expected, monkeypatch):
     monkeypatch.setattr(
         _checkpoint, "write_in_one_step", lambda *_: clock.tick(cost) or saved.append(1)
     )
-    saves = Saves(Run(None, 0, left), Checkpoint("model"))
+    saves = Run(None, left)
+    saves.resume(Checkpoint("no such file"), {}, read=None)
     for done in range(1, left + 1):
         clock.tick(1)
         if saves.note_due(done):

@@ -353,7 +353,7 @@ def test_xgboost_returns_what_its_cv_returns(rare):
 
 
 def test_optuna_s_tuner_starts_each_fold_at_its_baseline(rare):
-    """As the documentation of cv says."""
+    """As the guide on Optuna says."""
     tuners = optional("optuna_integration.lightgbm", "optuna-integration")
     optional("optuna").logging.set_verbosity(30)
     X, y = rare

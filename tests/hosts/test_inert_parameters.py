@@ -33,12 +33,8 @@ LIGHTGBM = {
     "lambdarank_truncation_level": 2,
     "lambdarank_norm": False,
     "lambdarank_position_bias_regularization": 1.0,
-    "label_gain": [0, 7],
     "objective_seed": 11,
     "multi_error_top_k": 2,
-    "auc_mu_weights": [0, 1, 1, 0],
-    **dict.fromkeys(("eval_at", "ndcg_eval_at", "ndcg_at"), "2"),
-    **dict.fromkeys(("map_eval_at", "map_at"), "2"),
     **dict.fromkeys(("pos_bagging_fraction", "pos_sub_row"), 0.3),
     **dict.fromkeys(("pos_subsample", "pos_bagging"), 0.3),
     **dict.fromkeys(("neg_bagging_fraction", "neg_sub_row"), 0.3),
@@ -65,7 +61,6 @@ XGBOOST = {
     "lambdarank_pair_method": "mean",
     "lambdarank_score_normalization": False,
     "lambdarank_unbiased": True,
-    "ndcg_exp_gain": False,
 }
 
 #: With what each estimator and train are asked to be quiet and quick.

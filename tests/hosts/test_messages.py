@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from host_drivers import LightGBMDriver, XGBoostDriver
-from optional import FocalXGBClassifier, lightgbm, xgboost
+from optional import FocalXGBClassifier, xgboost
 from sklearn.metrics import average_precision_score, log_loss
 
 import focalboost.lightgbm
@@ -153,16 +153,6 @@ def test_a_metric_of_scikit_learn_in_lightgbm(metric, mixed):
     model = LightGBMDriver().estimator(n_estimators=2)
     with pytest.raises(ValueError, match=re.escape(advice)):
         model.fit(X, y, eval_set=[(X, y)], eval_metric=metric)
-
-
-def test_a_metric_of_scikit_learn_in_train(mixed):
-    rule = r"a function of \(raw predictions, data set\) that returns \(name, value"
-    data_set = xgboost.DMatrix(*mixed)
-    with pytest.raises(ValueError, match=f"custom_metric must be {rule}"):
-        XGBoostDriver().train(data_set, 2, custom_metric=average_precision_score)
-    data_set = lightgbm.Dataset(*mixed)
-    with pytest.raises(ValueError, match=f"feval must be {rule}, is_higher_better"):
-        LightGBMDriver().train(data_set, 2, feval=[average_precision_score])
 
 
 @pytest.mark.parametrize("weight", [1e20, 1e36])
