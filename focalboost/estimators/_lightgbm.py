@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from typing import Any, NamedTuple, Self
+from functools import lru_cache
+from inspect import Parameter
+from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from lightgbm import Booster, LGBMClassifier, LGBMModel
@@ -15,7 +17,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import without_autologging
-from focalboost._hosts._note import Provenance, warn_of_another_loss
+from focalboost._hosts._note import warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
     balances,
@@ -27,6 +29,7 @@ from focalboost._hosts._params import (
 from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
+    PosteriorMetric,
     labels_of_model,
     learned_by,
     loss_of,
@@ -34,14 +37,15 @@ from focalboost.estimators._base import (
     without_own,
     without_spare_classes,
 )
-from focalboost.estimators._evaluation import Evaluation, on_posterior
 from focalboost.estimators._rows import (
     TrainingRows,
     features,
+    for_each,
+    pairs_of,
     require_fitted_names,
+    require_names_of_training,
     require_numbers,
 )
-from focalboost.estimators._target import Target
 from focalboost.lightgbm._balance import Shift, watched
 from focalboost.lightgbm._data_sets import Baseline, constant_scores
 from focalboost.lightgbm._model import (
@@ -72,6 +76,7 @@ from focalboost.lightgbm._text import (
     without_objective,
 )
 from focalboost.losses import FocalLoss, Loss
+from focalboost.objectives import FocalMetric
 
 #: The note of the best round of an early-stopped model.
 _BEST_ITERATION = "focalboost_best_iteration"
@@ -282,69 +287,81 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         that model, and y may lack some. An ``init_score`` replaces the baseline; add it
         to predictions yourself.
         """
-        _require_one_machine(self.get_params(deep=False))
-        of_model = None
+        host_params = without_own(self.get_params(deep=False))
+        _require_one_machine(host_params)
+        model = of_model = None
         if init_model is not None:
-            given, init_model = init_model, booster_of(init_model, "init_model")
-            known = provenance_of(init_model, "init_model")
-            n_scores = init_model.num_model_per_iteration()
-            of_model = labels_of_model(given, known, n_scores)
-        with_labels = partial(Target, of_model=of_model)
-        rows = TrainingRows(self, X, y, sample_weight, with_labels)
+            model = booster_of(init_model, "init_model")
+            known = provenance_of(model, "init_model")
+            n_scores = model.num_model_per_iteration()
+            of_model = labels_of_model(init_model, known, n_scores)
+        rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
-        masses = rows.masses if init_model is None else None
+        masses = rows.masses if model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         require_rounds(self.n_estimators)
-        evaluation = Evaluation(rows, eval_set, eval_X, eval_y)
-        params = without_own(self.get_params(deep=False))
-        params = without_spare_classes(params, NUM_CLASS, loss)
-        limit = self.focal_max_learning_rate
-        plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
-        init_score = rows.starts(init_score, by_class=True)
-        own = _Start(init_model, 0.0, init_score, eval_init_score)
-        start = _started(own, rows, loss, plan.params, evaluation)
-        named = [on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
-        shift = self._shift(loss, plan.params, evaluation, start.model)
-        settings, watching = watched(shift, plan.params, callbacks)
-        model, learned = _trained(
-            settings,
-            {"X": rows.X, "y": rows.y, "sample_weight": rows.weight},
-            init_score=start.init_score,
-            eval_names=eval_names,
-            eval_sample_weight=evaluation.weights(
-                eval_sample_weight, eval_class_weight
-            ),
-            eval_class_weight=evaluation.class_weights(eval_class_weight),
-            eval_init_score=start.eval_init_score,
-            eval_metric=[plan.metric.for_lightgbm] if plan.metric else named,
-            feature_name=feature_name,
-            categorical_feature=categorical_feature,
-            callbacks=watching,
-            init_model=start.model,
-            **evaluation.arguments(),
+        pairs = _pairs_of(eval_set, eval_X, eval_y)
+        sets, weights = rows.evaluation(
+            pairs, eval_sample_weight, eval_class_weight, by_weight=False
         )
-        warn_of_no_split(has_split(model.booster_), loss)
-        end = start_and_note(start.baseline, loss, shift, classes)
-        finalise_with_note(model.booster_, *end)
-        self.__dict__.update(learned)
+        for features_of_set, _ in sets:
+            require_names_of_training(features_of_set, rows.X)
+        plan = make_plan(
+            without_spare_classes(host_params, NUM_CLASS, loss),
+            loss,
+            eval_metric,
+            max_learning_rate=self.focal_max_learning_rate,
+        )
+        baseline: Baseline = 0.0
+        init_score = rows.starts(init_score, by_class=True)
+        if model is not None:
+            model = continuable(model, plan.params)
+            warn_of_another_loss(known, loss, "init_model")
+            model = unbalanced(model)
+        elif init_score is None:
+            # LightGBM keeps weights in float32, of which ``train`` computes the start.
+            weight = None if rows.weight is None else np.float32(rows.weight)
+            baseline = loss.baseline(rows.y, weight)
+            init_score = constant_scores(baseline, len(rows.y))
+            eval_init_score = [
+                constant_scores(baseline, len(of_set)) if own is None else own
+                for (_, of_set), own in zip(
+                    sets, for_each(eval_init_score, sets), strict=True
+                )
+            ]
+        shift = None
+        balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
+        if balances(balance, loss):
+            earlier = earlier_balance_of(model)
+            shift = Shift(balance, loss, thread_setting(plan.params), earlier)
+        settings, watching = watched(shift, plan.params, callbacks)
+        metrics = [_on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
+        with without_autologging("lightgbm"):
+            host = _trained(
+                settings,
+                model,
+                {
+                    "X": rows.X,
+                    "y": rows.y,
+                    "sample_weight": rows.weight,
+                    "init_score": init_score,
+                },
+                eval_names=eval_names,
+                eval_sample_weight=weights,
+                eval_init_score=eval_init_score,
+                eval_metric=[plan.metric.for_lightgbm] if plan.metric else metrics,
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                callbacks=watching,
+                **_as_given(sets, eval_set, eval_X, eval_y),
+            )
+        warn_of_no_split(has_split(host.booster_), loss)
+        constant, note = start_and_note(baseline, loss, shift, classes)
+        finalise_with_note(host.booster_, constant, note)
+        self.__dict__.update(learned_by(host, "_other_params"))
         self._has_names_of_table = isinstance(feature_name, str)  # "auto"
         self._learned(loss, classes)
         return self
-
-    def _shift(
-        self,
-        loss: Loss,
-        params: dict[str, Any],
-        evaluation: Evaluation,
-        model: Booster | None,
-    ) -> Shift | None:
-        """The balancing shift of a training, or None for no balance."""
-        has_validation = bool(evaluation.arguments())
-        balance = checked_balance(self.focal_balance, "focal_balance", has_validation)
-        if not balances(balance, loss):
-            return None
-        earlier = earlier_balance_of(model)
-        return Shift(balance, loss, thread_setting(params), earlier)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -432,7 +449,7 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         # LightGBM compares the names of pandas alone.
         by_host = validate_features is False or hasattr(X, "iloc")
         compares = validate_features is None or not (by_host and hasattr(X, "columns"))
-        X = features(X, self, min_samples=0 if is_raw else 1, fitted=compares)
+        X = features(X, self, fitted=compares)
         if is_raw and _num_samples(X) == 0:  # LightGBM refuses it
             n_classes = len(self.classes_)
             answer: Any = np.zeros((0, n_classes) if n_classes > 2 else 0)
@@ -478,10 +495,13 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
                 fname,
                 "Load others with lightgbm.Booster.",
             )
-        _require_scores_of(known, text, fname)
+        expected = 1 if isinstance(known.loss, FocalLoss) else known.loss.n_classes
+        if not is_finalised(text) or number_of_scores(text) != expected:
+            reject("fname", f"a model of {known.loss}", fname, "Save it again.")
         self._Booster, self.fitted_ = booster, True
         self._n_features = self._n_features_in = booster.num_feature()
-        self._fitted_with_feature_names = _has_names(text, self._n_features)
+        made_up = " ".join(f"Column_{i}" for i in range(self._n_features))
+        self._fitted_with_feature_names = value_in(text, "feature_names") != made_up
         best = note_in(text, _BEST_ITERATION) or ""
         self._evals_result, self._best_score = {}, {}
         self._best_iteration = int(best) if best.isdecimal() else -1
@@ -495,80 +515,75 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         self._class_map = {label: code for code, label in enumerate(classes)}
 
 
-def _require_scores_of(known: Provenance, text: str, fname: Any) -> None:
-    """Reject a model whose trees are not those of its loss."""
-    expected = 1 if isinstance(known.loss, FocalLoss) else known.loss.n_classes
-    if not is_finalised(text) or number_of_scores(text) != expected:
-        reject("fname", f"a model of {known.loss}", fname, "Save it again.")
+def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
+    """The pairs of a set given in either way; none of a mixture, LightGBM's error."""
+    if eval_X is None and eval_y is None:
+        return pairs_of(eval_set)
+    if eval_set is not None or eval_X is None or eval_y is None:
+        return []
+    several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
+    return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
 
 
-def _has_names(text: str, n_features: int) -> bool:
-    """Whether the features have names that LightGBM has not made up.
-
-    It looks at the first and the last name, as there may be a million.
-    """
-    names = value_in(text, "feature_names") or ""
-    first, last = names.partition(" ")[0], names.rpartition(" ")[2]
-    return (first, last) != ("Column_0", f"Column_{n_features - 1}")
-
-
-class _Start(NamedTuple):
-    """What a training starts from."""
-
-    model: Any  #: a model to continue, or None
-    baseline: Baseline  #: what finalise has to add to the trees
-    init_score: Any
-    eval_init_score: Any
+def _as_given(sets: list[Any], eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
+    """The sets under the names they were given by; LightGBM before 4.7 has one name."""
+    if sets and eval_set is None:
+        eval_X, eval_y = zip(*sets, strict=True)
+    elif sets:
+        eval_set = sets
+    given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
+    return {name: value for name, value in given.items() if value is not None}
 
 
-def _started(
-    given: _Start,
-    rows: TrainingRows,
-    loss: Loss,
-    params: dict[str, Any],
-    evaluation: Evaluation,
-) -> _Start:
-    """The given start, or the baseline if none is given."""
-    if given.model is not None:
-        model: Booster = continuable(given.model, params)
-        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
-        return given._replace(model=unbalanced(model))
-    if given.init_score is not None:
-        return given
-    # LightGBM keeps weights in float32, of which ``train`` computes the baseline.
-    weight = None if rows.weight is None else np.float32(rows.weight)
-    baseline = loss.baseline(rows.y, weight)
-    scores = evaluation.init_scores(baseline, given.eval_init_score)
-    return _Start(None, baseline, constant_scores(baseline, len(rows.y)), scores)
+class _LightGBMMetric(PosteriorMetric):
+    # Three parameters: LightGBM counts them, and passes the weights as the third. The
+    # user's function may take two, or four with groups, which no classifier has.
+    def __call__(self, y_true: Any, raw_prediction: Any, sample_weight: Any) -> Any:
+        arguments = (y_true, self.posterior(raw_prediction), sample_weight, None)
+        named = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+        kinds = [parameter.kind for parameter in self.parameters.values()]
+        n_positional = sum(kind not in named for kind in kinds)
+        result = self.function(*arguments[:n_positional])
+        if isinstance(result, Real):
+            reject(
+                "eval_metric",
+                "a function that returns (name, value, is_higher_better)",
+                self.function,
+                f"Use lambda y, p: ({self.__name__!r}, {self.__name__}(y, p), True), "
+                "or False for a loss.",
+            )
+        return result
+
+
+def _on_posterior(loss: Loss, metric: Any) -> Any:
+    """A metric for LightGBM; a user's callable gets the posterior."""
+    if isinstance(metric, FocalMetric):
+        return metric.for_lightgbm
+    is_focal = isinstance(getattr(metric, "__self__", None), FocalMetric)
+    is_hosts = isinstance(metric, str) or is_focal
+    return metric if is_hosts else _LightGBMMetric(loss, metric)
 
 
 def _trained(
-    params: Mapping[str, Any], data: dict[str, Any], **arguments: Any
-) -> tuple[LGBMModel, dict[str, Any]]:
-    """LightGBM's own model, fitted, and the attributes that it has learned.
+    params: Mapping[str, Any],
+    init_model: Booster | None,
+    data: dict[str, Any],
+    **arguments: Any,
+) -> LGBMModel:
+    """LightGBM's own model, fitted; a classifier would encode the codes anew.
 
     If no feature can be split it is a constant, as with LightGBM's own objective.
     """
     try:
-        return _fitted(params, data, **arguments)
+        return LGBMModel(**params).fit(**data, init_model=init_model, **arguments)
     except LightGBMError as error:
-        is_constant = is_without_features(error, params)
-        if not is_constant or arguments["init_model"] is not None:
+        if not is_without_features(error, params) or init_model is not None:
             raise
     constant = {**params, **constant_params(params), "n_estimators": 1}
-    model, learned = _fitted(constant, data, init_score=arguments["init_score"])
+    model = LGBMModel(**constant).fit(**data)
     text = without_objective(model.booster_.model_to_string())
     model.booster_.model_from_string(text)
-    return model, learned
-
-
-def _fitted(
-    params: Mapping[str, Any], data: dict[str, Any], **arguments: Any
-) -> tuple[LGBMModel, dict[str, Any]]:
-    model = LGBMModel(**params)  # a classifier would encode the codes anew
-    with without_autologging("lightgbm"):
-        model.fit(**data, **arguments)
-    return model, learned_by(model, "_other_params")
+    return model
 
 
 def _require_one_machine(params: Mapping[str, Any]) -> None:

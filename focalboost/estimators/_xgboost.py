@@ -3,14 +3,14 @@
 import json
 import os
 from collections.abc import Sequence
-from functools import partial
+from inspect import Parameter
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
+from xgboost import DMatrix, XGBClassifier, XGBModel
 from xgboost.core import _deprecate_positional_args
 
 from focalboost._hosts._files import write_in_one_step
@@ -25,17 +25,16 @@ from focalboost._hosts._params import (
 from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
+    PosteriorMetric,
     labels_of_model,
-    learned_by,
     loss_of,
     require_rounds,
     without_own,
     without_spare_classes,
 )
-from focalboost.estimators._evaluation import evaluation, metrics
-from focalboost.estimators._rows import TrainingRows, features
-from focalboost.estimators._target import target_of
+from focalboost.estimators._rows import TrainingRows, features, pairs_of, target_of
 from focalboost.losses import Loss
+from focalboost.objectives import FocalMetric
 from focalboost.objectives._workers import n_workers
 from focalboost.xgboost._balance import balanced
 from focalboost.xgboost._model import (
@@ -64,9 +63,23 @@ _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
 
 class _Training(XGBClassifier):
-    """XGBoost's own classifier, which keeps the data sets of its training."""
+    """XGBoost's own classifier, of codes of K classes, some of which may have no row.
 
-    continues = False  #: a model whose trees have other bins than the new rows
+    XGBoost itself wants a row of each: it counts the labels, and compares them with its
+    ``classes_``. The data sets of the training are kept for the balance.
+    """
+
+    classes_: NDArray[Any] = np.arange(0)
+    n_classes_ = property(lambda self: self.n_codes, lambda self, found: None)
+
+    def begin(self, codes: NDArray[Any], n_codes: int, continues: bool) -> None:
+        """Take note of the codes that occur, and of whether a model is continued."""
+        self.classes_, self.n_codes, self.continues = (
+            np.unique(codes),
+            n_codes,
+            continues,
+        )
+        self.data_sets: list[DMatrix] = []
 
     def _create_dmatrix(self, ref: Any, **options: Any) -> Any:
         if self.continues:
@@ -79,16 +92,8 @@ class _Training(XGBClassifier):
         # has this data set, so nobody sets others.
         label, weight = data_set.get_label(), data_set.get_weight()
         vars(data_set).update(get_label=lambda: label, get_weight=lambda: weight)
-        self.__dict__.setdefault("_data_sets", []).append(data_set)
+        self.data_sets.append(data_set)
         return data_set
-
-    def balanced(self, loss: Loss, balance: Balance) -> tuple[Booster, Any]:
-        """Return the model in balance, and the base_score it had before."""
-        data_set = self._data_sets[0 if balance is True else -1]
-        booster, n_threads = self.get_booster(), self.n_jobs
-        best = booster.attr("best_iteration")
-        rounds = None if best is None else int(best) + 1
-        return balanced(booster, loss, data_set, rounds, n_threads or None)
 
 
 class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
@@ -253,46 +258,60 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             given, xgb_model = xgb_model, booster_of(xgb_model)
             known = provenance_of(xgb_model, "xgb_model")
             of_model = labels_of_model(given, known, n_scores_of(xgb_model))
-        with_labels = partial(target_of, of_model=of_model)
-        rows = TrainingRows(self, X, y, sample_weight, with_labels)
+        rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
         masses = rows.masses if xgb_model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
-        params = self._host_params(loss, rows, xgb_model)
-        model = _host_of(rows.y, len(classes))(**params)
+        model = _Training(**self._host_params(loss, rows, xgb_model))
+        # The log loss continues as the host's own model does.
+        model.begin(
+            rows.y, len(classes), xgb_model is not None and not loss.is_log_loss
+        )
         if xgb_model is not None:
-            model.continues = not loss.is_log_loss  # which is the host's own model
             warn_of_another_loss(known, loss, "xgb_model")
         balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
-        pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)
+        given_weights = sample_weight_eval_set
+        sets, weights = rows.evaluation(
+            pairs_of(eval_set), given_weights, by_weight=True
+        )
+        if given_weights is not None and len(given_weights) != len(sets):
+            weights = [*given_weights]  # XGBoost words this error
         with without_autologging("xgboost"):
             model.fit(
                 rows.X,
                 rows.y,
                 sample_weight=rows.weight,
                 base_margin=rows.starts(base_margin),
-                eval_set=pairs,
+                eval_set=sets or None,
                 verbose=verbose,
                 xgb_model=xgb_model,
-                sample_weight_eval_set=weights,
+                sample_weight_eval_set=weights or None,
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
-        warn_of_fallback(self.device, model.get_booster())
-        warn_of_no_split(has_split(model.get_booster()), loss)
-        self.__dict__.pop("evals_result_", None)
-        self.__dict__.update(learned_by(model, "kwargs", "_data_sets"))
-        self.focal_loss_, self._classes = loss, classes
-        self.n_classes_ = len(classes)
-        self._name_objective(loss)
-        before = None
+        booster, before = model.get_booster(), None
+        warn_of_fallback(self.device, booster)
+        warn_of_no_split(has_split(booster), loss)
         if balances(balance, loss):
-            booster, before = model.balanced(loss, balance)
-            self._Booster = booster
-        set_provenance(self.get_booster(), Provenance(loss, classes, before))
+            best = booster.attr("best_iteration")
+            rounds = None if best is None else int(best) + 1
+            data_set = model.data_sets[0 if balance is True else -1]
+            n_threads = self.n_jobs or None
+            booster, before = balanced(booster, loss, data_set, rounds, n_threads)
+        set_provenance(booster, Provenance(loss, classes, before))
+        self._Booster = booster
+        self._learned(loss, classes, getattr(model, "evals_result_", None))
+        self._name_objective(loss)
         return self
+
+    def _learned(self, loss: Loss, classes: NDArray[Any], evals_result: Any) -> None:
+        """Set what a fitted model has beside its booster."""
+        self.focal_loss_, self._classes, self.n_classes_ = loss, classes, len(classes)
+        self.__dict__.pop("evals_result_", None)
+        if evals_result is not None:
+            self.evals_result_ = evals_result
 
     def _host_params(
         self, loss: Loss, rows: TrainingRows, xgb_model: Any
@@ -308,12 +327,12 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
         return {
             **plan.params,
-            "eval_metric": plan.metric or metrics(loss, params["eval_metric"]),
+            "eval_metric": plan.metric or _on_posterior(loss, params["eval_metric"]),
             "objective": plan.objective,
         }
 
-    def _reads(self, X: Any) -> bool:
-        return type(X).__name__ == "Series" and hasattr(X, "iloc")  # of pandas
+    _target_of = staticmethod(target_of)
+    _reads_series = True
 
     def _name_objective(self, loss: Loss) -> None:
         """Write the name of the link into the parameter, as XGBoost does."""
@@ -436,23 +455,28 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self._Booster = booster
         self._load_model_attributes(config)
         self.base_score = base_score  # that of the model would not suit other labels
-        self.__dict__.pop("evals_result_", None)
-        self.focal_loss_, self._classes = known.loss, known.classes
+        self._learned(known.loss, known.classes, None)
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
 
-def _host_of(codes: NDArray[Any], n_classes: int) -> "type[_Training]":
-    """XGBoost's classifier for codes of n classes, some of which may have no row.
+class _XGBoostMetric(PosteriorMetric):
+    # XGBoost passes sample_weight by name, and only if there are weights.
+    def __call__(self, y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
+        kinds = [parameter.kind for parameter in self.parameters.values()]
+        if (
+            "sample_weight" not in self.parameters
+            and Parameter.VAR_KEYWORD not in kinds
+        ):
+            weights = {}
+        return self.function(y_true, self.posterior(raw_prediction), **weights)
 
-    XGBoost itself wants a row of each: it counts the labels, and compares them with its
-    ``classes_``.
-    """
 
-    class Host(_Training):
-        classes_ = np.unique(codes)
-        n_classes_ = property(lambda self: n_classes, lambda self, found: None)
-
-    return Host
+def _on_posterior(loss: Loss, eval_metric: Any) -> Any:
+    """Metrics for XGBoost; a user's callable gets the posterior."""
+    if isinstance(eval_metric, list | tuple):
+        return [_on_posterior(loss, metric) for metric in eval_metric]
+    is_hosts = isinstance(eval_metric, FocalMetric) or not callable(eval_metric)
+    return eval_metric if is_hosts else _XGBoostMetric(loss, eval_metric)
 
 
 def _require_one_worker() -> None:
