@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from inspect import Parameter, signature
 from numbers import Integral
 from typing import Any
 
@@ -41,8 +40,7 @@ def loss_of(
 ) -> Loss:
     """The loss that the parameters name for these classes.
 
-    The masses are the weights of the classes. None means that the order of the classes
-    needs no warning.
+    Their masses are looked at for a warning; None for no warning.
     """
     gammas = _by_class("focal_gamma", gamma, classes)
     alphas = _by_class("focal_alpha", alpha, classes)
@@ -206,24 +204,9 @@ def posterior_of_each(loss: Loss, raw_prediction: Any) -> NDArray[np.float64]:
     return np.asarray(expit(np.multiply.outer(log_odds, (-1.0, 1.0))))
 
 
-class PosteriorMetric:
-    """A user's metric of (labels, probabilities, ...), as a host calls it.
-
-    With a callable objective the hosts hand raw predictions to metrics.
-    """
-
-    def __init__(self, loss: Loss, function: Callable[..., Any]) -> None:
-        self.loss, self.function = loss, function
-        self.__name__ = getattr(function, "__name__", type(function).__name__)
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """The parameters of the user's function."""
-        return signature(self.function).parameters
-
-    def posterior(self, raw_prediction: Any) -> Any:
-        """The probabilities: of the positive class, or of every class; float64."""
-        return self.loss._posterior(np.asarray(raw_prediction, dtype=np.float64))
+def posterior(loss: Loss, raw_prediction: Any) -> Any:
+    """The posterior of the positive class, or of every class, for a user's metric."""
+    return loss._posterior(np.asarray(raw_prediction, dtype=np.float64))
 
 
 def labels_of_model(given: Any, known: Provenance | None, n_scores: int) -> ModelLabels:
@@ -253,20 +236,15 @@ def without_spare_classes(
     """
     if not isinstance(loss, SoftmaxFocalLoss):
         return params
-    return {
-        name: value
-        for name, value in params.items()
-        if name not in names
-        or not isinstance(value, Integral)
-        or value <= loss.n_classes
-    }
+    counts = {name for name in names if isinstance(params.get(name), Integral)}
+    spare = {name for name in counts if params[name] > loss.n_classes}
+    return {name: params[name] for name in params if name not in spare}
 
 
 def learned_by(model: Any, *internal: str) -> dict[str, Any]:
     """Every attribute of a host's fitted model but its parameters.
 
-    Attributes that fitting leaves unchanged are included: in an estimator that is
-    fitted again they replace what it learned before.
+    In an estimator that is fitted again they replace what it learned before.
     """
     own = {*model.get_params(), *internal}
     return {name: value for name, value in vars(model).items() if name not in own}

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from inspect import Parameter
+from inspect import Parameter, signature
 from numbers import Real
 from typing import Any, Self
 
@@ -29,10 +29,10 @@ from focalboost._hosts._params import (
 from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
-    PosteriorMetric,
     labels_of_model,
     learned_by,
     loss_of,
+    posterior,
     require_rounds,
     without_own,
     without_spare_classes,
@@ -46,35 +46,10 @@ from focalboost.estimators._rows import (
     require_names_of_training,
     require_numbers,
 )
+from focalboost.lightgbm import _model, _text
 from focalboost.lightgbm._balance import Shift, watched
 from focalboost.lightgbm._data_sets import Baseline, constant_scores
-from focalboost.lightgbm._model import (
-    booster_of,
-    booster_of_text,
-    constant_params,
-    continuable,
-    earlier_balance_of,
-    finalise_with_note,
-    has_split,
-    is_without_features,
-    missing_row,
-    provenance_in,
-    provenance_of,
-    signed_content,
-    start_and_note,
-    text_of_file,
-    unbalanced,
-)
 from focalboost.lightgbm._params import NUM_CLASS, make_plan, n_machines
-from focalboost.lightgbm._text import (
-    is_finalised,
-    note_in,
-    number_of_scores,
-    value_in,
-    with_note,
-    without_note,
-    without_objective,
-)
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import FocalMetric
 
@@ -87,32 +62,31 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     ``predict_proba`` returns the class-posterior, not the focal score.
     ``decision_function`` returns its logit, or for more than two classes its logarithm.
-    ``predict(X, raw_score=True)`` returns the raw prediction. The fitted booster is a
-    plain LightGBM model. For labels (n, T) wrap the estimator in
-    ``sklearn.multioutput.MultiOutputClassifier``.
+    ``predict(X, raw_score=True)`` returns the raw prediction. For labels (n, T) wrap
+    the estimator in ``sklearn.multioutput.MultiOutputClassifier``.
 
     Parameters
     ----------
     focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0: one number for all classes, a pair (positive,
-        negative) for two classes, K numbers in the order of the labels for K classes,
-        or a dict by label. The later of two labels in order is the positive class.
+        Focusing parameter, >= 0: one number, a pair (positive, negative) for two
+        classes, K numbers in the order of the labels for K classes, or a dict by label.
+        The later of two labels in order is the positive class.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight. For two classes it is a number in (0, 1), the weight of
-        the positive class, or a dict by label whose two numbers sum to 1. For K > 2
-        classes it is K positive weights, or a dict by label. The probabilities undo it.
+        Class-balance weight. For two classes it is that of the positive class, in
+        (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
+        weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
         The largest learning rate that a callback sets, in (0, 2). None means the
         parameter ``learning_rate``, or 0.3 if that is larger.
     focal_balance : bool or "validation", default=True
         Add the constant with which the weighted sum of the probabilities is that of the
-        labels: over the training rows, or over the last evaluation set. It is part of
+        labels, over the training rows or over the last evaluation set. It is part of
         the model's own intercept, so exported models have it.
     class_weight : dict, "balanced", "effective" or None, default=None
-        Weights of the classes, in evaluation sets as well if these have no
-        ``eval_class_weight``. They state what the
-        population is, so the probabilities do not undo them. "effective" weighs by the
-        effective number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
+        Weights of the classes, in evaluation sets without ``eval_class_weight`` as
+        well. They state what the population is, so the probabilities do not undo them.
+        "effective" weighs by the effective number of samples
+        (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
 subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
@@ -127,30 +101,18 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         The loss of the fitted model; the softmax is for more than two classes.
     classes_ : ndarray of shape (n_classes,)
         The labels in order; of two, the second is the positive class.
-    n_classes_ : int
-        The number of labels.
-    n_features_, n_features_in_ : int
-        The number of features.
-    feature_name_ : list of str
-        Their names, or those that LightGBM makes up.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X had names; before LightGBM 4.7 the same as ``feature_name_``.
-    feature_importances_ : ndarray of shape (n_features,)
-        The number of splits, or what ``importance_type`` says.
     booster_ : lightgbm.Booster
         A plain LightGBM model with the baseline in its first trees. Its ``predict``
         returns focal scores.
-    objective_ : str
-        LightGBM's name of the link, "binary" or "multiclass".
-    n_estimators_, n_iter_ : int
-        The number of rounds that were trained.
     evals_result_ : dict
         Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration_, best_score_ : int, dict
         The best round, counted from 1, and its metrics, with early stopping.
         Predictions use the rounds up to it.
-    fitted_ : bool
-        True.
+    n_classes_, n_features_, n_features_in_, feature_name_, feature_names_in_, \
+feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
+``LGBMClassifier``
+        As in ``lightgbm.LGBMClassifier``.
 
     Raises
     ------
@@ -282,17 +244,16 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
 
         Without ``eval_metric`` (and ``metric``) evaluation and early stopping use the
         relative focal loss. A callable metric gets (labels, posterior[, weight]) and
-        returns (name, value, is_higher_better). LightGBM's name of the average
-        precision is "average_precision". With ``init_model`` the labels are those of
-        that model, and y may lack some. An ``init_score`` replaces the baseline; add it
-        to predictions yourself.
+        returns (name, value, is_higher_better). With ``init_model`` the labels are
+        those of that model, and y may lack some. An ``init_score`` replaces the
+        baseline; add it to predictions yourself.
         """
         host_params = without_own(self.get_params(deep=False))
         _require_one_machine(host_params)
         model = of_model = None
         if init_model is not None:
-            model = booster_of(init_model, "init_model")
-            known = provenance_of(model, "init_model")
+            model = _model.booster_of(init_model, "init_model")
+            known = _model.provenance_of(model, "init_model")
             n_scores = model.num_model_per_iteration()
             of_model = labels_of_model(init_model, known, n_scores)
         rows = TrainingRows(self, X, y, sample_weight, of_model)
@@ -300,10 +261,14 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         masses = rows.masses if model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         require_rounds(self.n_estimators)
-        pairs = _pairs_of(eval_set, eval_X, eval_y)
+        given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
+        given = {name: value for name, value in given.items() if value is not None}
         sets, weights = rows.evaluation(
-            pairs, eval_sample_weight, eval_class_weight, by_weight=False
+            _pairs_of(**given), eval_sample_weight, eval_class_weight, by_weight=False
         )
+        if sets:  # under the names they were given by: LightGBM before 4.7 has one
+            columns = [sets] if len(given) == 1 else zip(*sets, strict=True)
+            given = dict(zip(given, columns, strict=True))
         for features_of_set, _ in sets:
             require_names_of_training(features_of_set, rows.X)
         plan = make_plan(
@@ -315,24 +280,24 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         baseline: Baseline = 0.0
         init_score = rows.starts(init_score, by_class=True)
         if model is not None:
-            model = continuable(model, plan.params)
+            model = _model.continuable(model, plan.params)
             warn_of_another_loss(known, loss, "init_model")
-            model = unbalanced(model)
+            model = _model.unbalanced(model)
         elif init_score is None:
             # LightGBM keeps weights in float32, of which ``train`` computes the start.
             weight = None if rows.weight is None else np.float32(rows.weight)
             baseline = loss.baseline(rows.y, weight)
             init_score = constant_scores(baseline, len(rows.y))
+            scores = [constant_scores(baseline, len(of_set)) for _, of_set in sets]
+            owns = for_each(eval_init_score, sets)
             eval_init_score = [
-                constant_scores(baseline, len(of_set)) if own is None else own
-                for (_, of_set), own in zip(
-                    sets, for_each(eval_init_score, sets), strict=True
-                )
+                score if own is None else own
+                for score, own in zip(scores, owns, strict=True)
             ]
         shift = None
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
         if balances(balance, loss):
-            earlier = earlier_balance_of(model)
+            earlier = _model.earlier_balance_of(model)
             shift = Shift(balance, loss, thread_setting(plan.params), earlier)
         settings, watching = watched(shift, plan.params, callbacks)
         metrics = [_on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
@@ -353,11 +318,11 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
                 callbacks=watching,
-                **_as_given(sets, eval_set, eval_X, eval_y),
+                **given,
             )
-        warn_of_no_split(has_split(host.booster_), loss)
-        constant, note = start_and_note(baseline, loss, shift, classes)
-        finalise_with_note(host.booster_, constant, note)
+        warn_of_no_split(_model.has_split(host.booster_), loss)
+        constant, note = _model.start_and_note(baseline, loss, shift, classes)
+        _model.finalise_with_note(host.booster_, constant, note)
         self.__dict__.update(learned_by(host, "_other_params"))
         self._has_names_of_table = isinstance(feature_name, str)  # "auto"
         self._learned(loss, classes)
@@ -468,26 +433,25 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         self._require_labels_with_a_form()
         booster, best = self.booster_, self._best_iteration or 0
         rounds = best if best > 0 else booster.current_iteration()
-        text = without_note(
+        text = _text.without_note(
             booster.model_to_string(num_iteration=rounds), _BEST_ITERATION
         )
         if best > 0:
-            text = with_note(text, str(best), _BEST_ITERATION)
-        content = signed_content(text, missing_row(booster, rounds))
+            text = _text.with_note(text, str(best), _BEST_ITERATION)
+        content = _model.signed_content(text, _model.missing_row(booster, rounds))
         write_in_one_step(fname, content)
 
     def load_model(self, fname: str | os.PathLike[str]) -> None:
         """Load a model that an estimator of this class has saved.
 
-        Load only files that you trust, as with LightGBM's own ``Booster``. focal_gamma
-        and focal_alpha become those of the model, so ``fit`` trains with them. Raises
-        ValueError if the file is of another kind, is damaged, or is read otherwise by
-        this version of LightGBM than by the version that wrote it. The estimator is
-        unchanged then.
+        Load only files that you trust. focal_gamma and focal_alpha become those of the
+        model, so ``fit`` trains with them. Raises ValueError, and leaves the estimator
+        as it is, if the file is of another kind, is damaged, or is read otherwise by
+        this version of LightGBM than by the version that wrote it.
         """
-        text = text_of_file(fname, "fname")
-        booster = booster_of_text(text, "fname")
-        known = provenance_in(text, "fname")
+        text = _model.text_of_file(fname, "fname")
+        booster = _model.booster_of_text(text, "fname")
+        known = _model.provenance_in(text, "fname")
         if known is None or known.classes is None:
             reject(
                 "fname",
@@ -496,13 +460,15 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
                 "Load others with lightgbm.Booster.",
             )
         expected = 1 if isinstance(known.loss, FocalLoss) else known.loss.n_classes
-        if not is_finalised(text) or number_of_scores(text) != expected:
+        if not _text.is_finalised(text) or _text.number_of_scores(text) != expected:
             reject("fname", f"a model of {known.loss}", fname, "Save it again.")
         self._Booster, self.fitted_ = booster, True
         self._n_features = self._n_features_in = booster.num_feature()
         made_up = " ".join(f"Column_{i}" for i in range(self._n_features))
-        self._fitted_with_feature_names = value_in(text, "feature_names") != made_up
-        best = note_in(text, _BEST_ITERATION) or ""
+        self._fitted_with_feature_names = (
+            _text.value_in(text, "feature_names") != made_up
+        )
+        best = _text.note_in(text, _BEST_ITERATION) or ""
         self._evals_result, self._best_score = {}, {}
         self._best_iteration = int(best) if best.isdecimal() else -1
         self._learned(known.loss, known.classes)
@@ -515,8 +481,8 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         self._class_map = {label: code for code, label in enumerate(classes)}
 
 
-def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
-    """The pairs of a set given in either way; none of a mixture, LightGBM's error."""
+def _pairs_of(eval_set: Any = None, eval_X: Any = None, eval_y: Any = None) -> Any:
+    """The pairs of sets given in either way; none of a mixture, LightGBM's error."""
     if eval_X is None and eval_y is None:
         return pairs_of(eval_set)
     if eval_set is not None or eval_X is None or eval_y is None:
@@ -525,43 +491,34 @@ def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
     return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
 
 
-def _as_given(sets: list[Any], eval_set: Any, eval_X: Any, eval_y: Any) -> Any:
-    """The sets under the names they were given by; LightGBM before 4.7 has one name."""
-    if sets and eval_set is None:
-        eval_X, eval_y = zip(*sets, strict=True)
-    elif sets:
-        eval_set = sets
-    given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-class _LightGBMMetric(PosteriorMetric):
-    # Three parameters: LightGBM counts them, and passes the weights as the third. The
-    # user's function may take two, or four with groups, which no classifier has.
-    def __call__(self, y_true: Any, raw_prediction: Any, sample_weight: Any) -> Any:
-        arguments = (y_true, self.posterior(raw_prediction), sample_weight, None)
-        named = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
-        kinds = [parameter.kind for parameter in self.parameters.values()]
-        n_positional = sum(kind not in named for kind in kinds)
-        result = self.function(*arguments[:n_positional])
-        if isinstance(result, Real):
-            reject(
-                "eval_metric",
-                "a function that returns (name, value, is_higher_better)",
-                self.function,
-                f"Use lambda y, p: ({self.__name__!r}, {self.__name__}(y, p), True), "
-                "or False for a loss.",
-            )
-        return result
-
-
 def _on_posterior(loss: Loss, metric: Any) -> Any:
     """A metric for LightGBM; a user's callable gets the posterior."""
     if isinstance(metric, FocalMetric):
         return metric.for_lightgbm
     is_focal = isinstance(getattr(metric, "__self__", None), FocalMetric)
-    is_hosts = isinstance(metric, str) or is_focal
-    return metric if is_hosts else _LightGBMMetric(loss, metric)
+    if isinstance(metric, str) or is_focal:
+        return metric
+    name = getattr(metric, "__name__", type(metric).__name__)
+    by_name = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+    kinds = [parameter.kind for parameter in signature(metric).parameters.values()]
+    n_positional = sum(kind not in by_name for kind in kinds)
+
+    # Three parameters: LightGBM counts them, and passes the weights as the third. The
+    # user's function may take two, or four with groups, which no classifier has.
+    def of_raw(y_true: Any, raw_prediction: Any, sample_weight: Any) -> Any:
+        arguments = (y_true, posterior(loss, raw_prediction), sample_weight, None)
+        result = metric(*arguments[:n_positional])
+        if isinstance(result, Real):
+            reject(
+                "eval_metric",
+                "a function that returns (name, value, is_higher_better)",
+                metric,
+                f"Use lambda y, p: ({name!r}, {name}(y, p), True), or False for a "
+                "loss.",
+            )
+        return result
+
+    return of_raw
 
 
 def _trained(
@@ -577,11 +534,11 @@ def _trained(
     try:
         return LGBMModel(**params).fit(**data, init_model=init_model, **arguments)
     except LightGBMError as error:
-        if not is_without_features(error, params) or init_model is not None:
+        if not _model.is_without_features(error, params) or init_model is not None:
             raise
-    constant = {**params, **constant_params(params), "n_estimators": 1}
+    constant = {**params, **_model.constant_params(params), "n_estimators": 1}
     model = LGBMModel(**constant).fit(**data)
-    text = without_objective(model.booster_.model_to_string())
+    text = _text.without_objective(model.booster_.model_to_string())
     model.booster_.model_from_string(text)
     return model
 

@@ -320,19 +320,15 @@ class TrainingRows:
         return np.bincount(self.y, self.weight, n_classes).astype(np.float64)
 
     def starts(self, scores: Any, by_class: bool = False) -> Any:
-        """Raw predictions to start from, one for each row, or for each of its classes.
+        """Raw predictions to start from, a row of them for each row that counts.
 
-        A flat array of several classes is ordered by class if ``by_class``, and by
-        row otherwise.
+        Flat ones of several classes are in the order of the rows, or of the classes.
         """
         if scores is None or self._counting is None:
             return scores
-        values, n_rows = np.asarray(scores), len(self.target.encoded)
-        if values.ndim > 1 or values.size <= n_rows:
-            return values[self._counting]
-        if by_class:
-            return values.reshape(-1, n_rows)[:, self._counting].ravel()
-        return values.reshape(n_rows, -1)[self._counting]
+        order: Any = "F" if by_class else "C"
+        of_rows = np.reshape(scores, (len(self.target.encoded), -1), order=order)
+        return of_rows[self._counting].ravel(order)
 
     def evaluation(
         self,

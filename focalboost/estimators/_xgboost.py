@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from inspect import Parameter
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,9 +25,9 @@ from focalboost._hosts._params import (
 from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
-    PosteriorMetric,
     labels_of_model,
     loss_of,
+    posterior,
     require_rounds,
     without_own,
     without_spare_classes,
@@ -36,24 +36,9 @@ from focalboost.estimators._rows import TrainingRows, features, pairs_of, target
 from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 from focalboost.objectives._workers import n_workers
+from focalboost.xgboost import _model, _params
 from focalboost.xgboost._balance import balanced
-from focalboost.xgboost._model import (
-    booster_of,
-    booster_of_file,
-    n_scores_of,
-    provenance_of,
-    set_provenance,
-    signed_content,
-)
-from focalboost.xgboost._params import (
-    OBJECTIVES,
-    check_update,
-    fixed_params,
-    has_base_scores,
-    is_update,
-    make_plan,
-    require_model_of,
-)
+from focalboost.xgboost._params import OBJECTIVES
 from focalboost.xgboost._train import has_split, warn_of_fallback
 
 #: Parameters that a fitted booster keeps as its training has set them.
@@ -74,11 +59,8 @@ class _Training(XGBClassifier):
 
     def begin(self, codes: NDArray[Any], n_codes: int, continues: bool) -> None:
         """Take note of the codes that occur, and of whether a model is continued."""
-        self.classes_, self.n_codes, self.continues = (
-            np.unique(codes),
-            n_codes,
-            continues,
-        )
+        self.classes_, self.n_codes = np.unique(codes), n_codes
+        self.continues = continues
         self.data_sets: list[DMatrix] = []
 
     def _create_dmatrix(self, ref: Any, **options: Any) -> Any:
@@ -108,19 +90,19 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     Parameters
     ----------
     focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0: one number for all classes, a pair (positive,
-        negative) for two classes, K numbers in the order of the labels for K classes,
-        or a dict by label. The later of two labels in order is the positive class.
+        Focusing parameter, >= 0: one number, a pair (positive, negative) for two
+        classes, K numbers in the order of the labels for K classes, or a dict by label.
+        The later of two labels in order is the positive class.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight. For two classes it is a number in (0, 1), the weight of
-        the positive class, or a dict by label whose two numbers sum to 1. For K > 2
-        classes it is K positive weights, or a dict by label. The probabilities undo it.
+        Class-balance weight. For two classes it is that of the positive class, in
+        (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
+        weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
         The largest learning rate that a callback sets, in (0, 2). None means the
         parameter ``learning_rate``, or 0.3 if that is larger.
     focal_balance : bool or "validation", default=True
         Add the constant with which the weighted sum of the probabilities is that of the
-        labels: over the training rows, or over the last evaluation set. It is part of
+        labels, over the training rows or over the last evaluation set. It is part of
         the model's own intercept, so exported models have it.
     class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets as well. They state what the
@@ -143,12 +125,6 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         The labels in order; of two, the second is the positive class.
     n_classes_ : int
         The number of labels; 2 for labels (n, T).
-    n_features_in_ : int
-        The number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X had names.
-    feature_importances_ : ndarray of shape (n_features,)
-        Shares of the gain of all splits, or of ``importance_type``.
     evals_result_ : dict
         Metrics by evaluation set, name and round, if there was an ``eval_set``. They
         are those before the balance.
@@ -158,8 +134,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     intercept_ : ndarray of shape (1,), (n_classes,) or (T,)
         What the trees add to, the baseline and the balance: a focal score, or for more
         than two classes raw predictions.
-    coef_ : ndarray
-        The coefficients of ``booster="gblinear"``.
+    n_features_in_, feature_names_in_, feature_importances_, coef_ : as in \
+``XGBClassifier``
+        As in ``xgboost.XGBClassifier``.
 
     Raises
     ------
@@ -193,6 +170,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     """
 
     __module__ = "focalboost"  # what a pickle names must stay where it is
+    _target_of = staticmethod(target_of)
+    _reads_series = True
 
     # XGBoost's own parameter is first: it takes it by position, with a warning.
     @_deprecate_positional_args
@@ -255,9 +234,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         _require_one_worker()
         of_model = None
         if xgb_model is not None:
-            given, xgb_model = xgb_model, booster_of(xgb_model)
-            known = provenance_of(xgb_model, "xgb_model")
-            of_model = labels_of_model(given, known, n_scores_of(xgb_model))
+            given, xgb_model = xgb_model, _model.booster_of(xgb_model)
+            known = _model.provenance_of(xgb_model, "xgb_model")
+            of_model = labels_of_model(given, known, _model.n_scores_of(xgb_model))
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
         masses = rows.masses if xgb_model is None else None
@@ -300,7 +279,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             data_set = model.data_sets[0 if balance is True else -1]
             n_threads = self.n_jobs or None
             booster, before = balanced(booster, loss, data_set, rounds, n_threads)
-        set_provenance(booster, Provenance(loss, classes, before))
+        _model.set_provenance(booster, Provenance(loss, classes, before))
         self._Booster = booster
         self._learned(loss, classes, getattr(model, "evals_result_", None))
         self._name_objective(loss)
@@ -318,39 +297,38 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     ) -> dict[str, Any]:
         """The parameters of the plain XGBClassifier that does the training."""
         params = self._params_of_labels(self.get_params(deep=False), loss)
-        if is_update(params):
-            check_update(
+        if _params.is_update(params):
+            _params.check_update(
                 params, xgb_model, self.get_num_boosting_rounds(), "n_estimators"
             )
             params["tree_method"] = "approx"  # it is ignored, but takes a plain DMatrix
         limit, target = self.focal_max_learning_rate, (rows.y, rows.weight)
-        plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
+        plan = _params.make_plan(
+            params, loss, target, xgb_model, max_learning_rate=limit
+        )
         return {
             **plan.params,
             "eval_metric": plan.metric or _on_posterior(loss, params["eval_metric"]),
             "objective": plan.objective,
         }
 
-    _target_of = staticmethod(target_of)
-    _reads_series = True
-
     def _name_objective(self, loss: Loss) -> None:
         """Write the name of the link into the parameter, as XGBoost does."""
-        name = fixed_params(loss)["objective"]
+        name = _params.fixed_params(loss)["objective"]
         if self.objective != name:  # scikit-learn compares identities
             self.objective = name
 
     def _params_of_labels(self, params: dict[str, Any], loss: Loss) -> dict[str, Any]:
         """XGBoost's parameters without those that it sets itself from the labels."""
         found = without_spare_classes(without_own(params), ("num_class",), loss)
-        is_set = isinstance(self.objective, str) and self.objective in OBJECTIVES
-        return {**found, "objective": None if is_set else self.objective}
+        is_known = isinstance(self.objective, str) and self.objective in OBJECTIVES
+        return {**found, "objective": None if is_known else self.objective}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.no_validation = tags.input_tags.string = False
         tags.non_deterministic = self.booster == "gblinear"  # without locks
-        several = has_base_scores()
+        several = _params.has_base_scores()
         tags.classifier_tags.multi_class = tags.classifier_tags.multi_label = several
         return tags
 
@@ -379,9 +357,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
         For labels (n, T) return the probability of 1 for each, (n_samples, T).
         """
-        return self._posterior(
-            self._raw(X, validate_features, base_margin, iteration_range)
-        )
+        raw = self._raw(X, validate_features, base_margin, iteration_range)
+        return self._posterior(raw)
 
     def decision_function(
         self,
@@ -391,9 +368,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         iteration_range: _Iterations = None,
     ) -> NDArray[np.float64]:
         """Return the logit of the posterior, or the log posterior of each class."""
-        return self._decision(
-            self._raw(X, validate_features, base_margin, iteration_range)
-        )
+        raw = self._raw(X, validate_features, base_margin, iteration_range)
+        return self._decision(raw)
 
     def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
         self.get_booster()  # not fitted: XGBoost words this error
@@ -427,20 +403,20 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         kind = json.dumps({"_estimator_type": self._get_type()})  # as XGBoost does
         booster.set_attr(scikit_learn=kind)
         is_json = Path(fname).suffix == ".json"
-        content = signed_content(booster, "json" if is_json else "ubj")
+        content = _model.signed_content(booster, "json" if is_json else "ubj")
         write_in_one_step(fname, content)
 
     def load_model(self, fname: Any) -> None:
         """Load a model that an estimator of this class has saved.
 
-        ``fname`` is a path, or the bytes of a file. Load only files that you trust, as
-        with XGBoost's own ``load_model``. focal_gamma and focal_alpha become those of
-        the model, so ``fit`` trains with them. Raises ValueError if the file is of
+        ``fname`` is a path, or the bytes of a file. Load only files that you trust.
+        focal_gamma and focal_alpha become those of the model, so ``fit`` trains with
+        them. Raises ValueError, and leaves the estimator as it is, if the file is of
         another kind, is damaged, or is read otherwise by this version of XGBoost than
-        by the version that wrote it. The estimator is unchanged then.
+        by the version that wrote it.
         """
-        booster = booster_of_file(fname, "fname")
-        known = provenance_of(booster, "fname")
+        booster = _model.booster_of_file(fname, "fname")
+        known = _model.provenance_of(booster, "fname")
         if known is None or known.classes is None:
             reject(
                 "fname",
@@ -448,7 +424,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 fname,
                 "Load others with xgboost.XGBClassifier or xgboost.Booster.",
             )
-        config = require_model_of(known.loss, booster, "fname")
+        config = _params.require_model_of(known.loss, booster, "fname")
         booster.set_attr(scikit_learn=None)
         booster.set_param({"n_jobs": self.n_jobs})
         base_score = self.base_score
@@ -459,24 +435,23 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
 
-class _XGBoostMetric(PosteriorMetric):
+def _on_posterior(loss: Loss, metric: Any) -> Any:
+    """A metric, or several, for XGBoost; a user's callable gets the posterior."""
+    if isinstance(metric, list | tuple):
+        return [_on_posterior(loss, one) for one in metric]
+    if isinstance(metric, FocalMetric) or not callable(metric):
+        return metric
+    parameters = signature(metric).parameters
+    is_open = Parameter.VAR_KEYWORD in (one.kind for one in parameters.values())
+    takes_weights = "sample_weight" in parameters or is_open
+
     # XGBoost passes sample_weight by name, and only if there are weights.
-    def __call__(self, y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
-        kinds = [parameter.kind for parameter in self.parameters.values()]
-        if (
-            "sample_weight" not in self.parameters
-            and Parameter.VAR_KEYWORD not in kinds
-        ):
-            weights = {}
-        return self.function(y_true, self.posterior(raw_prediction), **weights)
+    def of_raw(y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
+        options = weights if takes_weights else {}
+        return metric(y_true, posterior(loss, raw_prediction), **options)
 
-
-def _on_posterior(loss: Loss, eval_metric: Any) -> Any:
-    """Metrics for XGBoost; a user's callable gets the posterior."""
-    if isinstance(eval_metric, list | tuple):
-        return [_on_posterior(loss, metric) for metric in eval_metric]
-    is_hosts = isinstance(eval_metric, FocalMetric) or not callable(eval_metric)
-    return eval_metric if is_hosts else _XGBoostMetric(loss, eval_metric)
+    of_raw.__name__ = getattr(metric, "__name__", type(metric).__name__)
+    return of_raw
 
 
 def _require_one_worker() -> None:
