@@ -141,11 +141,7 @@ def _typed(pairs: dict[str, tuple[float, float]], labels: list[Any]) -> str:
 class FocalClassifierMixin:
     """Parameters, fitted loss and probabilities of a focal classifier."""
 
-    focal_gamma: Any
-    focal_alpha: Any
-    focal_max_learning_rate: float | None
     focal_balance: Balance = True  # estimators pickled by version 0.1.0 lack it
-    class_weight: Any
     focal_loss_: Loss
     _classes: NDArray[Any] | None
 

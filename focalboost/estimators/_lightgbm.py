@@ -76,12 +76,12 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
         (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
         weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback sets, in (0, 2). None means the
-        parameter ``learning_rate``, or 0.3 if that is larger.
+        The largest learning rate that a callback sets, in (0, 2). None means
+        ``learning_rate``, or 0.3 if that is larger.
     focal_balance : bool or "validation", default=True
-        Add the constant with which the weighted sum of the probabilities is that of the
-        labels, over the training rows or over the last evaluation set. It is part of
-        the model's own intercept, so exported models have it.
+        Add the constant to the model's own intercept with which the weighted sum of
+        the probabilities is that of the labels, over the training rows or over the last
+        evaluation set.
     class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets without ``eval_class_weight`` as
         well. They state what the population is, so the probabilities do not undo them.
@@ -433,9 +433,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         self._require_labels_with_a_form()
         booster, best = self.booster_, self._best_iteration or 0
         rounds = best if best > 0 else booster.current_iteration()
-        text = _text.without_note(
-            booster.model_to_string(num_iteration=rounds), _BEST_ITERATION
-        )
+        text = booster.model_to_string(num_iteration=rounds)
+        text = _text.without_note(text, _BEST_ITERATION)
         if best > 0:
             text = _text.with_note(text, str(best), _BEST_ITERATION)
         content = _model.signed_content(text, _model.missing_row(booster, rounds))
@@ -464,10 +463,9 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             reject("fname", f"a model of {known.loss}", fname, "Save it again.")
         self._Booster, self.fitted_ = booster, True
         self._n_features = self._n_features_in = booster.num_feature()
-        made_up = " ".join(f"Column_{i}" for i in range(self._n_features))
-        self._fitted_with_feature_names = (
-            _text.value_in(text, "feature_names") != made_up
-        )
+        names, n_features = _text.value_in(text, "feature_names"), self._n_features
+        made_up = " ".join(f"Column_{i}" for i in range(n_features))
+        self._fitted_with_feature_names = names != made_up
         best = _text.note_in(text, _BEST_ITERATION) or ""
         self._evals_result, self._best_score = {}, {}
         self._best_iteration = int(best) if best.isdecimal() else -1

@@ -327,21 +327,14 @@ class TrainingRows:
         if scores is None or self._counting is None:
             return scores
         order: Any = "F" if by_class else "C"
-        of_rows = np.reshape(scores, (len(self.target.encoded), -1), order=order)
+        of_rows = np.asarray(scores).reshape(len(self.target.encoded), -1, order=order)
         return of_rows[self._counting].ravel(order)
 
     def evaluation(
-        self,
-        pairs: list[Any],
-        sample_weights: Any,
-        class_weights: Any = None,
-        *,
-        by_weight: bool,
-    ) -> tuple[list[tuple[Any, Any]], list[Any]]:
+        self, pairs: list[Any], weights: Any, of_classes: Any = None, *, by_weight: bool
+    ) -> tuple[list[tuple[Any, Any]], Any]:
         """Evaluation sets with encoded labels, and their weights."""
-        weights, of_classes = (
-            for_each(w, pairs) for w in (sample_weights, class_weights)
-        )
+        weights, of_classes = for_each(weights, pairs), for_each(of_classes, pairs)
         found = [
             self._evaluated(X, y, weight, of_class, by_weight)
             for (X, y), weight, of_class in zip(pairs, weights, of_classes, strict=True)

@@ -98,24 +98,23 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
         weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback sets, in (0, 2). None means the
-        parameter ``learning_rate``, or 0.3 if that is larger.
+        The largest learning rate that a callback sets, in (0, 2). None means
+        ``learning_rate``, or 0.3 if that is larger.
     focal_balance : bool or "validation", default=True
-        Add the constant with which the weighted sum of the probabilities is that of the
-        labels, over the training rows or over the last evaluation set. It is part of
-        the model's own intercept, so exported models have it.
+        Add the constant to the model's own intercept with which the weighted sum of
+        the probabilities is that of the labels, over the training rows or over the last
+        evaluation set.
     class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets as well. They state what the
         population is, so the probabilities do not undo them. "effective" weighs by the
         effective number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     **kwargs
-        Every parameter of ``xgboost.XGBClassifier``. Its ``gamma`` and ``alpha`` are
-        the minimum split loss and the L1 penalty, as there. ``fit`` sets ``objective``
-        to XGBoost's name of the link, "binary:logistic" or "multi:softprob". Another
-        ``objective`` and ``scale_pos_weight`` raise an error. A ``base_score`` replaces
-        the baseline; a poor one raises a warning. The default ``eval_metric`` is the
-        relative focal loss. A callable gets (labels, posterior), and XGBoost minimises
-        it. XGBoost's name of the average precision is "aucpr".
+        As in ``xgboost.XGBClassifier``, also ``gamma`` (the minimum split loss) and
+        ``alpha`` (the L1 penalty). ``fit`` sets ``objective`` to "binary:logistic" or
+        "multi:softprob". Another one and ``scale_pos_weight`` raise an error. A
+        ``base_score`` replaces the baseline; a poor one raises a warning. The default
+        ``eval_metric`` is the relative focal loss. A callable gets (labels, posterior),
+        and XGBoost minimises it. Its name of the average precision is "aucpr".
 
     Attributes
     ----------
@@ -126,8 +125,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     n_classes_ : int
         The number of labels; 2 for labels (n, T).
     evals_result_ : dict
-        Metrics by evaluation set, name and round, if there was an ``eval_set``. They
-        are those before the balance.
+        Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration, best_score : int, float
         The best round, counted from 0, and its metric, with early stopping.
         Predictions use the rounds up to it.
@@ -255,8 +253,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         sets, weights = rows.evaluation(
             pairs_of(eval_set), given_weights, by_weight=True
         )
-        if given_weights is not None and len(given_weights) != len(sets):
-            weights = [*given_weights]  # XGBoost words this error
+        if not sets or (given_weights is not None and len(given_weights) != len(sets)):
+            weights = given_weights  # None, or XGBoost words the error
         with without_autologging("xgboost"):
             model.fit(
                 rows.X,
@@ -266,7 +264,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 eval_set=sets or None,
                 verbose=verbose,
                 xgb_model=xgb_model,
-                sample_weight_eval_set=weights or None,
+                sample_weight_eval_set=weights,
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
