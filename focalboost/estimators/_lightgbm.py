@@ -288,12 +288,7 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             weight = None if rows.weight is None else np.float32(rows.weight)
             baseline = loss.baseline(rows.y, weight)
             init_score = constant_scores(baseline, len(rows.y))
-            scores = [constant_scores(baseline, len(of_set)) for _, of_set in sets]
-            owns = for_each(eval_init_score, sets)
-            eval_init_score = [
-                score if own is None else own
-                for score, own in zip(scores, owns, strict=True)
-            ]
+            eval_init_score = _scores_of(sets, eval_init_score, baseline)
         shift = None
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
         if balances(balance, loss):
@@ -487,6 +482,14 @@ def _pairs_of(eval_set: Any = None, eval_X: Any = None, eval_y: Any = None) -> A
         return []
     several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
     return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
+
+
+def _scores_of(sets: list[Any], given: Any, baseline: Baseline) -> list[Any]:
+    """The baseline for every set that has no init_score of its own."""
+    return [
+        constant_scores(baseline, len(y)) if own is None else own
+        for (_, y), own in zip(sets, for_each(given, sets), strict=True)
+    ]
 
 
 def _on_posterior(loss: Loss, metric: Any) -> Any:
