@@ -157,9 +157,6 @@ class FocalClassifierMixin:
     #: Whether the host reads a Series of pandas, as one feature.
     _reads_series = False
 
-    def _require_table(self, X: Any, fitted: bool) -> None:
-        """Reject a table that the host would misread."""
-
     def _require_labels_with_a_form(self) -> None:
         """Reject labels that a model's own file cannot hold."""
         note = note_of(Provenance(self.focal_loss_, self.classes_))

@@ -146,6 +146,9 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
 
     __module__ = "focalboost"  # what a pickle names must stay where it is
 
+    #: False where the names of features were given apart from X.
+    _has_names_of_table = True
+
     # LightGBM's parameters are repeated, as in its own classes, for help() and because
     # LightGBM 4.5 finds them only in the signature. It takes them by position, too.
     def __init__(
@@ -269,7 +272,9 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         if sets:  # under the names they were given by: LightGBM before 4.7 has one
             columns = [sets] if len(given) == 1 else zip(*sets, strict=True)
             given = dict(zip(given, columns, strict=True))
+        require_numbers(rows.X)
         for features_of_set, _ in sets:
+            require_numbers(features_of_set)
             require_names_of_training(features_of_set, rows.X)
         plan = make_plan(
             without_spare_classes(host_params, NUM_CLASS, loss),
@@ -330,14 +335,6 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         tags.target_tags.one_d_labels = True
         tags.classifier_tags.multi_label = False
         return tags
-
-    #: False where the names of features were given apart from X.
-    _has_names_of_table = True
-
-    def _require_table(self, X: Any, fitted: bool) -> None:
-        require_numbers(X)
-        if fitted and self._has_names_of_table:
-            require_fitted_names(X, self)
 
     def predict(
         self,
@@ -410,6 +407,9 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         by_host = validate_features is False or hasattr(X, "iloc")
         compares = validate_features is None or not (by_host and hasattr(X, "columns"))
         X = features(X, self, fitted=compares)
+        require_numbers(X)
+        if compares and self._has_names_of_table:
+            require_fitted_names(X, self)
         if is_raw and _num_samples(X) == 0:  # LightGBM refuses it
             n_classes = len(self.classes_)
             answer: Any = np.zeros((0, n_classes) if n_classes > 2 else 0)

@@ -52,7 +52,6 @@ def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) 
         X = X.collect()
     is_column = estimator._reads_series and hasattr(X, "iloc")
     if not (issparse(X) or _is_array_like(X)) or is_column:
-        estimator._require_table(X, fitted)
         return X
     checked = check_array(
         X,
