@@ -230,56 +230,52 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         With ``xgb_model`` the labels are those of that model, and y may lack some.
         """
         _require_one_worker()
-        of_model = None
+        model = of_model = None
         if xgb_model is not None:
-            given, xgb_model = xgb_model, _model.booster_of(xgb_model)
-            known = _model.provenance_of(xgb_model, "xgb_model")
-            of_model = labels_of_model(given, known, _model.n_scores_of(xgb_model))
+            model = _model.booster_of(xgb_model)
+            known = _model.provenance_of(model, "xgb_model")
+            of_model = labels_of_model(xgb_model, known, _model.n_scores_of(model))
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
-        masses = rows.masses if xgb_model is None else None
+        masses = rows.masses if model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
-        model = _Training(**self._host_params(loss, rows, xgb_model))
+        host = _Training(**self._host_params(loss, rows, model))
         # The log loss continues as the host's own model does.
-        model.begin(
-            rows.y, len(classes), xgb_model is not None and not loss.is_log_loss
-        )
-        if xgb_model is not None:
+        host.begin(rows.y, len(classes), model is not None and not loss.is_log_loss)
+        if model is not None:
             warn_of_another_loss(known, loss, "xgb_model")
-        balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
-        given_weights = sample_weight_eval_set
-        sets, weights = rows.evaluation(
-            pairs_of(eval_set), given_weights, by_weight=True
-        )
-        if not sets or (given_weights is not None and len(given_weights) != len(sets)):
-            weights = given_weights  # None, or XGBoost words the error
+        given = sample_weight_eval_set
+        sets, weights = rows.evaluation(pairs_of(eval_set), given, by_weight=True)
+        if eval_set is None or (given is not None and len(given) != len(sets)):
+            weights = given  # XGBoost words the error
+        balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
         with without_autologging("xgboost"):
-            model.fit(
+            host.fit(
                 rows.X,
                 rows.y,
                 sample_weight=rows.weight,
                 base_margin=rows.starts(base_margin),
-                eval_set=sets or None,
+                eval_set=None if eval_set is None else sets,
                 verbose=verbose,
-                xgb_model=xgb_model,
+                xgb_model=model,
                 sample_weight_eval_set=weights,
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
-        booster, before = model.get_booster(), None
+        booster, before = host.get_booster(), None
         warn_of_fallback(self.device, booster)
         warn_of_no_split(has_split(booster), loss)
         if balances(balance, loss):
             best = booster.attr("best_iteration")
             rounds = None if best is None else int(best) + 1
-            data_set = model.data_sets[0 if balance is True else -1]
+            data_set = host.data_sets[0 if balance is True else -1]
             n_threads = self.n_jobs or None
             booster, before = balanced(booster, loss, data_set, rounds, n_threads)
         _model.set_provenance(booster, Provenance(loss, classes, before))
         self._Booster = booster
-        self._learned(loss, classes, getattr(model, "evals_result_", None))
+        self._learned(loss, classes, getattr(host, "evals_result_", None))
         self._name_objective(loss)
         return self
 
