@@ -22,8 +22,7 @@ from focalboost.distributed._cluster import (
     parts_of,
     require_alike,
 )
-from focalboost.estimators._rows import rows_at
-from focalboost.estimators._target import ModelLabels, Target, class_weights
+from focalboost.estimators._rows import ModelLabels, Target, class_weights, rows_at
 from focalboost.losses import Loss
 
 #: A partition, and the first row and the end of a piece of it.

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from focalboost._hosts._note import (
-    Provenance,
-    note_of,
-    read_note,
-)
+from focalboost._hosts._note import Provenance, note_of, read_note
 from focalboost._hosts._params import Balance
 from focalboost._validation import (
     class_alphas,
@@ -23,8 +19,9 @@ from focalboost._validation import (
     class_gammas,
     focusing_parameter,
     reject,
+    whole_number,
 )
-from focalboost.estimators._target import ModelLabels
+from focalboost.estimators._rows import ModelLabels, Target
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 #: The parameters that the estimators add. LightGBM has class_weight as well, but here
@@ -43,35 +40,33 @@ def loss_of(
 ) -> Loss:
     """The loss that the parameters name for these classes.
 
-    The masses are the weights of the classes. None means that the order of the classes
-    needs no warning.
+    Their masses are looked at for a warning; None for no warning.
     """
-    given = {"focal_gamma": gamma, "focal_alpha": alpha}
+    gammas = _by_class("focal_gamma", gamma, classes)
+    alphas = _by_class("focal_alpha", alpha, classes)
+    if len(classes) > 2:
+        gammas = class_gammas(gammas, len(classes), "focal_gamma")
+        alphas = class_alphas(alphas, len(classes), "focal_alpha")
+        return SoftmaxFocalLoss(len(classes), gammas, alphas)
     if isinstance(gamma, Mapping):
-        gamma = _by_class("focal_gamma", gamma, classes)
-        if len(classes) == 2:
-            gamma = gamma[::-1]  # (positive, negative)
+        gammas = gammas[::-1]  # (positive, negative)
     if isinstance(alpha, Mapping):
-        alpha = _by_class("focal_alpha", alpha, classes)
-        if len(classes) == 2:
-            alpha = alpha_of_two(alpha)
-    if len(classes) == 2:
-        if np.ndim(alpha) == 1 and len(alpha) == 2:
-            _refuse_pair(alpha, classes)
-        gamma = focusing_parameter(gamma, "focal_gamma")
-        loss = FocalLoss(gamma, class_balance(alpha, "focal_alpha"))
-        if masses is not None:
-            warn_of_common_positives(loss, given, classes, masses)
-        return loss
-    gamma = class_gammas(gamma, len(classes), "focal_gamma")
-    alpha = class_alphas(alpha, len(classes), "focal_alpha")
-    return SoftmaxFocalLoss(len(classes), gamma, alpha)
+        alphas = _alpha_of_two(alphas)
+    elif np.ndim(alpha) == 1 and len(alpha) == 2:
+        _refuse_pair(alpha, classes)
+    loss = FocalLoss(
+        focusing_parameter(gammas, "focal_gamma"), class_balance(alphas, "focal_alpha")
+    )
+    if masses is not None:
+        given = {"focal_gamma": gamma, "focal_alpha": alpha}
+        _warn_of_common_positives(loss, given, classes, masses[1] / masses.sum())
+    return loss
 
 
-def _by_class(
-    name: str, values: Mapping[Any, float], classes: NDArray[Any]
-) -> list[float]:
-    """The values in the order of the classes; values of other labels are ignored."""
+def _by_class(name: str, values: Any, classes: NDArray[Any]) -> Any:
+    """The values of a dict in the order of the classes; other values as they are."""
+    if not isinstance(values, Mapping):
+        return values
     labels = classes.tolist()
     missing = [label for label in labels if label not in values]
     if missing:
@@ -86,9 +81,8 @@ def _by_class(
 
 def _refuse_pair(alphas: Any, classes: NDArray[Any]) -> None:
     """Reject weights of two classes, which do not say which is which."""
-    numbers = np.asarray(alphas).tolist()
-    pairs = dict(zip(classes.tolist(), numbers, strict=False))
-    is_alpha = len(numbers) == 2 and math.isclose(sum(numbers), 1)
+    pairs = dict(zip(classes.tolist(), np.asarray(alphas).tolist(), strict=True))
+    is_alpha = math.isclose(sum(pairs.values()), 1)
     reject(
         "focal_alpha",
         f"the weight of the label {classes.tolist()[1]!r}, or a dict by label",
@@ -97,7 +91,7 @@ def _refuse_pair(alphas: Any, classes: NDArray[Any]) -> None:
     )
 
 
-def alpha_of_two(alphas: list[Any]) -> float:
+def _alpha_of_two(alphas: list[Any]) -> float:
     """The alpha of the positive class, given those of both classes in order."""
     checked = [class_balance(alpha, "focal_alpha") for alpha in alphas]
     shares = [alpha for alpha in checked if alpha is not None]
@@ -112,66 +106,42 @@ def alpha_of_two(alphas: list[Any]) -> float:
     return shares[1]
 
 
-def warn_of_common_positives(
-    loss: FocalLoss,
-    given: Mapping[str, Any],
-    classes: NDArray[Any],
-    masses: NDArray[Any],
+def _warn_of_common_positives(
+    loss: FocalLoss, given: Mapping[str, Any], classes: NDArray[Any], share: float
 ) -> None:
-    """Warn if parameters treat positives differently, and positives are common."""
-    share = masses[1] / masses.sum()
-    if not share > 0.5 + ROUNDING:
-        return
-    pairs = {"focal_gamma": _gammas(loss), "focal_alpha": _alphas(loss)}
+    """Warn if parameters without labels treat positives differently, and most are."""
+    pairs = {"focal_gamma": loss.gammas[::-1], "focal_alpha": loss.alphas[::-1]}
     told = {
         name: pair
         for name, pair in pairs.items()
         if pair[0] != pair[1] and not isinstance(given[name], Mapping)
     }
-    if not told:
+    if not told or not share > 0.5 + ROUNDING:
         return
-    negative, positive = classes.tolist()
+    negative, positive = labels = classes.tolist()
     warnings.warn(
         f"Of the labels {negative!r} and {positive!r} the later in order is the "
         f"positive class: {positive!r}, and it has {share:.0%} of the weight. "
-        f"This training uses {_by_label(told, classes)}: type that if it is right, or "
-        f"{_by_label(told, classes[::-1])} if {negative!r} is your positive class.",
+        f"This training uses {_typed(told, labels)}: type that if it is right, or "
+        f"{_typed(told, labels[::-1])} if {negative!r} is your positive class.",
         UserWarning,
         stacklevel=4,
     )
 
 
-def _gammas(loss: FocalLoss) -> tuple[float, float]:
-    """The focusing parameters of negatives and positives."""
-    gamma = loss.gamma
-    return (gamma[1], gamma[0]) if isinstance(gamma, tuple) else (gamma, gamma)
-
-
-def _alphas(loss: FocalLoss) -> tuple[float, float]:
-    """The class-balance weights of negatives and positives."""
-    return (0.5, 0.5) if loss.alpha is None else (1 - loss.alpha, loss.alpha)
-
-
-def _by_label(pairs: dict[str, tuple[float, float]], classes: NDArray[Any]) -> str:
+def _typed(pairs: dict[str, tuple[float, float]], labels: list[Any]) -> str:
     """The parameters as they can be typed."""
+    one, other = labels
     return " and ".join(
-        f"{name}={{{', '.join(map(_entry, classes.tolist(), pair))}}}"
+        f"{name}={{{one!r}: {pair[0]:g}, {other!r}: {pair[1]:g}}}"
         for name, pair in pairs.items()
     )
-
-
-def _entry(label: Any, value: float) -> str:
-    return f"{label!r}: {value:g}"
 
 
 class FocalClassifierMixin:
     """Parameters, fitted loss and probabilities of a focal classifier."""
 
-    focal_gamma: Any
-    focal_alpha: Any
-    focal_max_learning_rate: float | None
     focal_balance: Balance = True  # estimators pickled by version 0.1.0 lack it
-    class_weight: Any
     focal_loss_: Loss
     _classes: NDArray[Any] | None
 
@@ -181,12 +151,11 @@ class FocalClassifierMixin:
         check_is_fitted(self)
         return np.asarray(self._classes)
 
-    def _require_table(self, X: Any, fitted: bool) -> None:
-        """Reject a table that the host would misread."""
+    #: Reads the labels; those of XGBoost may have several columns.
+    _target_of: Callable[..., Target] = Target
 
-    def _reads(self, X: Any) -> bool:
-        """Whether the host reads X, which NumPy reads as an array (n,)."""
-        return False
+    #: Whether the host reads a Series of pandas, as one feature.
+    _reads_series = False
 
     def _require_labels_with_a_form(self) -> None:
         """Reject labels that a model's own file cannot hold."""
@@ -213,10 +182,8 @@ class FocalClassifierMixin:
         """The label of the class with the largest posterior."""
         decision = self._decision(raw_prediction)
         if isinstance(self.focal_loss_, SoftmaxFocalLoss):
-            likeliest = np.argmax(decision, axis=1)
-        else:
-            likeliest = (decision > 0).astype(np.intp)
-        return np.asarray(self.classes_[likeliest])
+            return np.asarray(self.classes_[np.argmax(decision, axis=1)])
+        return np.asarray(self.classes_[(decision > 0).astype(np.intp)])
 
 
 def posterior_of_each(loss: Loss, raw_prediction: Any) -> NDArray[np.float64]:
@@ -230,6 +197,11 @@ def posterior_of_each(loss: Loss, raw_prediction: Any) -> NDArray[np.float64]:
     return np.asarray(expit(np.multiply.outer(log_odds, (-1.0, 1.0))))
 
 
+def posterior(loss: Loss, raw_prediction: Any) -> Any:
+    """The posterior of the positive class, or of every class, for a user's metric."""
+    return loss._posterior(np.asarray(raw_prediction, dtype=np.float64))
+
+
 def labels_of_model(given: Any, known: Provenance | None, n_scores: int) -> ModelLabels:
     """The labels of a model to continue: of its note, or of LightGBM's classifier."""
     noted = None if known is None else known.classes
@@ -239,13 +211,8 @@ def labels_of_model(given: Any, known: Provenance | None, n_scores: int) -> Mode
 
 def require_rounds(n_estimators: Any) -> None:
     """Reject a number of rounds that is no whole number or that trains nothing."""
-    if not isinstance(n_estimators, Integral) or n_estimators < 1:
-        reject(
-            "n_estimators",
-            "a whole number >= 1",
-            n_estimators,
-            "A model without rounds is a constant: use sklearn.dummy.DummyClassifier.",
-        )
+    advice = "A model without rounds is a constant: use sklearn.dummy.DummyClassifier."
+    whole_number("n_estimators", n_estimators, 1, advice)
 
 
 def without_own(params: dict[str, Any]) -> dict[str, Any]:
@@ -262,19 +229,15 @@ def without_spare_classes(
     """
     if not isinstance(loss, SoftmaxFocalLoss):
         return params
-    spare = {
-        name
-        for name in names
-        if isinstance(params.get(name), Integral) and params[name] > loss.n_classes
-    }
+    counts = {name for name in names if isinstance(params.get(name), Integral)}
+    spare = {name for name in counts if params[name] > loss.n_classes}
     return {name: params[name] for name in params if name not in spare}
 
 
 def learned_by(model: Any, *internal: str) -> dict[str, Any]:
     """Every attribute of a host's fitted model but its parameters.
 
-    Attributes that fitting leaves unchanged are included: in an estimator that is
-    fitted again they replace what it learned before.
+    In an estimator that is fitted again they replace what it learned before.
     """
     own = {*model.get_params(), *internal}
     return {name: value for name, value in vars(model).items() if name not in own}

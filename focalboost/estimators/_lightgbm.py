@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from typing import Any, NamedTuple, Self
+from functools import lru_cache
+from inspect import Parameter, signature
+from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from lightgbm import Booster, LGBMClassifier, LGBMModel
@@ -15,7 +17,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import without_autologging
-from focalboost._hosts._note import Provenance, warn_of_another_loss
+from focalboost._hosts._note import warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
     balances,
@@ -30,48 +32,26 @@ from focalboost.estimators._base import (
     labels_of_model,
     learned_by,
     loss_of,
+    posterior,
     require_rounds,
     without_own,
     without_spare_classes,
 )
-from focalboost.estimators._evaluation import Evaluation, on_posterior
 from focalboost.estimators._rows import (
     TrainingRows,
     features,
+    for_each,
+    pairs_of,
     require_fitted_names,
+    require_names_of_training,
     require_numbers,
 )
-from focalboost.estimators._target import Target
+from focalboost.lightgbm import _model, _text
 from focalboost.lightgbm._balance import Shift, watched
 from focalboost.lightgbm._data_sets import Baseline, constant_scores
-from focalboost.lightgbm._model import (
-    booster_of,
-    booster_of_text,
-    constant_params,
-    continuable,
-    earlier_balance_of,
-    finalise_with_note,
-    has_split,
-    is_without_features,
-    missing_row,
-    provenance_in,
-    provenance_of,
-    signed_content,
-    start_and_note,
-    text_of_file,
-    unbalanced,
-)
 from focalboost.lightgbm._params import NUM_CLASS, make_plan, n_machines
-from focalboost.lightgbm._text import (
-    is_finalised,
-    note_in,
-    number_of_scores,
-    value_in,
-    with_note,
-    without_note,
-    without_objective,
-)
 from focalboost.losses import FocalLoss, Loss
+from focalboost.objectives import FocalMetric
 
 #: The note of the best round of an early-stopped model.
 _BEST_ITERATION = "focalboost_best_iteration"
@@ -82,32 +62,31 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     ``predict_proba`` returns the class-posterior, not the focal score.
     ``decision_function`` returns its logit, or for more than two classes its logarithm.
-    ``predict(X, raw_score=True)`` returns the raw prediction. The fitted booster is a
-    plain LightGBM model. For labels (n, T) wrap the estimator in
-    ``sklearn.multioutput.MultiOutputClassifier``.
+    ``predict(X, raw_score=True)`` returns the raw prediction. For labels (n, T) wrap
+    the estimator in ``sklearn.multioutput.MultiOutputClassifier``.
 
     Parameters
     ----------
     focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0: one number for all classes, a pair (positive,
-        negative) for two classes, K numbers in the order of the labels for K classes,
-        or a dict by label. The later of two labels in order is the positive class.
+        Focusing parameter, >= 0: one number, a pair (positive, negative) for two
+        classes, K numbers in the order of the labels for K classes, or a dict by label.
+        The later of two labels in order is the positive class.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight. For two classes it is a number in (0, 1), the weight of
-        the positive class, or a dict by label whose two numbers sum to 1. For K > 2
-        classes it is K positive weights, or a dict by label. The probabilities undo it.
+        Class-balance weight. For two classes it is that of the positive class, in
+        (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
+        weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback sets, in (0, 2). None means the
-        parameter ``learning_rate``, or 0.3 if that is larger.
+        The largest learning rate that a callback sets, in (0, 2). None means
+        ``learning_rate``, or 0.3 if that is larger.
     focal_balance : bool or "validation", default=True
-        Add the constant with which the weighted sum of the probabilities is that of the
-        labels: over the training rows, or over the last evaluation set. It is part of
-        the model's own intercept, so exported models have it.
+        Add the constant to the model's own intercept with which the weighted sum of
+        the probabilities is that of the labels, over the training rows or over the last
+        evaluation set.
     class_weight : dict, "balanced", "effective" or None, default=None
-        Weights of the classes, in evaluation sets as well if these have no
-        ``eval_class_weight``. They state what the
-        population is, so the probabilities do not undo them. "effective" weighs by the
-        effective number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
+        Weights of the classes, in evaluation sets without ``eval_class_weight`` as
+        well. They state what the population is, so the probabilities do not undo them.
+        "effective" weighs by the effective number of samples
+        (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
 subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
@@ -122,30 +101,18 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         The loss of the fitted model; the softmax is for more than two classes.
     classes_ : ndarray of shape (n_classes,)
         The labels in order; of two, the second is the positive class.
-    n_classes_ : int
-        The number of labels.
-    n_features_, n_features_in_ : int
-        The number of features.
-    feature_name_ : list of str
-        Their names, or those that LightGBM makes up.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X had names; before LightGBM 4.7 the same as ``feature_name_``.
-    feature_importances_ : ndarray of shape (n_features,)
-        The number of splits, or what ``importance_type`` says.
     booster_ : lightgbm.Booster
         A plain LightGBM model with the baseline in its first trees. Its ``predict``
         returns focal scores.
-    objective_ : str
-        LightGBM's name of the link, "binary" or "multiclass".
-    n_estimators_, n_iter_ : int
-        The number of rounds that were trained.
     evals_result_ : dict
         Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration_, best_score_ : int, dict
         The best round, counted from 1, and its metrics, with early stopping.
         Predictions use the rounds up to it.
-    fitted_ : bool
-        True.
+    n_classes_, n_features_, n_features_in_, feature_name_, feature_names_in_, \
+feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
+``LGBMClassifier``
+        As in ``lightgbm.LGBMClassifier``.
 
     Raises
     ------
@@ -178,6 +145,9 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
     """
 
     __module__ = "focalboost"  # what a pickle names must stay where it is
+
+    #: False where the names of features were given apart from X.
+    _has_names_of_table = True
 
     # LightGBM's parameters are repeated, as in its own classes, for help() and because
     # LightGBM 4.5 finds them only in the signature. It takes them by position, too.
@@ -277,74 +247,86 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
 
         Without ``eval_metric`` (and ``metric``) evaluation and early stopping use the
         relative focal loss. A callable metric gets (labels, posterior[, weight]) and
-        returns (name, value, is_higher_better). LightGBM's name of the average
-        precision is "average_precision". With ``init_model`` the labels are those of
-        that model, and y may lack some. An ``init_score`` replaces the baseline; add it
-        to predictions yourself.
+        returns (name, value, is_higher_better). With ``init_model`` the labels are
+        those of that model, and y may lack some. An ``init_score`` replaces the
+        baseline; add it to predictions yourself.
         """
-        _require_one_machine(self.get_params(deep=False))
-        of_model = None
+        host_params = without_own(self.get_params(deep=False))
+        _require_one_machine(host_params)
+        model = of_model = None
         if init_model is not None:
-            given, init_model = init_model, booster_of(init_model, "init_model")
-            known = provenance_of(init_model, "init_model")
-            n_scores = init_model.num_model_per_iteration()
-            of_model = labels_of_model(given, known, n_scores)
-        with_labels = partial(Target, of_model=of_model)
-        rows = TrainingRows(self, X, y, sample_weight, with_labels)
+            model = _model.booster_of(init_model, "init_model")
+            known = _model.provenance_of(model, "init_model")
+            n_scores = model.num_model_per_iteration()
+            of_model = labels_of_model(init_model, known, n_scores)
+        rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
-        masses = rows.masses if init_model is None else None
+        masses = rows.masses if model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         require_rounds(self.n_estimators)
-        evaluation = Evaluation(rows, eval_set, eval_X, eval_y)
-        params = without_own(self.get_params(deep=False))
-        params = without_spare_classes(params, NUM_CLASS, loss)
-        limit = self.focal_max_learning_rate
-        plan = make_plan(params, loss, eval_metric, max_learning_rate=limit)
-        init_score = rows.starts(init_score, by_class=True)
-        own = _Start(init_model, 0.0, init_score, eval_init_score)
-        start = _started(own, rows, loss, plan.params, evaluation)
-        named = [on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
-        shift = self._shift(loss, plan.params, evaluation, start.model)
-        settings, watching = watched(shift, plan.params, callbacks)
-        model, learned = _trained(
-            settings,
-            {"X": rows.X, "y": rows.y, "sample_weight": rows.weight},
-            init_score=start.init_score,
-            eval_names=eval_names,
-            eval_sample_weight=evaluation.weights(
-                eval_sample_weight, eval_class_weight
-            ),
-            eval_class_weight=evaluation.class_weights(eval_class_weight),
-            eval_init_score=start.eval_init_score,
-            eval_metric=[plan.metric.for_lightgbm] if plan.metric else named,
-            feature_name=feature_name,
-            categorical_feature=categorical_feature,
-            callbacks=watching,
-            init_model=start.model,
-            **evaluation.arguments(),
+        given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
+        given = {name: value for name, value in given.items() if value is not None}
+        sets, weights = rows.evaluation(
+            _pairs_of(**given), eval_sample_weight, eval_class_weight, by_weight=False
         )
-        warn_of_no_split(has_split(model.booster_), loss)
-        end = start_and_note(start.baseline, loss, shift, classes)
-        finalise_with_note(model.booster_, *end)
-        self.__dict__.update(learned)
+        if sets:  # under the names they were given by: LightGBM before 4.7 has one
+            columns = [sets] if len(given) == 1 else zip(*sets, strict=True)
+            given = dict(zip(given, columns, strict=True))
+        require_numbers(rows.X)
+        for features_of_set, _ in sets:
+            require_numbers(features_of_set)
+            require_names_of_training(features_of_set, rows.X)
+        plan = make_plan(
+            without_spare_classes(host_params, NUM_CLASS, loss),
+            loss,
+            eval_metric,
+            max_learning_rate=self.focal_max_learning_rate,
+        )
+        baseline: Baseline = 0.0
+        init_score = rows.starts(init_score, by_class=True)
+        if model is not None:
+            model = _model.continuable(model, plan.params)
+            warn_of_another_loss(known, loss, "init_model")
+            model = _model.unbalanced(model)
+        elif init_score is None:
+            # LightGBM keeps weights in float32, of which ``train`` computes the start.
+            weight = None if rows.weight is None else np.float32(rows.weight)
+            baseline = loss.baseline(rows.y, weight)
+            init_score = constant_scores(baseline, len(rows.y))
+            eval_init_score = _scores_of(sets, eval_init_score, baseline)
+        shift = None
+        balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
+        if balances(balance, loss):
+            earlier = _model.earlier_balance_of(model)
+            shift = Shift(balance, loss, thread_setting(plan.params), earlier)
+        settings, watching = watched(shift, plan.params, callbacks)
+        metrics = [_on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
+        with without_autologging("lightgbm"):
+            host = _trained(
+                settings,
+                model,
+                {
+                    "X": rows.X,
+                    "y": rows.y,
+                    "sample_weight": rows.weight,
+                    "init_score": init_score,
+                },
+                eval_names=eval_names,
+                eval_sample_weight=weights,
+                eval_init_score=eval_init_score,
+                eval_metric=[plan.metric.for_lightgbm] if plan.metric else metrics,
+                feature_name=feature_name,
+                categorical_feature=categorical_feature,
+                callbacks=watching,
+                **given,
+            )
+        warn_of_no_split(_model.has_split(host.booster_), loss)
+        constant, note = _model.start_and_note(baseline, loss, shift, classes)
+        _model.finalise_with_note(host.booster_, constant, note)
+        self.__dict__.update(learned_by(host, "_other_params"))
         self._has_names_of_table = isinstance(feature_name, str)  # "auto"
         self._learned(loss, classes)
         return self
-
-    def _shift(
-        self,
-        loss: Loss,
-        params: dict[str, Any],
-        evaluation: Evaluation,
-        model: Booster | None,
-    ) -> Shift | None:
-        """The balancing shift of a training, or None for no balance."""
-        has_validation = bool(evaluation.arguments())
-        balance = checked_balance(self.focal_balance, "focal_balance", has_validation)
-        if not balances(balance, loss):
-            return None
-        earlier = earlier_balance_of(model)
-        return Shift(balance, loss, thread_setting(params), earlier)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -353,14 +335,6 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         tags.target_tags.one_d_labels = True
         tags.classifier_tags.multi_label = False
         return tags
-
-    #: False where the names of features were given apart from X.
-    _has_names_of_table = True
-
-    def _require_table(self, X: Any, fitted: bool) -> None:
-        require_numbers(X)
-        if fitted and self._has_names_of_table:
-            require_fitted_names(X, self)
 
     def predict(
         self,
@@ -432,7 +406,10 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         # LightGBM compares the names of pandas alone.
         by_host = validate_features is False or hasattr(X, "iloc")
         compares = validate_features is None or not (by_host and hasattr(X, "columns"))
-        X = features(X, self, min_samples=0 if is_raw else 1, fitted=compares)
+        X = features(X, self, fitted=compares)
+        require_numbers(X)
+        if compares and self._has_names_of_table:
+            require_fitted_names(X, self)
         if is_raw and _num_samples(X) == 0:  # LightGBM refuses it
             n_classes = len(self.classes_)
             answer: Any = np.zeros((0, n_classes) if n_classes > 2 else 0)
@@ -451,26 +428,24 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         self._require_labels_with_a_form()
         booster, best = self.booster_, self._best_iteration or 0
         rounds = best if best > 0 else booster.current_iteration()
-        text = without_note(
-            booster.model_to_string(num_iteration=rounds), _BEST_ITERATION
-        )
+        text = booster.model_to_string(num_iteration=rounds)
+        text = _text.without_note(text, _BEST_ITERATION)
         if best > 0:
-            text = with_note(text, str(best), _BEST_ITERATION)
-        content = signed_content(text, missing_row(booster, rounds))
+            text = _text.with_note(text, str(best), _BEST_ITERATION)
+        content = _model.signed_content(text, _model.missing_row(booster, rounds))
         write_in_one_step(fname, content)
 
     def load_model(self, fname: str | os.PathLike[str]) -> None:
         """Load a model that an estimator of this class has saved.
 
-        Load only files that you trust, as with LightGBM's own ``Booster``. focal_gamma
-        and focal_alpha become those of the model, so ``fit`` trains with them. Raises
-        ValueError if the file is of another kind, is damaged, or is read otherwise by
-        this version of LightGBM than by the version that wrote it. The estimator is
-        unchanged then.
+        Load only files that you trust. focal_gamma and focal_alpha become those of the
+        model, so ``fit`` trains with them. Raises ValueError, and leaves the estimator
+        as it is, if the file is of another kind, is damaged, or is read otherwise by
+        this version of LightGBM than by the version that wrote it.
         """
-        text = text_of_file(fname, "fname")
-        booster = booster_of_text(text, "fname")
-        known = provenance_in(text, "fname")
+        text = _model.text_of_file(fname, "fname")
+        booster = _model.booster_of_text(text, "fname")
+        known = _model.provenance_in(text, "fname")
         if known is None or known.classes is None:
             reject(
                 "fname",
@@ -478,11 +453,15 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
                 fname,
                 "Load others with lightgbm.Booster.",
             )
-        _require_scores_of(known, text, fname)
+        expected = 1 if isinstance(known.loss, FocalLoss) else known.loss.n_classes
+        if not _text.is_finalised(text) or _text.number_of_scores(text) != expected:
+            reject("fname", f"a model of {known.loss}", fname, "Save it again.")
         self._Booster, self.fitted_ = booster, True
         self._n_features = self._n_features_in = booster.num_feature()
-        self._fitted_with_feature_names = _has_names(text, self._n_features)
-        best = note_in(text, _BEST_ITERATION) or ""
+        names, n_features = _text.value_in(text, "feature_names"), self._n_features
+        made_up = " ".join(f"Column_{i}" for i in range(n_features))
+        self._fitted_with_feature_names = names != made_up
+        best = _text.note_in(text, _BEST_ITERATION) or ""
         self._evals_result, self._best_score = {}, {}
         self._best_iteration = int(best) if best.isdecimal() else -1
         self._learned(known.loss, known.classes)
@@ -495,80 +474,74 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
         self._class_map = {label: code for code, label in enumerate(classes)}
 
 
-def _require_scores_of(known: Provenance, text: str, fname: Any) -> None:
-    """Reject a model whose trees are not those of its loss."""
-    expected = 1 if isinstance(known.loss, FocalLoss) else known.loss.n_classes
-    if not is_finalised(text) or number_of_scores(text) != expected:
-        reject("fname", f"a model of {known.loss}", fname, "Save it again.")
+def _pairs_of(eval_set: Any = None, eval_X: Any = None, eval_y: Any = None) -> Any:
+    """The pairs of sets given in either way; none of a mixture, LightGBM's error."""
+    if eval_X is None and eval_y is None:
+        return pairs_of(eval_set)
+    if eval_set is not None or eval_X is None or eval_y is None:
+        return []
+    several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
+    return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
 
 
-def _has_names(text: str, n_features: int) -> bool:
-    """Whether the features have names that LightGBM has not made up.
-
-    It looks at the first and the last name, as there may be a million.
-    """
-    names = value_in(text, "feature_names") or ""
-    first, last = names.partition(" ")[0], names.rpartition(" ")[2]
-    return (first, last) != ("Column_0", f"Column_{n_features - 1}")
+def _scores_of(sets: list[Any], given: Any, baseline: Baseline) -> list[Any]:
+    """The baseline for every set that has no init_score of its own."""
+    return [
+        constant_scores(baseline, len(y)) if own is None else own
+        for (_, y), own in zip(sets, for_each(given, sets), strict=True)
+    ]
 
 
-class _Start(NamedTuple):
-    """What a training starts from."""
+def _on_posterior(loss: Loss, metric: Any) -> Any:
+    """A metric for LightGBM; a user's callable gets the posterior."""
+    if isinstance(metric, FocalMetric):
+        return metric.for_lightgbm
+    is_focal = isinstance(getattr(metric, "__self__", None), FocalMetric)
+    if isinstance(metric, str) or is_focal:
+        return metric
+    name = getattr(metric, "__name__", type(metric).__name__)
+    by_name = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+    kinds = [parameter.kind for parameter in signature(metric).parameters.values()]
+    n_positional = sum(kind not in by_name for kind in kinds)
 
-    model: Any  #: a model to continue, or None
-    baseline: Baseline  #: what finalise has to add to the trees
-    init_score: Any
-    eval_init_score: Any
+    # Three parameters: LightGBM counts them, and passes the weights as the third. The
+    # user's function may take two, or four with groups, which no classifier has.
+    def of_raw(y_true: Any, raw_prediction: Any, sample_weight: Any) -> Any:
+        arguments = (y_true, posterior(loss, raw_prediction), sample_weight, None)
+        result = metric(*arguments[:n_positional])
+        if isinstance(result, Real):
+            reject(
+                "eval_metric",
+                "a function that returns (name, value, is_higher_better)",
+                metric,
+                f"Use lambda y, p: ({name!r}, {name}(y, p), True), or False for a "
+                "loss.",
+            )
+        return result
 
-
-def _started(
-    given: _Start,
-    rows: TrainingRows,
-    loss: Loss,
-    params: dict[str, Any],
-    evaluation: Evaluation,
-) -> _Start:
-    """The given start, or the baseline if none is given."""
-    if given.model is not None:
-        model: Booster = continuable(given.model, params)
-        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
-        return given._replace(model=unbalanced(model))
-    if given.init_score is not None:
-        return given
-    # LightGBM keeps weights in float32, of which ``train`` computes the baseline.
-    weight = None if rows.weight is None else np.float32(rows.weight)
-    baseline = loss.baseline(rows.y, weight)
-    scores = evaluation.init_scores(baseline, given.eval_init_score)
-    return _Start(None, baseline, constant_scores(baseline, len(rows.y)), scores)
+    return of_raw
 
 
 def _trained(
-    params: Mapping[str, Any], data: dict[str, Any], **arguments: Any
-) -> tuple[LGBMModel, dict[str, Any]]:
-    """LightGBM's own model, fitted, and the attributes that it has learned.
+    params: Mapping[str, Any],
+    init_model: Booster | None,
+    data: dict[str, Any],
+    **arguments: Any,
+) -> LGBMModel:
+    """LightGBM's own model, fitted; a classifier would encode the codes anew.
 
     If no feature can be split it is a constant, as with LightGBM's own objective.
     """
     try:
-        return _fitted(params, data, **arguments)
+        return LGBMModel(**params).fit(**data, init_model=init_model, **arguments)
     except LightGBMError as error:
-        is_constant = is_without_features(error, params)
-        if not is_constant or arguments["init_model"] is not None:
+        if not _model.is_without_features(error, params) or init_model is not None:
             raise
-    constant = {**params, **constant_params(params), "n_estimators": 1}
-    model, learned = _fitted(constant, data, init_score=arguments["init_score"])
-    text = without_objective(model.booster_.model_to_string())
+    constant = {**params, **_model.constant_params(params), "n_estimators": 1}
+    model = LGBMModel(**constant).fit(**data)
+    text = _text.without_objective(model.booster_.model_to_string())
     model.booster_.model_from_string(text)
-    return model, learned
-
-
-def _fitted(
-    params: Mapping[str, Any], data: dict[str, Any], **arguments: Any
-) -> tuple[LGBMModel, dict[str, Any]]:
-    model = LGBMModel(**params)  # a classifier would encode the codes anew
-    with without_autologging("lightgbm"):
-        model.fit(**data, **arguments)
-    return model, learned_by(model, "_other_params")
+    return model
 
 
 def _require_one_machine(params: Mapping[str, Any]) -> None:

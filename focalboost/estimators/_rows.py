@@ -1,38 +1,44 @@
-"""The rows of one call: features and weights as a host can read them.
+"""The rows of one call: features, labels and weights as a host can read them.
 
 scikit-learn checks arrays and sequences here. Tables of pandas, Polars, Arrow and cuDF
 and arrays on a GPU go to the host as they are, which knows more of them.
 """
 
-from collections.abc import Callable
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
     _num_samples,
     check_consistent_length,
+    column_or_1d,
 )
 
 from focalboost._validation import (
+    codes_of,
     reject,
     require_length,
     require_positive_total,
     require_weights,
     require_weights_of_hosts,
 )
-from focalboost.estimators._target import Indicators, Target
 
 #: The column types of Polars and Arrow that LightGBM reads; others end the process.
 READABLE = {
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float", "double", "float32", "float64", "bool", "boolean"),
 }
+
+#: The share of new information in one more row of a class, in the effective number of
+#: samples: the largest with which Cui et al. experiment.
+EFFECTIVE_BETA = 0.9999
 
 
 def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) -> Any:
@@ -44,8 +50,8 @@ def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) 
         return X
     if type(X).__name__ == "LazyFrame":  # of Polars
         X = X.collect()
-    if not (issparse(X) or _is_array_like(X)) or estimator._reads(X):
-        estimator._require_table(X, fitted)
+    is_column = estimator._reads_series and hasattr(X, "iloc")
+    if not (issparse(X) or _is_array_like(X)) or is_column:
         return X
     checked = check_array(
         X,
@@ -79,28 +85,198 @@ def _is_array_like(X: Any) -> bool:
     return hasattr(X, "__array__") and not hasattr(X, "columns") and not on_device
 
 
-def pairs_of(eval_set: Any) -> list[Any]:
-    """Evaluation sets as a list of pairs; a single pair may stand alone."""
-    if eval_set is None:
-        return []
-    if isinstance(eval_set, tuple) and len(eval_set) == 2 and not _is_pair(eval_set[0]):
-        eval_set = [eval_set]
-    pairs = list(eval_set)
-    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+def rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
+    """Some rows of an array or a table; scikit-learn 1.6 knows no Arrow tables."""
+    is_arrow = type(X).__module__.startswith("pyarrow")
+    return X.take(positions) if is_arrow else _safe_indexing(X, positions)
+
+
+class ModelLabels(NamedTuple):
+    """The labels of a model to continue, as far as it knows them."""
+
+    classes: NDArray[Any] | None  #: in order
+    n_classes: int
+
+    def in_place_of(self, found: NDArray[Any]) -> NDArray[Any]:
+        """The model's labels where y has some of them.
+
+        A model that knows only the number of its classes takes the labels of y, or 0,
+        ..., K - 1 if y lacks some.
+        """
+        if self.classes is None and len(found) >= self.n_classes:
+            return found
+        return np.arange(self.n_classes) if self.classes is None else self.classes
+
+
+class Target:
+    """Labels of two or more classes, encoded as 0 to K - 1, and the classes' weights.
+
+    "balanced" and "effective" weights count the rows of positive weight.
+    """
+
+    def __init__(
+        self,
+        y: Any,
+        class_weight: Any,
+        sample_weight: NDArray[np.float64] | None,
+        of_model: ModelLabels | None = None,
+    ) -> None:
+        labels = _column(y)
+        check_classification_targets(labels)
+        self.classes: NDArray[Any] = np.unique(labels)
+        if of_model is not None:
+            self.classes = of_model.in_place_of(self.classes)
+        if len(self.classes) < 2:
+            reject(
+                "y",
+                "labels of two classes or more",
+                self.classes.tolist(),
+                "Pass rows of another class, or continue a model of two classes: one "
+                "class alone does not say whether it is the positive one.",
+            )
+        advice = "Relabel y: the model to continue stands for these labels."
+        self.encoded: NDArray[Any] = codes_of(labels, self.classes, "y", advice)
+        counting = slice(None) if sample_weight is None else sample_weight > 0
+        self.class_weight = self.weights(class_weight, self.encoded[counting])
+
+    def encode(self, y: Any) -> NDArray[Any]:
+        """Labels of an evaluation set as 0 to K - 1; an unknown one is an error."""
+        advice = "Drop these rows, or relabel them."
+        return codes_of(_column(y), self.classes, "eval_set", advice)
+
+    def weights(
+        self, class_weight: Any, encoded: NDArray[Any]
+    ) -> NDArray[np.float64] | None:
+        """The weight of each class in some rows; None for none."""
+        counts = np.bincount(encoded, minlength=len(self.classes))
+        return class_weights(class_weight, self.classes, counts)
+
+    def weigh(self, encoded: NDArray[Any], sample_weight: Any, own: Any = None) -> Any:
+        """The sample weights times the class weights, or the set's own class weights.
+
+        None for neither.
+        """
+        weights = self.class_weight if own is None else self.weights(own, encoded)
+        if weights is None:
+            return sample_weight
+        if sample_weight is None:
+            return weights[encoded]
+        require_length("sample_weight", sample_weight, len(encoded))
+        return np.asarray(sample_weight, dtype=np.float64) * weights[encoded]
+
+
+class Indicators(Target):
+    """Labels (n, T) of T binary problems (multilabel): 1 for yes, 0 for no."""
+
+    def __init__(self, y: Any, class_weight: Any) -> None:
+        if class_weight is not None:
+            reject(
+                "class_weight",
+                "None for labels with several columns",
+                class_weight,
+                "Use focal_alpha, or sample_weight with one weight for each row.",
+            )
+        self.classes, self.class_weight = np.array([0, 1]), None
+        self.encoded = self.encode(y)
+
+    def encode(self, y: Any) -> NDArray[Any]:
+        """Labels as an array of 0 and 1."""
+        if hasattr(y, "toarray"):
+            y = y.toarray()
+        return np.asarray(check_array(y, dtype=np.float64, input_name="y"))
+
+
+def target_of(
+    y: Any,
+    class_weight: Any,
+    sample_weight: NDArray[np.float64] | None,
+    of_model: ModelLabels | None = None,
+) -> Target:
+    """The labels, of several columns or of one."""
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    if len(shape) == 2 and type_of_target(y) == "multilabel-indicator":
+        return Indicators(y, class_weight)
+    return Target(y, class_weight, sample_weight, of_model)
+
+
+def _column(y: Any) -> NDArray[Any]:
+    """Labels as an array (n,), none of them missing."""
+    if y is None:
         reject(
-            "eval_set",
-            "a list of pairs of features and labels",
-            [type(pair).__name__ for pair in pairs[:5]],
-            "Use eval_set=[(X_valid, y_valid)].",
+            "y",
+            "labels, one for each row",
+            None,
+            "A classifier requires y to be passed, but the target y is None.",
         )
-    return pairs
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if dtype is not None and dtype.kind in "biuf" and not y.isna().any():
+        y = y.to_numpy(dtype=dtype)  # nullable, which scikit-learn turns into floats
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    if labels.dtype.kind == "O":
+        try:
+            np.unique(labels)
+        except TypeError:
+            kinds = sorted({type(label).__name__ for label in labels.flat})
+            reject("y", "labels of one kind, none missing", kinds, "Use y.astype(str).")
+        if all(isinstance(label, bool | Integral | np.bool_) for label in labels.flat):
+            labels = np.array(labels.tolist())
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        reject(
+            "y",
+            "a single column of labels",
+            labels.shape,
+            "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
+        )
+    return np.asarray(column_or_1d(labels, warn=True))
 
 
-def _is_pair(value: Any) -> bool:
-    """Whether it is features and labels, and not the rows of a list of lists."""
-    if isinstance(value, list):
-        return len(value) == 2 and hasattr(value[0], "shape")
-    return isinstance(value, tuple)
+def class_weights(
+    class_weight: Any, classes: NDArray[Any], counts: NDArray[Any]
+) -> NDArray[np.float64] | None:
+    """The weight of each class, by its rows of positive weight; None for none."""
+    if class_weight is None:
+        return None
+    by_count = {"effective": effective_weights, "balanced": _balanced_weights}
+    if isinstance(class_weight, str) and class_weight in by_count:
+        return by_count[class_weight](counts)
+    if not isinstance(class_weight, dict):
+        reject(
+            "class_weight",
+            "a dict by label, 'balanced', 'effective' or None",
+            class_weight,
+            "Use class_weight={label: weight}.",
+        )
+    weights = np.asarray(
+        compute_class_weight(class_weight, classes=classes, y=classes), np.float64
+    )
+    if not np.all((weights >= 0) & np.isfinite(weights)):
+        reject(
+            "class_weight",
+            "made of finite numbers >= 0",
+            class_weight,
+            "Use 0 for a class that should not count.",
+        )
+    return weights
+
+
+def _balanced_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """scikit-learn's "balanced": a class without rows of positive weight gets 0."""
+    return _inverse(len(counts) * counts / counts.sum())
+
+
+def effective_weights(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Weights by the effective number of rows, such that the mean row weighs 1.
+
+    n rows of a class have the effective number (1 - beta**n) / (1 - beta). Cui et al.,
+    *Class-Balanced Loss Based on Effective Number of Samples*, 2019, normalise to a
+    sum of K instead, which would change what the hosts' penalties mean.
+    """
+    weights = _inverse(-np.expm1(counts * np.log(EFFECTIVE_BETA)))
+    return np.asarray(weights * (counts.sum() / (weights @ counts)))
+
+
+def _inverse(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(1, shares, where=shares > 0, out=np.zeros(len(shares)))
 
 
 class TrainingRows:
@@ -115,13 +291,15 @@ class TrainingRows:
         X: Any,
         y: Any,
         sample_weight: Any,
-        target_of: Callable[..., Target | Indicators],
+        of_model: ModelLabels | None,
     ) -> None:
-        self._given = (estimator, X, y, sample_weight)
+        self._estimator, self._given = estimator, (X, y, sample_weight)
         self.X = features(X, estimator, min_samples=2, fitted=False)
         check_consistent_length(self.X, y)
         weight = _row_weights(sample_weight, y)
-        self.target = target_of(y, estimator.class_weight, weight)
+        self.target: Target = estimator._target_of(
+            y, estimator.class_weight, weight, of_model
+        )
         self.y = self.target.encoded
         self._counting: NDArray[np.intp] | None = None
         if weight is not None and not weight.all():
@@ -135,60 +313,75 @@ class TrainingRows:
     @property
     def masses(self) -> NDArray[np.float64] | None:
         """The weight of each class; None for labels of several columns."""
-        if isinstance(self.target, Indicators):
+        if self.y.ndim == 2:
             return None
         n_classes = len(self.target.classes)
-        codes = self.y.astype(np.intp)
-        return np.bincount(codes, self.weight, n_classes).astype(np.float64)
+        return np.bincount(self.y, self.weight, n_classes).astype(np.float64)
 
     def starts(self, scores: Any, by_class: bool = False) -> Any:
-        """Raw predictions to start from, one for each row, or for each of its classes.
+        """Raw predictions to start from, a row of them for each row that counts.
 
-        A flat array of several classes is ordered by class if ``by_class``, and by
-        row otherwise.
+        Flat ones of several classes are in the order of the rows, or of the classes.
         """
         if scores is None or self._counting is None:
             return scores
-        values, n_rows = np.asarray(scores), len(self.target.encoded)
-        if values.ndim > 1 or values.size <= n_rows:
-            return values[self._counting]
-        if by_class:
-            return values.reshape(-1, n_rows)[:, self._counting].ravel()
-        return values.reshape(n_rows, -1)[self._counting]
+        order: Any = "F" if by_class else "C"
+        of_rows = np.asarray(scores).reshape(len(self.target.encoded), -1, order=order)
+        return of_rows[self._counting].ravel(order)
 
-    def evaluated(self, X: Any, y: Any, with_weights: bool) -> tuple[Any, Any]:
-        """Features and encoded labels of an evaluation set.
+    def evaluation(
+        self, pairs: list[Any], weights: Any, of_classes: Any = None, *, by_weight: bool
+    ) -> tuple[list[tuple[Any, Any]], Any]:
+        """Evaluation sets with encoded labels, and their weights."""
+        weights, of_classes = for_each(weights, pairs), for_each(of_classes, pairs)
+        found = [
+            self._evaluated(X, y, weight, of_class, by_weight)
+            for (X, y), weight, of_class in zip(pairs, weights, of_classes, strict=True)
+        ]
+        return [(X, y) for X, y, _ in found], [weight for _, _, weight in found]
+
+    def _evaluated(
+        self, X: Any, y: Any, sample_weight: Any, class_weight: Any, by_weight: bool
+    ) -> tuple[Any, Any, Any]:
+        """Features, encoded labels and weights of one set.
 
         If the set is the training data, these are the very objects that the host
-        trains on: hosts compare by identity. They are not if rows were left out and the
-        host takes weights for the set, because these weights are for all rows.
+        trains on: hosts compare by identity, and that of the weights if ``by_weight``.
         """
-        estimator, training_X, training_y, _ = self._given
-        fits = self._counting is None or not with_weights
-        if fits and X is training_X and y is training_y:
-            return self.X, self.y
-        return features(X, estimator, fitted=False), self.target.encode(y)
-
-    def weigh(self, encoded: NDArray[Any], sample_weight: Any) -> Any:
-        """Weights of an evaluation set times the class weights; None for neither."""
-        if encoded is self.y and sample_weight is self._given[-1]:
-            return self.weight
-        if encoded is self.y and sample_weight is not None:
-            sample_weight = self._counted(sample_weight)
-        return self.target.weigh(encoded, sample_weight)
-
-    def _counted(self, sample_weight: Any) -> Any:
-        """Weights of all rows that were given, without those that do not count."""
-        require_length("sample_weight", sample_weight, len(self.target.encoded))
-        if self._counting is None:
-            return sample_weight
-        return np.asarray(sample_weight)[self._counting]
+        is_training = X is self._given[0] and y is self._given[1]
+        has_all = sample_weight is self._given[2] and self._counting is None
+        if is_training and has_all:
+            return self.X, self.y, self.weight
+        encoded = self.target.encoded if is_training else self.target.encode(y)
+        weight = self.target.weigh(encoded, sample_weight, class_weight)
+        if is_training and not by_weight:
+            return self.X, self.y, self.weight
+        return features(X, self._estimator, fitted=False), encoded, weight
 
 
-def rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
-    """Some rows of an array or a table; scikit-learn 1.6 knows no Arrow tables."""
-    is_arrow = type(X).__module__.startswith("pyarrow")
-    return X.take(positions) if is_arrow else _safe_indexing(X, positions)
+def for_each(given: Any, pairs: list[Any]) -> list[Any]:
+    """One entry for each set, of a list that may be short or a dict by position."""
+    if not isinstance(given, dict):
+        given = dict(enumerate([] if given is None else given))
+    return [given.get(i) for i in range(len(pairs))]
+
+
+def pairs_of(eval_set: Any) -> list[Any]:
+    """Evaluation sets as a list of pairs; a single pair may stand alone."""
+    if eval_set is None:
+        return []
+    is_tuple = isinstance(eval_set, tuple)
+    if is_tuple and len(eval_set) == 2 and not isinstance(eval_set[0], tuple):
+        eval_set = [eval_set]
+    pairs = list(eval_set)
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        reject(
+            "eval_set",
+            "a list of pairs of features and labels",
+            [type(pair).__name__ for pair in pairs[:5]],
+            "Use eval_set=[(X_valid, y_valid)].",
+        )
+    return pairs
 
 
 def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
@@ -198,14 +391,12 @@ def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     n_rows = _num_samples(y)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight)
-    weight = np.asarray(
-        check_array(
-            sample_weight,
-            dtype=np.float64,
-            ensure_2d=False,
-            ensure_all_finite=False,
-            input_name="sample_weight",
-        )
+    weight: NDArray[np.float64] = check_array(
+        sample_weight,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="sample_weight",
     )
     require_length("sample_weight", weight, n_rows)
     require_weights(np, weight)

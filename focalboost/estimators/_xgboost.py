@@ -3,14 +3,14 @@
 import json
 import os
 from collections.abc import Sequence
-from functools import partial
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
+from xgboost import DMatrix, XGBClassifier, XGBModel
 from xgboost.core import _deprecate_positional_args
 
 from focalboost._hosts._files import write_in_one_step
@@ -26,35 +26,19 @@ from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
     labels_of_model,
-    learned_by,
     loss_of,
+    posterior,
     require_rounds,
     without_own,
     without_spare_classes,
 )
-from focalboost.estimators._evaluation import evaluation, metrics
-from focalboost.estimators._rows import TrainingRows, features
-from focalboost.estimators._target import target_of
+from focalboost.estimators._rows import TrainingRows, features, pairs_of, target_of
 from focalboost.losses import Loss
+from focalboost.objectives import FocalMetric
 from focalboost.objectives._workers import n_workers
+from focalboost.xgboost import _model, _params
 from focalboost.xgboost._balance import balanced
-from focalboost.xgboost._model import (
-    booster_of,
-    booster_of_file,
-    n_scores_of,
-    provenance_of,
-    set_provenance,
-    signed_content,
-)
-from focalboost.xgboost._params import (
-    OBJECTIVES,
-    check_update,
-    fixed_params,
-    has_base_scores,
-    is_update,
-    make_plan,
-    require_model_of,
-)
+from focalboost.xgboost._params import OBJECTIVES
 from focalboost.xgboost._train import has_split, warn_of_fallback
 
 #: Parameters that a fitted booster keeps as its training has set them.
@@ -64,9 +48,20 @@ _Iterations = tuple[int | np.integer[Any], int | np.integer[Any]] | None
 
 
 class _Training(XGBClassifier):
-    """XGBoost's own classifier, which keeps the data sets of its training."""
+    """XGBoost's own classifier, of codes of K classes, some of which may have no row.
 
-    continues = False  #: a model whose trees have other bins than the new rows
+    XGBoost itself wants a row of each: it counts the labels, and compares them with its
+    ``classes_``. The data sets of the training are kept for the balance.
+    """
+
+    classes_: NDArray[Any] = np.arange(0)
+    n_classes_ = property(lambda self: self.n_codes, lambda self, found: None)
+
+    def begin(self, codes: NDArray[Any], n_codes: int, continues: bool) -> None:
+        """Take note of the codes that occur, and of whether a model is continued."""
+        self.classes_, self.n_codes = np.unique(codes), n_codes
+        self.continues = continues
+        self.data_sets: list[DMatrix] = []
 
     def _create_dmatrix(self, ref: Any, **options: Any) -> Any:
         if self.continues:
@@ -79,16 +74,8 @@ class _Training(XGBClassifier):
         # has this data set, so nobody sets others.
         label, weight = data_set.get_label(), data_set.get_weight()
         vars(data_set).update(get_label=lambda: label, get_weight=lambda: weight)
-        self.__dict__.setdefault("_data_sets", []).append(data_set)
+        self.data_sets.append(data_set)
         return data_set
-
-    def balanced(self, loss: Loss, balance: Balance) -> tuple[Booster, Any]:
-        """Return the model in balance, and the base_score it had before."""
-        data_set = self._data_sets[0 if balance is True else -1]
-        booster, n_threads = self.get_booster(), self.n_jobs
-        best = booster.attr("best_iteration")
-        rounds = None if best is None else int(best) + 1
-        return balanced(booster, loss, data_set, rounds, n_threads or None)
 
 
 class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
@@ -103,32 +90,31 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     Parameters
     ----------
     focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0: one number for all classes, a pair (positive,
-        negative) for two classes, K numbers in the order of the labels for K classes,
-        or a dict by label. The later of two labels in order is the positive class.
+        Focusing parameter, >= 0: one number, a pair (positive, negative) for two
+        classes, K numbers in the order of the labels for K classes, or a dict by label.
+        The later of two labels in order is the positive class.
     focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight. For two classes it is a number in (0, 1), the weight of
-        the positive class, or a dict by label whose two numbers sum to 1. For K > 2
-        classes it is K positive weights, or a dict by label. The probabilities undo it.
+        Class-balance weight. For two classes it is that of the positive class, in
+        (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
+        weights, or a dict by label. The probabilities undo it.
     focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback sets, in (0, 2). None means the
-        parameter ``learning_rate``, or 0.3 if that is larger.
+        The largest learning rate that a callback sets, in (0, 2). None means
+        ``learning_rate``, or 0.3 if that is larger.
     focal_balance : bool or "validation", default=True
-        Add the constant with which the weighted sum of the probabilities is that of the
-        labels: over the training rows, or over the last evaluation set. It is part of
-        the model's own intercept, so exported models have it.
+        Add the constant to the model's own intercept with which the weighted sum of
+        the probabilities is that of the labels, over the training rows or over the last
+        evaluation set.
     class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets as well. They state what the
         population is, so the probabilities do not undo them. "effective" weighs by the
         effective number of samples (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     **kwargs
-        Every parameter of ``xgboost.XGBClassifier``. Its ``gamma`` and ``alpha`` are
-        the minimum split loss and the L1 penalty, as there. ``fit`` sets ``objective``
-        to XGBoost's name of the link, "binary:logistic" or "multi:softprob". Another
-        ``objective`` and ``scale_pos_weight`` raise an error. A ``base_score`` replaces
-        the baseline; a poor one raises a warning. The default ``eval_metric`` is the
-        relative focal loss. A callable gets (labels, posterior), and XGBoost minimises
-        it. XGBoost's name of the average precision is "aucpr".
+        As in ``xgboost.XGBClassifier``, also ``gamma`` (the minimum split loss) and
+        ``alpha`` (the L1 penalty). ``fit`` sets ``objective`` to "binary:logistic" or
+        "multi:softprob". Another one and ``scale_pos_weight`` raise an error. A
+        ``base_score`` replaces the baseline; a poor one raises a warning. The default
+        ``eval_metric`` is the relative focal loss. A callable gets (labels, posterior),
+        and XGBoost minimises it. Its name of the average precision is "aucpr".
 
     Attributes
     ----------
@@ -138,23 +124,17 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         The labels in order; of two, the second is the positive class.
     n_classes_ : int
         The number of labels; 2 for labels (n, T).
-    n_features_in_ : int
-        The number of features.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X had names.
-    feature_importances_ : ndarray of shape (n_features,)
-        Shares of the gain of all splits, or of ``importance_type``.
     evals_result_ : dict
-        Metrics by evaluation set, name and round, if there was an ``eval_set``. They
-        are those before the balance.
+        Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration, best_score : int, float
         The best round, counted from 0, and its metric, with early stopping.
         Predictions use the rounds up to it.
     intercept_ : ndarray of shape (1,), (n_classes,) or (T,)
         What the trees add to, the baseline and the balance: a focal score, or for more
         than two classes raw predictions.
-    coef_ : ndarray
-        The coefficients of ``booster="gblinear"``.
+    n_features_in_, feature_names_in_, feature_importances_, coef_ : as in \
+``XGBClassifier``
+        As in ``xgboost.XGBClassifier``.
 
     Raises
     ------
@@ -188,6 +168,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
     """
 
     __module__ = "focalboost"  # what a pickle names must stay where it is
+    _target_of = staticmethod(target_of)
+    _reads_series = True
 
     # XGBoost's own parameter is first: it takes it by position, with a warning.
     @_deprecate_positional_args
@@ -248,90 +230,99 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         With ``xgb_model`` the labels are those of that model, and y may lack some.
         """
         _require_one_worker()
-        of_model = None
+        model = of_model = None
         if xgb_model is not None:
-            given, xgb_model = xgb_model, booster_of(xgb_model)
-            known = provenance_of(xgb_model, "xgb_model")
-            of_model = labels_of_model(given, known, n_scores_of(xgb_model))
-        with_labels = partial(target_of, of_model=of_model)
-        rows = TrainingRows(self, X, y, sample_weight, with_labels)
+            model = _model.booster_of(xgb_model)
+            known = _model.provenance_of(model, "xgb_model")
+            of_model = labels_of_model(xgb_model, known, _model.n_scores_of(model))
+        rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
-        masses = rows.masses if xgb_model is None else None
+        masses = rows.masses if model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
-        params = self._host_params(loss, rows, xgb_model)
-        model = _host_of(rows.y, len(classes))(**params)
-        if xgb_model is not None:
-            model.continues = not loss.is_log_loss  # which is the host's own model
+        host = _Training(**self._host_params(loss, rows, model))
+        # The log loss continues as the host's own model does.
+        host.begin(rows.y, len(classes), model is not None and not loss.is_log_loss)
+        if model is not None:
             warn_of_another_loss(known, loss, "xgb_model")
-        balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
-        pairs, weights = evaluation(rows, eval_set, sample_weight_eval_set)
+        given = sample_weight_eval_set
+        sets, weights = rows.evaluation(pairs_of(eval_set), given, by_weight=True)
+        if eval_set is None or (given is not None and len(given) != len(sets)):
+            weights = given  # XGBoost words the error
+        balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
         with without_autologging("xgboost"):
-            model.fit(
+            host.fit(
                 rows.X,
                 rows.y,
                 sample_weight=rows.weight,
                 base_margin=rows.starts(base_margin),
-                eval_set=pairs,
+                eval_set=None if eval_set is None else sets,
                 verbose=verbose,
-                xgb_model=xgb_model,
+                xgb_model=model,
                 sample_weight_eval_set=weights,
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
-        warn_of_fallback(self.device, model.get_booster())
-        warn_of_no_split(has_split(model.get_booster()), loss)
-        self.__dict__.pop("evals_result_", None)
-        self.__dict__.update(learned_by(model, "kwargs", "_data_sets"))
-        self.focal_loss_, self._classes = loss, classes
-        self.n_classes_ = len(classes)
-        self._name_objective(loss)
-        before = None
+        booster, before = host.get_booster(), None
+        warn_of_fallback(self.device, booster)
+        warn_of_no_split(has_split(booster), loss)
         if balances(balance, loss):
-            booster, before = model.balanced(loss, balance)
-            self._Booster = booster
-        set_provenance(self.get_booster(), Provenance(loss, classes, before))
+            best = booster.attr("best_iteration")
+            rounds = None if best is None else int(best) + 1
+            data_set = host.data_sets[0 if balance is True else -1]
+            n_threads = self.n_jobs or None
+            booster, before = balanced(booster, loss, data_set, rounds, n_threads)
+        _model.set_provenance(booster, Provenance(loss, classes, before))
+        self._Booster = booster
+        self._learned(loss, classes, getattr(host, "evals_result_", None))
+        self._name_objective(loss)
         return self
+
+    def _learned(self, loss: Loss, classes: NDArray[Any], evals_result: Any) -> None:
+        """Set what a fitted model has beside its booster."""
+        self.focal_loss_, self._classes, self.n_classes_ = loss, classes, len(classes)
+        self.__dict__.pop("evals_result_", None)
+        if evals_result is not None:
+            self.evals_result_ = evals_result
 
     def _host_params(
         self, loss: Loss, rows: TrainingRows, xgb_model: Any
     ) -> dict[str, Any]:
         """The parameters of the plain XGBClassifier that does the training."""
         params = self._params_of_labels(self.get_params(deep=False), loss)
-        if is_update(params):
-            check_update(
+        if _params.is_update(params):
+            _params.check_update(
                 params, xgb_model, self.get_num_boosting_rounds(), "n_estimators"
             )
             params["tree_method"] = "approx"  # it is ignored, but takes a plain DMatrix
         limit, target = self.focal_max_learning_rate, (rows.y, rows.weight)
-        plan = make_plan(params, loss, target, xgb_model, max_learning_rate=limit)
+        plan = _params.make_plan(
+            params, loss, target, xgb_model, max_learning_rate=limit
+        )
         return {
             **plan.params,
-            "eval_metric": plan.metric or metrics(loss, params["eval_metric"]),
+            "eval_metric": plan.metric or _on_posterior(loss, params["eval_metric"]),
             "objective": plan.objective,
         }
 
-    def _reads(self, X: Any) -> bool:
-        return type(X).__name__ == "Series" and hasattr(X, "iloc")  # of pandas
-
     def _name_objective(self, loss: Loss) -> None:
         """Write the name of the link into the parameter, as XGBoost does."""
-        name = fixed_params(loss)["objective"]
+        name = _params.fixed_params(loss)["objective"]
         if self.objective != name:  # scikit-learn compares identities
             self.objective = name
 
     def _params_of_labels(self, params: dict[str, Any], loss: Loss) -> dict[str, Any]:
         """XGBoost's parameters without those that it sets itself from the labels."""
         found = without_spare_classes(without_own(params), ("num_class",), loss)
-        is_set = isinstance(self.objective, str) and self.objective in OBJECTIVES
-        return {**found, "objective": None if is_set else self.objective}
+        is_known = isinstance(self.objective, str) and self.objective in OBJECTIVES
+        return {**found, "objective": None if is_known else self.objective}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.no_validation = tags.input_tags.string = False
         tags.non_deterministic = self.booster == "gblinear"  # without locks
-        several = has_base_scores()
+        several = _params.has_base_scores()
         tags.classifier_tags.multi_class = tags.classifier_tags.multi_label = several
         return tags
 
@@ -360,9 +351,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
         For labels (n, T) return the probability of 1 for each, (n_samples, T).
         """
-        return self._posterior(
-            self._raw(X, validate_features, base_margin, iteration_range)
-        )
+        raw = self._raw(X, validate_features, base_margin, iteration_range)
+        return self._posterior(raw)
 
     def decision_function(
         self,
@@ -372,9 +362,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         iteration_range: _Iterations = None,
     ) -> NDArray[np.float64]:
         """Return the logit of the posterior, or the log posterior of each class."""
-        return self._decision(
-            self._raw(X, validate_features, base_margin, iteration_range)
-        )
+        raw = self._raw(X, validate_features, base_margin, iteration_range)
+        return self._decision(raw)
 
     def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
         self.get_booster()  # not fitted: XGBoost words this error
@@ -408,20 +397,20 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         kind = json.dumps({"_estimator_type": self._get_type()})  # as XGBoost does
         booster.set_attr(scikit_learn=kind)
         is_json = Path(fname).suffix == ".json"
-        content = signed_content(booster, "json" if is_json else "ubj")
+        content = _model.signed_content(booster, "json" if is_json else "ubj")
         write_in_one_step(fname, content)
 
     def load_model(self, fname: Any) -> None:
         """Load a model that an estimator of this class has saved.
 
-        ``fname`` is a path, or the bytes of a file. Load only files that you trust, as
-        with XGBoost's own ``load_model``. focal_gamma and focal_alpha become those of
-        the model, so ``fit`` trains with them. Raises ValueError if the file is of
+        ``fname`` is a path, or the bytes of a file. Load only files that you trust.
+        focal_gamma and focal_alpha become those of the model, so ``fit`` trains with
+        them. Raises ValueError, and leaves the estimator as it is, if the file is of
         another kind, is damaged, or is read otherwise by this version of XGBoost than
-        by the version that wrote it. The estimator is unchanged then.
+        by the version that wrote it.
         """
-        booster = booster_of_file(fname, "fname")
-        known = provenance_of(booster, "fname")
+        booster = _model.booster_of_file(fname, "fname")
+        known = _model.provenance_of(booster, "fname")
         if known is None or known.classes is None:
             reject(
                 "fname",
@@ -429,30 +418,34 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 fname,
                 "Load others with xgboost.XGBClassifier or xgboost.Booster.",
             )
-        config = require_model_of(known.loss, booster, "fname")
+        config = _params.require_model_of(known.loss, booster, "fname")
         booster.set_attr(scikit_learn=None)
         booster.set_param({"n_jobs": self.n_jobs})
         base_score = self.base_score
         self._Booster = booster
         self._load_model_attributes(config)
         self.base_score = base_score  # that of the model would not suit other labels
-        self.__dict__.pop("evals_result_", None)
-        self.focal_loss_, self._classes = known.loss, known.classes
+        self._learned(known.loss, known.classes, None)
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
 
-def _host_of(codes: NDArray[Any], n_classes: int) -> "type[_Training]":
-    """XGBoost's classifier for codes of n classes, some of which may have no row.
+def _on_posterior(loss: Loss, metric: Any) -> Any:
+    """A metric, or several, for XGBoost; a user's callable gets the posterior."""
+    if isinstance(metric, list | tuple):
+        return [_on_posterior(loss, one) for one in metric]
+    if isinstance(metric, FocalMetric) or not callable(metric):
+        return metric
+    parameters = signature(metric).parameters
+    is_open = Parameter.VAR_KEYWORD in (one.kind for one in parameters.values())
+    takes_weights = "sample_weight" in parameters or is_open
 
-    XGBoost itself wants a row of each: it counts the labels, and compares them with its
-    ``classes_``.
-    """
+    # XGBoost passes sample_weight by name, and only if there are weights.
+    def of_raw(y_true: Any, raw_prediction: Any, **weights: Any) -> Any:
+        options = weights if takes_weights else {}
+        return metric(y_true, posterior(loss, raw_prediction), **options)
 
-    class Host(_Training):
-        classes_ = np.unique(codes)
-        n_classes_ = property(lambda self: n_classes, lambda self, found: None)
-
-    return Host
+    of_raw.__name__ = getattr(metric, "__name__", type(metric).__name__)
+    return of_raw
 
 
 def _require_one_worker() -> None:

@@ -17,7 +17,7 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 
 from focalboost import FocalLoss, SoftmaxFocalLoss, focal_metric
-from focalboost.estimators._target import effective_weights
+from focalboost.estimators._rows import effective_weights
 
 # LightGBM 4.7 prefers eval_X and eval_y, which 4.5 does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
