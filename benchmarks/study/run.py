@@ -100,14 +100,13 @@ def stages(*, is_smoke: bool = False) -> dict[str, Stage]:
     sizes = methods.small_configurations()
     all_of_them, some = methods.configurations(25), methods.configurations(8)
     few, (thousand, ten_thousand) = methods.configurations(4), STREAMS
-    two = methods.configurations(2)
     return {
         "primary": Stage(SETS, primary, all_of_them, 5),
         "small": Stage(SETS, small, sizes, 1),
         "peers": Stage(SETS, methods.packages(), some, 1),
         "rivals": Stage(SETS, methods.rivals(), some, 1),
         "stream": Stage([thousand], on_stream, few, 1, 900.0),
-        "long stream": Stage([ten_thousand], on_long_stream, two, 1, 3600.0),
+        "long stream": Stage([ten_thousand], on_long_stream, few, 1, 3600.0),
     }
 
 
