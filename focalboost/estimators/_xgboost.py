@@ -36,7 +36,7 @@ from focalboost.estimators._evaluation import evaluation, metrics
 from focalboost.estimators._rows import TrainingRows, features
 from focalboost.estimators._target import target_of
 from focalboost.losses import Loss
-from focalboost.objectives._workers import n_workers
+from focalboost.objectives._grammar import n_workers
 from focalboost.xgboost._balance import balanced
 from focalboost.xgboost._model import (
     booster_of,

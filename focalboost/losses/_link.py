@@ -31,7 +31,7 @@ import numpy as np
 from array_api_compat import device
 from numpy.typing import NDArray
 
-from focalboost.losses._arrays import Array, numpy_namespace
+from focalboost.losses._evaluate import Array, numpy_namespace
 
 
 def log_odds(raw: Array, gamma: tuple[float, float], xp: Any) -> Array:
