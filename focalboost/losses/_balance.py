@@ -5,13 +5,9 @@ rows. The focal loss does not. Its posterior is a convex function of the raw pre
 where positives are rare, so raw predictions that regularisation draws towards the
 baseline give a mean posterior below the prevalence.
 
-The balancing shift is the constant delta with
-
-    sum(w * posterior(raw_prediction + delta)) = sum(w * y)
-
-for each column of the posterior. The posterior rises strictly in the raw prediction, so
-a binary problem has exactly one such constant, and it leaves the ranking as it is. A
-softmax has one constant for each class, up to a constant that all classes share.
+The posterior rises strictly in the raw prediction, so exactly one constant brings a
+binary problem into balance, and it leaves the ranking as it is. A softmax has one
+constant for each class, up to a constant that all classes share.
 
 The rows may lie in several places, such as the workers of a cluster. All that is needed
 of them is a sum over their parts, which a function ``Total`` supplies.

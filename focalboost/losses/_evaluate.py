@@ -121,7 +121,8 @@ def evaluate(
     dtype = floating_dtype(dtype)
     xp, y, raw, weight = gathered(*arrays, n_classes)
     in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
-    if compiled is not None and _kernel is not None and in_float32:
+    is_readable = xp is numpy_namespace and raw.ndim in (1, 2) and in_float32
+    if compiled is not None and _kernel is not None and is_readable:
         results = _by_kernel(compiled, (y, raw, weight), n_threads)
         if results is not None:
             return results
@@ -260,15 +261,7 @@ def _by_blocks(
 def _by_kernel(
     compiled: Compiled, arrays: Arrays, n_threads: int
 ) -> tuple[Array, ...] | None:
-    """Gradient and curvature, or None if the kernel declines.
-
-    It reads NumPy arrays of one or two dimensions.
-    """
-    for array in arrays:
-        if array is not None and not (
-            isinstance(array, np.ndarray) and array.ndim in (1, 2)
-        ):
-            return None
+    """Gradient and curvature, or None if the kernel declines."""
     function, options = getattr(_kernel, compiled[0]), compiled[1:]
     raw = arrays[1]
     results = _empty(2, raw.shape, np.float32, _order_of(raw))

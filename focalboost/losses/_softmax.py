@@ -115,10 +115,7 @@ def gradient_hessian(rows: Rows, xp: Any) -> tuple[Array, Array]:
 
 
 def gradient_curvature(rows: Rows, floor: float, xp: Any) -> tuple[Array, Array]:
-    """Return the gradient and the certified curvature, (n, K).
-
-    It is 2 * |gradient| * max((1 + gamma) * (p_y or 1 - p_k), floor).
-    """
+    """Return the gradient and the certified curvature, (n, K)."""
     (slope,) = gradient(rows, xp)
     truth = rows.truth
     side = truth * rows.branch.p + (1 - truth) * rows.complement
