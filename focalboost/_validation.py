@@ -31,8 +31,8 @@ def focusing_parameter(
 ) -> float | tuple[float, float]:
     """Return gamma as a float, or as a pair of two different floats."""
     advice = f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss."
-    numbers = _gammas(gamma, 2, name, "a pair (positive, negative)", advice)
-    positive, negative = numbers
+    rule = "a pair (positive, negative)"
+    positive, negative = _gammas(gamma, (2,), name, rule, advice)
     return positive if positive == negative else (positive, negative)
 
 
@@ -40,21 +40,22 @@ def class_gammas(
     gamma: Any, n_classes: int, name: str = "gamma"
 ) -> float | tuple[float, ...]:
     """Return gamma as a float for all classes, or as one float for each class."""
-    several = f"one for each of {n_classes} classes"
     advice = f"Use {name}=2.0 as in the paper."
-    numbers = _gammas(gamma, n_classes, name, several, advice)
+    rule = f"one for each of {n_classes} classes"
+    numbers = _gammas(gamma, (1, n_classes), name, rule, advice)
     return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
 def _gammas(
-    gamma: Any, n_classes: int, name: str, several: str, advice: str
+    gamma: Any, lengths: tuple[int, ...], name: str, several: str, advice: str
 ) -> list[float]:
+    """One number, repeated to the first of the lengths, or a list of such a length."""
     values = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma).tolist()
     if not isinstance(values, list | tuple):
-        values = [values] * n_classes
+        values = [values] * lengths[0]
     numbers = [_number(value) for value in values]
     are_gammas = all(0 <= number <= LARGEST_GAMMA for number in numbers)
-    if len(numbers) != n_classes or not are_gammas:
+    if len(numbers) not in lengths or not are_gammas:
         rule = f"a number from 0 to {LARGEST_GAMMA:g}, or {several}"
         reject(name, rule, gamma, advice)
     return numbers
