@@ -62,6 +62,10 @@ class HostCallable(ABC):
     def of(self, arguments: Arguments) -> Any:
         """Return what the host wants for the arguments of a loss."""
 
+    def kept(self, y_true: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Return labels and weights in the form that rounds of a training reuse."""
+        return y_true, sample_weight
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
@@ -89,7 +93,8 @@ class _ReadingOnce:
 
     def __call__(self, raw_prediction: Any, data_set: DataSet) -> Any:
         if data_set not in self._kept:
-            self._kept[data_set] = labels_of(data_set), weights_of(data_set)
+            arrays = labels_of(data_set), weights_of(data_set)
+            self._kept[data_set] = self._function.kept(*arrays)
         y_true, weight = self._kept[data_set]
         return self._function.of(Arguments(y_true, raw_prediction, weight, data_set))
 

@@ -1,6 +1,6 @@
 """focal_objective: gradient and curvature for a host."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -138,11 +138,20 @@ class FocalObjective(HostCallable):
         if self.device is None:
             derivatives = self._derivatives(arguments)
         else:
-            with on_device(arguments, self.device) as placed:
-                derivatives = self._derivatives(placed)
+            y_true, raw_prediction, weight, data_set = arguments
+            with current_device(self.device) as moved:
+                arrays = moved(y_true), moved(raw_prediction), moved(weight)
+                derivatives = self._derivatives(Arguments(*arrays, data_set))
         if self.checks_start:
             warn_of_poor_start(self.loss, arguments)
         return derivatives
+
+    def kept(self, y_true: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Return labels and weights on the device."""
+        if self.device is None:
+            return y_true, sample_weight
+        with current_device(self.device) as moved:
+            return moved(y_true), moved(sample_weight)
 
     def _derivatives(self, arguments: Arguments) -> tuple[Any, ...]:
         loss, arrays = self.loss, arguments[:3]
@@ -183,8 +192,8 @@ def has_gpu(device: str) -> bool:
 
 
 @contextmanager
-def on_device(arguments: Arguments, device: str) -> Iterator[Arguments]:
-    """Yield the arguments as arrays on ``device``, and make that device current.
+def current_device(device: str) -> Iterator[Callable[[Any], Any]]:
+    """Make a device current, and yield a function that moves arrays to it.
 
     For a custom objective XGBoost copies raw predictions and labels to the host, even
     with device="cuda". It takes device arrays back as they are. This is from the
@@ -196,10 +205,7 @@ def on_device(arguments: Arguments, device: str) -> Iterator[Arguments]:
         advice = "Leave it out: XGBoost also takes gradients from the host."
         reject("device", "None where there is no CUDA device", device, advice)
     with cupy.cuda.Device(int(device.partition(":")[2] or 0)):
-        y_true, raw, weight = (
-            None if part is None else cupy.asarray(part) for part in arguments[:3]
-        )
-        yield Arguments(y_true, raw, weight, arguments.data_set)
+        yield lambda array: None if array is None else cupy.asarray(array)
 
 
 def _cupy(device: str) -> Any:

@@ -43,6 +43,8 @@ class FakeCuPy:
         return nullcontext()
 
     def asarray(self, array):
+        if isinstance(array, StrictArray):
+            return array
         assert isinstance(array, np.ndarray)
         self.moved.append(array)
         return xp.asarray(array, device=DEVICE)
@@ -127,7 +129,7 @@ def test_train_with_gradients_of_a_device(cupy, loss, rare, faults):
     params["device"] = "cuda"  # XGBoost falls back to the CPU; the gradients do not
     with fallback():
         booster = focalboost.xgboost.train(params, data, 10, loss=loss)
-    assert len(cupy.moved) == 10 * 3
+    assert len(cupy.moved) == 10 + 2
     np.testing.assert_allclose(booster.predict(data), expected.predict(data), rtol=1e-5)
 
 
