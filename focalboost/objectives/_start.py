@@ -21,6 +21,7 @@ XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 #: does not warn in every round. They are forgotten when raw predictions differ: the
 #: next constant is the start of another training.
 _warned: set[tuple[Loss, str]] = set()
+MOST_REMEMBERED = 256
 
 
 def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
@@ -47,6 +48,8 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     case = (loss, str(best))
     if case in _warned:
         return
+    if len(_warned) == MOST_REMEMBERED:
+        _warned.clear()
     _warned.add(case)
     message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
     if n_workers() > 1:
