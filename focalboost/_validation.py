@@ -30,17 +30,9 @@ def focusing_parameter(
     gamma: object, name: str = "gamma"
 ) -> float | tuple[float, float]:
     """Return gamma as a float, or as a pair of two different floats."""
-    pair = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
-    values = pair if isinstance(pair, list | tuple) else (pair, pair)
-    numbers = [_number(value) for value in values]
-    if len(numbers) != 2 or not _are_gammas(numbers):
-        reject(
-            name,
-            f"a number from 0 to {LARGEST_GAMMA:g}, or a pair (positive, negative)",
-            gamma,
-            f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss.",
-        )
-    positive, negative = numbers
+    advice = f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss."
+    rule = "a pair (positive, negative)"
+    positive, negative = _gammas(gamma, (2,), name, rule, advice)
     return positive if positive == negative else (positive, negative)
 
 
@@ -48,35 +40,37 @@ def class_gammas(
     gamma: Any, n_classes: int, name: str = "gamma"
 ) -> float | tuple[float, ...]:
     """Return gamma as a float for all classes, or as one float for each class."""
-    numbers = _numbers_in(gamma) if np.ndim(gamma) == 1 else [_number(gamma)]
-    if len(numbers) not in (1, n_classes) or not _are_gammas(numbers):
-        rule = f"a number from 0 to {LARGEST_GAMMA:g}"
-        reject(
-            name,
-            f"{rule}, or one for each of {n_classes} classes",
-            gamma,
-            f"Use {name}=2.0 as in the paper.",
-        )
+    advice = f"Use {name}=2.0 as in the paper."
+    rule = f"one for each of {n_classes} classes"
+    numbers = _gammas(gamma, (1, n_classes), name, rule, advice)
     return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
-def _are_gammas(numbers: list[float]) -> bool:
-    return all(0 <= number <= LARGEST_GAMMA for number in numbers)
+def _gammas(
+    gamma: Any, lengths: tuple[int, ...], name: str, several: str, advice: str
+) -> list[float]:
+    """One number, repeated to the first of the lengths, or a list of such a length."""
+    values = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma).tolist()
+    if not isinstance(values, list | tuple):
+        values = [values] * lengths[0]
+    numbers = [_number(value) for value in values]
+    are_gammas = all(0 <= number <= LARGEST_GAMMA for number in numbers)
+    if len(numbers) not in lengths or not are_gammas:
+        rule = f"a number from 0 to {LARGEST_GAMMA:g}, or {several}"
+        reject(name, rule, gamma, advice)
+    return numbers
 
 
 def class_balance(alpha: object, name: str = "alpha") -> float | None:
     """Return alpha as a float in (0, 1), or None."""
     if alpha is None:
         return None
-    if not 0 < _number(alpha) < 1:
-        reject(
-            name,
-            "a number between 0 and 1, both excluded, or None",
-            alpha,
-            f"Positives weigh alpha and negatives 1 - alpha. Use {name}=None for no "
-            "class balance, or sample_weight for other weights.",
-        )
-    return _number(alpha)
+    advice = (
+        f"Positives weigh alpha and negatives 1 - alpha. Use {name}=None for no class "
+        "balance, or sample_weight for other weights."
+    )
+    rule = "a number between 0 and 1, both excluded, or None"
+    return _below(1, name, alpha, rule, advice)
 
 
 def class_alphas(
@@ -85,57 +79,52 @@ def class_alphas(
     """Return alpha as a tuple of positive floats, one for each class, or None."""
     if alpha is None:
         return None
-    numbers = _numbers_in(alpha) if np.ndim(alpha) == 1 else []
+    values = np.asarray(alpha).tolist() if np.ndim(alpha) == 1 else []
+    numbers = [_number(value) for value in values]
     if len(numbers) != n_classes or not all(0 < n < math.inf for n in numbers):
-        reject(
-            name,
-            f"None, or positive weights of {n_classes} classes",
-            alpha,
-            f"Use {name}=None for equal weights.",
-        )
+        rule = f"None, or positive weights of {n_classes} classes"
+        reject(name, rule, alpha, f"Use {name}=None for equal weights.")
     return tuple(numbers)
 
 
 def learning_rate_limit(value: object, name: str = "max_learning_rate") -> float:
     """Return a learning rate as a float in (0, 2)."""
-    if not 0 < _number(value) < 2:
-        reject(
-            name,
-            "a number between 0 and 2, both excluded",
-            value,
-            "Use 0.3: a rate of 0 trains nothing, and a rate of 2 or more raises the "
-            "loss.",
-        )
-    return _number(value)
+    rule = "a number between 0 and 2, both excluded"
+    advice = "a rate of 0 trains nothing, and a rate of 2 or more raises the loss."
+    return _below(2, name, value, rule, f"Use 0.3: {advice}")
 
 
 def open_share(name: str, value: Any, advice: str) -> float:
     """Return a number between 0 and 1, both excluded, as a float."""
-    if not 0 < _number(value) < 1:
-        reject(name, "between 0 and 1, both excluded", value, advice)
-    return _number(value)
+    return _below(1, name, value, "between 0 and 1, both excluded", advice)
+
+
+def _below(limit: float, name: str, value: object, rule: str, advice: str) -> float:
+    """Return a number between 0 and a limit, both excluded, as a float."""
+    number = _number(value)
+    if not 0 < number < limit:
+        reject(name, rule, value, advice)
+    return number
 
 
 def whole_number(name: str, value: object, least: int, advice: str = "") -> int:
     """Return a whole number that is at least ``least`` as an int."""
-    if not isinstance(value, Integral) or not _number(value) >= least:
-        rule = f"a whole number >= {least}"
-        reject(name, rule, value, advice or f"Use {name}={least}.")
-    return int(value)
+    rule = f"a whole number >= {least}"
+    return _whole(name, value, least, rule, advice or f"Use {name}={least}.")
 
 
 def thread_count(n_threads: object) -> int | None:
     """Return a positive number of threads, or None."""
     if n_threads is None:
         return None
-    if not isinstance(n_threads, Integral) or not _number(n_threads) >= 1:
-        reject(
-            "n_threads",
-            "a whole number >= 1, or None",
-            n_threads,
-            "Use n_threads=None for as many threads as OpenMP uses.",
-        )
-    return int(n_threads)
+    advice = "Use n_threads=None for as many threads as OpenMP uses."
+    return _whole("n_threads", n_threads, 1, "a whole number >= 1, or None", advice)
+
+
+def _whole(name: str, value: object, least: int, rule: str, advice: str) -> int:
+    if not isinstance(value, Integral) or not _number(value) >= least:
+        reject(name, rule, value, advice)
+    return int(value)
 
 
 def floating_dtype(dtype: object) -> str | None:
@@ -158,10 +147,6 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def numbers_of(given: Any) -> list[Any]:
     """Return one number or several as a list."""
     return [given] if isinstance(given, Real) else list(given)
-
-
-def _numbers_in(values: Any) -> list[float]:
-    return [_number(value) for value in np.asarray(values).tolist()]
 
 
 def _number(value: object) -> float:
@@ -218,14 +203,8 @@ def finite_scores(name: str, score: Any, n_rows: int) -> NDArray[np.float64]:
     """Return finite scores as float64, one for each row."""
     values = np.asarray(score, dtype=np.float64)
     require_shape(name, values, (n_rows,))
-    _require(
-        np.isfinite(values),
-        np,
-        values,
-        name,
-        "finite",
-        "Look for NaN or inf in the model's predictions.",
-    )
+    advice = "Look for NaN or inf in the model's predictions."
+    _require(np.isfinite(values), np, values, name, "finite", advice)
     return values
 
 
@@ -244,99 +223,64 @@ def require_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
 def require_matrix(name: str, array: Any, n_classes: int) -> None:
     """Check that array has one column for each class."""
     if array.ndim != 2 or array.shape[1] != n_classes:
-        reject(
-            name,
-            f"of shape (n, {n_classes})",
-            tuple(array.shape),
-            "Pass one row for each sample and one column for each class.",
-        )
+        advice = "Pass one row for each sample and one column for each class."
+        reject(name, f"of shape (n, {n_classes})", tuple(array.shape), advice)
 
 
 def require_finite(xp: Any, raw_prediction: Any) -> None:
     """Check that no raw prediction is NaN, infinite or absurdly large."""
-    _require(
-        xp.abs(raw_prediction) <= LARGEST_RAW_PREDICTION,
-        xp,
-        raw_prediction,
-        "raw_prediction",
-        "finite and within 1e30 of 0",
-        "Look for NaN or inf in init_score, base_margin or the model.",
-    )
+    is_finite = xp.abs(raw_prediction) <= LARGEST_RAW_PREDICTION
+    rule = "finite and within 1e30 of 0"
+    advice = "Look for NaN or inf in init_score, base_margin or the model."
+    _require(is_finite, xp, raw_prediction, "raw_prediction", rule, advice)
 
 
 def require_labels(xp: Any, y_true: Any) -> None:
     """Check that every label lies in [0, 1]."""
-    _require(
-        (y_true >= 0) & (y_true <= 1),
-        xp,
-        y_true,
-        "y_true",
-        "0 or 1 (or a probability in between)",
+    advice = (
         "Encode the labels, for instance with y_true = (y == positive_class). For K "
         "classes 0, ..., K - 1 use SoftmaxFocalLoss(K), num_class=K in the params of "
-        "train, or focal_objective(n_classes=K).",
+        "train, or focal_objective(n_classes=K)."
     )
+    rule = "0 or 1 (or a probability in between)"
+    _require((y_true >= 0) & (y_true <= 1), xp, y_true, "y_true", rule, advice)
 
 
 def require_classes(xp: Any, y_true: Any, n_classes: int) -> None:
     """Check that every label is one of 0, 1, ..., n_classes - 1."""
-    _require(
-        (y_true >= 0) & (y_true < n_classes) & (y_true == xp.floor(y_true)),
-        xp,
-        y_true,
-        "y_true",
-        f"a whole number from 0 to {n_classes - 1}",
-        "Encode the labels, for instance with sklearn.preprocessing.LabelEncoder.",
-    )
+    is_code = (y_true >= 0) & (y_true < n_classes) & (y_true == xp.floor(y_true))
+    rule = f"a whole number from 0 to {n_classes - 1}"
+    advice = "Encode the labels, for instance with sklearn.preprocessing.LabelEncoder."
+    _require(is_code, xp, y_true, "y_true", rule, advice)
 
 
 def require_weights(xp: Any, sample_weight: Any) -> None:
     """Check that every weight is finite and not negative."""
-    _require(
-        (sample_weight >= 0) & xp.isfinite(sample_weight),
-        xp,
-        sample_weight,
-        "sample_weight",
-        "finite and >= 0",
-        "Use 0 for a row that does not count.",
-    )
+    is_weight = (sample_weight >= 0) & xp.isfinite(sample_weight)
+    advice = "Use 0 for a row that does not count."
+    _require(is_weight, xp, sample_weight, "sample_weight", "finite and >= 0", advice)
 
 
 def require_weights_of_hosts(sample_weight: Any) -> None:
     """Check that no weight is larger than a host can hold."""
     weight = np.asarray(sample_weight, dtype=np.float64)
-    _require(
-        weight <= LARGEST_WEIGHT,
-        np,
-        weight,
-        "sample_weight",
-        f"at most {LARGEST_WEIGHT:g}",
-        "Divide sample_weight by its mean.",
-    )
+    rule, advice = f"at most {LARGEST_WEIGHT:g}", "Divide sample_weight by its mean."
+    _require(weight <= LARGEST_WEIGHT, np, weight, "sample_weight", rule, advice)
 
 
 def require_inside_unit_interval(xp: Any, posterior: Any) -> None:
     """Check that every probability lies strictly between 0 and 1."""
-    _require(
-        (posterior > 0) & (posterior < 1),
-        xp,
-        posterior,
-        "posterior",
-        "between 0 and 1, both excluded",
-        "A probability of 0 or 1 has no finite raw prediction.",
-    )
+    is_inside = (posterior > 0) & (posterior < 1)
+    rule = "between 0 and 1, both excluded"
+    advice = "A probability of 0 or 1 has no finite raw prediction."
+    _require(is_inside, xp, posterior, "posterior", rule, advice)
 
 
 def require_scores(xp: Any, score: Any, in_rows: bool = False) -> None:
     """Check that scores lie in [0, 1], and that their rows sum to 1 if they should."""
-    _require(
-        (score >= 0) & (score <= 1),
-        xp,
-        score,
-        "score",
-        "between 0 and 1",
-        "Use loss.posterior(raw_prediction) for raw predictions.",
-    )
+    is_score = (score >= 0) & (score <= 1)
+    advice = "Use loss.posterior(raw_prediction) for raw predictions."
+    _require(is_score, xp, score, "score", "between 0 and 1", advice)
     if in_rows and not are_scores_in_rows(xp, score):
         advice = "Pass what a model's own predict returns."
         reject("score", "in rows that sum to 1", score[:3, ...], advice)
@@ -349,14 +293,8 @@ def are_scores_in_rows(xp: Any, score: Any) -> bool:
 
 def require_range(xp: Any, name: str, array: Any, dtype: str) -> None:
     """Check that no entry has overflowed its dtype."""
-    _require(
-        xp.isfinite(array),
-        xp,
-        array,
-        name,
-        f"within the range of {dtype}",
-        "Divide sample_weight by its mean.",
-    )
+    rule, advice = f"within the range of {dtype}", "Divide sample_weight by its mean."
+    _require(xp.isfinite(array), xp, array, name, rule, advice)
 
 
 def _require(
@@ -372,23 +310,17 @@ def _require(
 def require_positive_total(total: float) -> None:
     """Check that some row has a positive weight."""
     if not total > 0:
-        reject(
-            "sample_weight",
-            "above zero for at least one row",
-            total,
-            "Leave out sample_weight, or pass a positive weight for rows that count.",
-        )
+        rule = "above zero for at least one row"
+        reject("sample_weight", rule, total, _LEAVE_OUT_WEIGHT)
 
 
 def require_two_classes(positive_mass: float, negative_mass: float) -> None:
     """Check that both classes have weight."""
     if not (positive_mass > 0 and negative_mass > 0):
-        reject(
-            "y_true",
-            "labels of two classes, both with positive weight",
-            {"weight of class 1": positive_mass, "weight of class 0": negative_mass},
-            "Add rows of the missing class, or correct the weights.",
-        )
+        found = {"weight of class 1": positive_mass, "weight of class 0": negative_mass}
+        rule = "labels of two classes, both with positive weight"
+        advice = "Add rows of the missing class, or correct the weights."
+        reject("y_true", rule, found, advice)
 
 
 def require_masses(masses: NDArray[np.float64], n_classes: int) -> None:
@@ -397,9 +329,11 @@ def require_masses(masses: NDArray[np.float64], n_classes: int) -> None:
         advice = "Pass the result of loss.class_masses(y_true, sample_weight)."
         reject("masses", f"one for each of {n_classes} classes", masses, advice)
     if not (np.all((masses >= 0) & np.isfinite(masses)) and np.all(masses.any(axis=0))):
-        reject(
-            "y_true",
-            "labels of rows with finite weights >= 0, some of them above 0",
-            {"weights of the classes": masses.tolist()},
-            "Leave out sample_weight, or pass a positive weight for rows that count.",
-        )
+        rule = "labels of rows with finite weights >= 0, some of them above 0"
+        found = {"weights of the classes": masses.tolist()}
+        reject("y_true", rule, found, _LEAVE_OUT_WEIGHT)
+
+
+_LEAVE_OUT_WEIGHT = (
+    "Leave out sample_weight, or pass a positive weight for rows that count."
+)

@@ -370,8 +370,7 @@ def pairs_of(eval_set: Any) -> list[Any]:
     """Evaluation sets as a list of pairs; a single pair may stand alone."""
     if eval_set is None:
         return []
-    is_tuple = isinstance(eval_set, tuple)
-    if is_tuple and len(eval_set) == 2 and not isinstance(eval_set[0], tuple):
+    if isinstance(eval_set, tuple) and len(eval_set) == 2 and not _is_pair(eval_set[0]):
         eval_set = [eval_set]
     pairs = list(eval_set)
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
@@ -382,6 +381,13 @@ def pairs_of(eval_set: Any) -> list[Any]:
             "Use eval_set=[(X_valid, y_valid)].",
         )
     return pairs
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is features and labels, and not the rows of a list of lists."""
+    if isinstance(value, list):
+        return len(value) == 2 and hasattr(value[0], "shape")
+    return isinstance(value, tuple)
 
 
 def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:

@@ -35,7 +35,7 @@ from focalboost.estimators._base import (
 from focalboost.estimators._rows import TrainingRows, features, pairs_of, target_of
 from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
-from focalboost.objectives._workers import n_workers
+from focalboost.objectives._grammar import n_workers
 from focalboost.xgboost import _model, _params
 from focalboost.xgboost._balance import balanced
 from focalboost.xgboost._params import OBJECTIVES

@@ -2,15 +2,6 @@
 
 from focalboost.losses._balance import balancing_shift
 from focalboost.losses._evaluate import is_compiled
-from focalboost.losses._loss import FocalLoss, SoftmaxFocalLoss
+from focalboost.losses._loss import FocalLoss, Loss, SoftmaxFocalLoss
 
-__all__ = [
-    "FocalLoss",
-    "Loss",
-    "SoftmaxFocalLoss",
-    "balancing_shift",
-    "is_compiled",
-]
-
-#: The losses that a host can be trained with.
-Loss = FocalLoss | SoftmaxFocalLoss
+__all__ = ["FocalLoss", "Loss", "SoftmaxFocalLoss", "balancing_shift", "is_compiled"]

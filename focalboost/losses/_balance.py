@@ -5,13 +5,9 @@ rows. The focal loss does not. Its posterior is a convex function of the raw pre
 where positives are rare, so raw predictions that regularisation draws towards the
 baseline give a mean posterior below the prevalence.
 
-The balancing shift is the constant delta with
-
-    sum(w * posterior(raw_prediction + delta)) = sum(w * y)
-
-for each column of the posterior. The posterior rises strictly in the raw prediction, so
-a binary problem has exactly one such constant, and it leaves the ranking as it is. A
-softmax has one constant for each class, up to a constant that all classes share.
+The posterior rises strictly in the raw prediction, so exactly one constant brings a
+binary problem into balance, and it leaves the ranking as it is. A softmax has one
+constant for each class, up to a constant that all classes share.
 
 The rows may lie in several places, such as the workers of a cluster. All that is needed
 of them is a sum over their parts, which a function ``Total`` supplies.
@@ -25,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost.losses._evaluate import blocks_of, default_threads, for_each
-from focalboost.losses._loss import FocalLoss, SoftmaxFocalLoss
+from focalboost.losses._loss import FocalLoss, Loss, SoftmaxFocalLoss
+
+_Floats = NDArray[np.float64]
 
 #: Of the log-odds of the mean posterior, and so of the sums, relative.
 TOLERANCE = 1e-9
@@ -52,19 +50,17 @@ class Part(NamedTuple):
 
 
 #: Adds up what a function returns for each part of the rows.
-Total = Callable[[Callable[[Part], NDArray[np.float64]]], NDArray[np.float64]]
-
-_Excess = Callable[[Any], Any]
+Total = Callable[[Callable[[Part], _Floats]], _Floats]
 
 
 def balancing_shift(
-    loss: FocalLoss | SoftmaxFocalLoss,
+    loss: Loss,
     y_true: Any,
     raw_prediction: Any,
     sample_weight: Any = None,
     *,
     n_threads: int | None = 1,
-) -> NDArray[np.float64]:
+) -> _Floats:
     """Return the constant that brings posteriors into balance with labels.
 
     With it, ``sum(w * loss.posterior(raw_prediction + shift))`` is ``sum(w * y)``, for
@@ -105,9 +101,7 @@ def balancing_shift(
     return balancing_shift_of_parts(loss, lambda function: function(part))
 
 
-def balancing_shift_of_parts(
-    loss: FocalLoss | SoftmaxFocalLoss, total: Total, earlier: Any = 0.0
-) -> NDArray[np.float64]:
+def balancing_shift_of_parts(loss: Loss, total: Total, earlier: Any = 0.0) -> _Floats:
     """Return the balancing shift of rows of which only sums over parts are known.
 
     A shift that the rows do not determine stays at its ``earlier`` value.
@@ -120,59 +114,65 @@ def balancing_shift_of_parts(
         positive, negative = masses
         shift = _shift_of_positives(loss, total, positive, negative, float(earlier))
         return np.array(shift)
-    columns = (partial(_total_of_column, total, i) for i in range(masses.shape[1]))
+    columns = (_narrowed(total, partial(_column, i)) for i in range(masses.shape[1]))
     shifts = map(partial(_shift_of_positives, loss), columns, *masses, earlier)
     return np.array(list(shifts))
 
 
-def _masses(loss: FocalLoss | SoftmaxFocalLoss, part: Part) -> NDArray[np.float64]:
+def _masses(loss: Loss, part: Part) -> _Floats:
     return np.asarray(loss.class_masses(part.y_true, part.sample_weight))
 
 
-def _total_of_column(
-    total: Total, column: int, function: Callable[[Part], NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    return total(partial(_on_column, function, column))
+def _narrowed(total: Total, some: Callable[[Part], Part]) -> Total:
+    """The total over what a function selects of each part."""
+    return lambda function: total(partial(_of_selected, function, some))
 
 
-def _on_column(
-    function: Callable[[Part], NDArray[np.float64]], column: int, part: Part
-) -> NDArray[np.float64]:
+# A cluster sends these to its workers, so they are no closures.
+def _of_selected(
+    function: Callable[[Part], _Floats], some: Callable[[Part], Part], part: Part
+) -> _Floats:
+    return function(some(part))
+
+
+def _column(column: int, part: Part) -> Part:
     labels, raw = part.y_true[:, column], part.raw_prediction[:, column]
-    return function(part._replace(y_true=labels, raw_prediction=raw))
+    return part._replace(y_true=labels, raw_prediction=raw)
 
 
-def _posterior_sums(
-    loss: FocalLoss | SoftmaxFocalLoss, shift: Any, part: Part
-) -> NDArray[np.float64]:
+def _evenly_spaced(part: Part) -> Part:
+    step = -(-len(part.raw_prediction) // N_SOME) or 1
+    weight = None if part.sample_weight is None else part.sample_weight[::step]
+    raw = part.raw_prediction[::step]
+    return part._replace(raw_prediction=raw, sample_weight=weight)
+
+
+def _posterior_sums(loss: Loss, shift: Any, part: Part) -> _Floats:
     """The sums of the posterior over the rows of a part, for each of its columns."""
     raw, weight = part.raw_prediction, part.sample_weight
     blocks = blocks_of(raw)
-    sums: list[Any] = [np.zeros(raw.shape[1:]), *blocks]
+    sums = np.zeros((1 + len(blocks), *raw.shape[1:]))
 
     def add(number: int) -> None:
         rows = blocks[number]
         posterior = loss._posterior(np.asarray(raw[rows], np.float64) + shift)
-        sums[number + 1] = (
-            posterior.sum(axis=0)
-            if weight is None
-            else np.asarray(weight[rows], np.float64) @ posterior
-        )
+        if weight is None:
+            sums[1 + number] = posterior.sum(axis=0)
+        else:
+            sums[1 + number] = np.asarray(weight[rows], np.float64) @ posterior
 
     for_each(add, range(len(blocks)), part.n_threads or default_threads())
     return np.asarray(np.sum(sums, axis=0))
 
 
-def _histogram(part: Part) -> NDArray[np.float64]:
+def _histogram(part: Part) -> _Floats:
     """The weight of each bin and its weighted sum of raw predictions, (2, bins)."""
     raw = np.clip(np.asarray(part.raw_prediction, np.float64), -RANGE, RANGE)
-    bins = np.minimum((raw + RANGE) * (N_BINS / (2 * RANGE)), N_BINS - 1).astype(
-        np.intp
-    )
+    place = np.minimum((raw + RANGE) * (N_BINS / (2 * RANGE)), N_BINS - 1)
+    bins = place.astype(np.intp)
     weight = np.ones(len(raw)) if part.sample_weight is None else part.sample_weight
-    return np.stack(
-        [np.bincount(bins, each, N_BINS) for each in (weight, raw * weight)]
-    )
+    sums = [np.bincount(bins, each, N_BINS) for each in (weight, raw * weight)]
+    return np.stack(sums)
 
 
 def _shift_of_positives(
@@ -185,27 +185,25 @@ def _shift_of_positives(
     """
     if not (positive > 0 and negative > 0):
         return earlier
+    aim = _log_odds(positive / (positive + negative))
+
+    def excess(total: Total, weight: float, shift: float) -> float:
+        """The log-odds of the mean posterior above those of the mean label.
+
+        They are almost linear in the shift, with a slope of 1 + gamma at most.
+        """
+        found = float(total(partial(_posterior_sums, loss, shift)))
+        return _log_odds(found / weight) - aim
+
     weight, moment = total(_histogram)
     filled = weight > 0
     bins = Part(None, moment[filled] / weight[filled], weight[filled])
-    excess = partial(_excess_of_positives, loss, positive / (positive + negative))
     on_bins = partial(excess, lambda function: function(bins), weight.sum())
     on_rows = partial(excess, total, positive + negative)
     shift, slope, error = 0.0, 1 + float(np.mean(loss.gammas)), np.inf
     for rows in (on_bins, on_rows):
         shift, slope, error = _secant(rows, shift, slope)
     return shift if error <= TOLERANCE else _root(on_rows)
-
-
-def _excess_of_positives(
-    loss: FocalLoss, aim: float, total: Total, weight: float, shift: float
-) -> float:
-    """The log-odds of the mean posterior above those of the mean label, ``aim``.
-
-    They are almost linear in the shift, with a slope of 1 + gamma at most.
-    """
-    found = float(total(partial(_posterior_sums, loss, shift)))
-    return _log_odds(found / weight) - _log_odds(aim)
 
 
 def _log_odds(share: float) -> float:
@@ -240,11 +238,8 @@ def _root(excess: Callable[[float], float]) -> float:
 
 
 def _shift_of_classes(
-    loss: SoftmaxFocalLoss,
-    total: Total,
-    masses: NDArray[np.float64],
-    earlier: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    loss: SoftmaxFocalLoss, total: Total, masses: _Floats, earlier: _Floats
+) -> _Floats:
     """The shifts of a softmax, given its class masses.
 
     The root is found on some of the rows, and corrected on all rows. A class
@@ -258,9 +253,22 @@ def _shift_of_classes(
     shifts = np.zeros(len(masses)) + earlier
     if free.size == 0:
         return shifts
-    excess = partial(_excess_of_classes, loss, masses, free, shifts)
-    some = partial(_total_of_some, total)
-    values, slopes = shifts[free], _slopes(loss, shifts, free, some)
+    share = masses[free] / masses.sum()
+
+    def excess(total: Total, values: _Floats) -> _Floats:
+        """Log mean posteriors of the free classes above the logs of their shares."""
+        shifted = shifts.copy()
+        shifted[free] = values
+        found = total(partial(_posterior_sums, loss, shifted))
+        return np.asarray(np.log(found[free] / found.sum() / share))
+
+    # The slopes of the log mean posteriors are those of the log loss, times 1 + gamma:
+    # the log-odds of a focal posterior are steeper by about that factor.
+    some = _narrowed(total, _evenly_spaced)
+    products = some(partial(_products, loss, shifts))
+    shares = products[np.ix_(free, free)] / products.sum(axis=1)[free, None]
+    slopes = np.asarray((1 + np.mean(loss.gammas)) * (np.eye(len(free)) - shares))
+    values = shifts[free]
     for rows in (some, total):
         values, slopes, error = _broyden(partial(excess, rows), values, slopes)
     if not error <= TOLERANCE:
@@ -270,8 +278,8 @@ def _shift_of_classes(
 
 
 def _broyden(
-    excess: _Excess, values: NDArray[np.float64], slopes: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    excess: Callable[[_Floats], _Floats], values: _Floats, slopes: _Floats
+) -> tuple[_Floats, _Floats, float]:
     """A root by the method of Broyden (1965), the slopes there, and the error.
 
     Every step corrects the slopes by the smallest change that explains the step. That
@@ -291,58 +299,8 @@ def _broyden(
     return values, slopes, float(np.max(np.abs(error)))
 
 
-def _slopes(
-    loss: SoftmaxFocalLoss,
-    shifts: NDArray[np.float64],
-    free: NDArray[np.intp],
-    total: Total,
-) -> NDArray[np.float64]:
-    """The derivatives of the log mean posteriors of the free classes in their shifts.
-
-    They are those of the log loss, times 1 + gamma: the log-odds of a focal posterior
-    are steeper by about that factor.
-    """
-    products = total(partial(_products, loss, shifts))
-    shares = products[np.ix_(free, free)] / products.sum(axis=1)[free, None]
-    return np.asarray((1 + np.mean(loss.gammas)) * (np.eye(len(free)) - shares))
-
-
-def _products(
-    loss: SoftmaxFocalLoss, shifts: NDArray[np.float64], part: Part
-) -> NDArray[np.float64]:
+def _products(loss: SoftmaxFocalLoss, shifts: _Floats, part: Part) -> _Floats:
     """The sums of the products of the posteriors of two classes, (K, K)."""
     posterior = loss._posterior(np.asarray(part.raw_prediction, np.float64) + shifts)
     weight = 1.0 if part.sample_weight is None else part.sample_weight[:, None]
     return np.asarray(posterior.T @ (weight * posterior))
-
-
-def _total_of_some(
-    total: Total, function: Callable[[Part], NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    return total(partial(_on_some, function))
-
-
-def _on_some(
-    function: Callable[[Part], NDArray[np.float64]], part: Part
-) -> NDArray[np.float64]:
-    """The function of evenly spaced rows of a part."""
-    step = -(-len(part.raw_prediction) // N_SOME) or 1
-    weight = None if part.sample_weight is None else part.sample_weight[::step]
-    raw = part.raw_prediction[::step]
-    return function(part._replace(raw_prediction=raw, sample_weight=weight))
-
-
-def _excess_of_classes(
-    loss: SoftmaxFocalLoss,
-    masses: NDArray[np.float64],
-    free: NDArray[np.intp],
-    fixed: NDArray[np.float64],
-    total: Total,
-    values: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """The log mean posteriors of classes above the logs of their shares."""
-    shifts = fixed.copy()
-    shifts[free] = values
-    found = total(partial(_posterior_sums, loss, shifts))
-    share = masses[free] / masses.sum()
-    return np.asarray(np.log(found[free] / found.sum() / share))

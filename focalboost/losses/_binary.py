@@ -23,21 +23,15 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from focalboost._validation import require_labels
-from focalboost.losses._arrays import Array
-
-
-class Sides(NamedTuple):
-    """p = expit(m), q = expit(-m) and s = -log(p)."""
-
-    p: Array
-    q: Array
-    s: Array
+from focalboost.losses._evaluate import Array
 
 
 class Branch(NamedTuple):
     """What value and derivatives of scale * phi share at given margins."""
 
-    sides: Sides
+    p: Array
+    q: Array
+    s: Array
     gamma: Array | float
     modulation: Array | float  #: scale * q**gamma
 
@@ -61,15 +55,21 @@ def rows(
     positive = y_true == 1
     if bool(xp.all(positive | (y_true == 0))):
         sign = 1 - 2 * y_true
+        p, q, s = sides(sign * raw_prediction, xp)
+        if gamma[0] == gamma[1]:
+            modulation = power(q, gamma[0], xp)
+        else:
+            modulation = _of_class(y_true, *(power(q, g, xp) for g in gamma))
         weight = _times(sample_weight, _of_class(y_true, *alpha))
-        yield sign, _hard(y_true, sides(sign * raw_prediction, xp), weight, gamma, xp)
+        scale = _times(modulation, weight)
+        yield sign, Branch(p, q, s, _of_class(y_true, *gamma), scale)
         return
     require_labels(xp, y_true)
     terms = ((-1.0, y_true, gamma[0], alpha[0]), (1.0, 1 - y_true, gamma[1], alpha[1]))
-    for side, share, own_gamma, own_alpha in terms:
-        parts = sides(side * raw_prediction, xp)
+    for sign, share, own_gamma, own_alpha in terms:
+        p, q, s = sides(sign * raw_prediction, xp)
         weight = _times(sample_weight, own_alpha * share)
-        yield side, Branch(parts, own_gamma, weight * power(parts.q, own_gamma, xp))
+        yield sign, Branch(p, q, s, own_gamma, weight * power(q, own_gamma, xp))
 
 
 def loss(branches: Iterable[Signed], xp: Any) -> tuple[Array, ...]:
@@ -101,7 +101,7 @@ def gradient_curvature(
     eta / floor, and within that distance phi'' stays below 2/eta times the curvature.
     """
     return _summed(
-        (sign * steep, steep * at_least(floor, (1 + branch.gamma) * branch.sides.p, xp))
+        (sign * steep, steep * at_least(floor, (1 + branch.gamma) * branch.p, xp))
         for sign, branch in branches
         for steep in (steepness(branch),)
     )
@@ -118,7 +118,7 @@ def _summed(terms: Iterable[tuple[Array, ...]]) -> tuple[Array, ...]:
     return tuple(reduce(operator.add, of_each) for of_each in zip(*terms, strict=True))
 
 
-def sides(opposite: Array, xp: Any) -> Sides:
+def sides(opposite: Array, xp: Any) -> tuple[Array, Array, Array]:
     """Return p, q and s for opposite = -m, to a few ulp, if m is within 1e30 of 0.
 
     With u = exp(-m), p = 1/(1 + u), q = u*p and s = log1p(u) keep their relative
@@ -130,7 +130,7 @@ def sides(opposite: Array, xp: Any) -> Sides:
     limit = xp.full_like(opposite, _overflow(opposite, xp))  # see at_least
     u = xp.exp(xp.minimum(opposite, limit))
     p = 1 / (1 + u)
-    return Sides(p=p, q=u * p, s=xp.maximum(xp.log1p(u), opposite))
+    return p, u * p, xp.maximum(xp.log1p(u), opposite)
 
 
 def _overflow(like: Array, xp: Any) -> float:
@@ -171,15 +171,15 @@ def at_least(floor: float, values: Array, xp: Any) -> Array:
 
 def value(branch: Branch) -> Array:
     """Return scale * phi(m)."""
-    return branch.modulation * branch.sides.s
+    return branch.modulation * branch.s
 
 
 def steepness(branch: Branch) -> Array:
     """Return scale * |phi'(m)|; phi' itself is negative everywhere."""
-    p, q, s = branch.sides
-    if isinstance(branch.gamma, float) and branch.gamma == 0:
-        return branch.modulation * q
-    return branch.modulation * (q + branch.gamma * p * s)
+    p, q, s, gamma, modulation = branch
+    if isinstance(gamma, float) and gamma == 0:
+        return modulation * q
+    return modulation * (q + gamma * p * s)
 
 
 def second_derivative(branch: Branch, xp: Any) -> Array:
@@ -187,25 +187,10 @@ def second_derivative(branch: Branch, xp: Any) -> Array:
 
     Where ``sides`` held p above its true value, exp(-s), q is 1 to the last bit.
     """
-    p, q, s = branch.sides
-    gamma = branch.gamma
+    p, q, s, gamma, modulation = branch
     bend = (1 + 2 * gamma) * p * q + gamma * (p * s) * (gamma * p - q)
     hardest = xp.exp(-s) * (1 + 2 * gamma - gamma * s)
-    return branch.modulation * xp.where(s < _overflow(s, xp), bend, hardest)
-
-
-def _hard(
-    y_true: Array,
-    parts: Sides,
-    weight: Array | float,
-    gamma: tuple[float, float],
-    xp: Any,
-) -> Branch:
-    own_gamma = _of_class(y_true, *gamma)
-    if gamma[0] == gamma[1]:
-        return Branch(parts, own_gamma, _times(power(parts.q, gamma[0], xp), weight))
-    modulation = _of_class(y_true, *(power(parts.q, g, xp) for g in gamma))
-    return Branch(parts, own_gamma, _times(modulation, weight))
+    return modulation * xp.where(s < _overflow(s, xp), bend, hardest)
 
 
 def _of_class(

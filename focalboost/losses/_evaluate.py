@@ -1,11 +1,12 @@
 """Evaluates the formulas of a loss: checks, conversions, blocks, threads, kernel.
 
-On NumPy the formulas are some thirty passes over the data, which a compiler fuses into
-one. So they work block by block, on temporaries that stay in the cache. ``_kernel`` is
-the same formulas in C. For a million rows it takes a third to a seventh of the time,
-and 3 to 7 times as long as one ``np.exp``. It does the common case: NumPy arrays, hard
-labels, finite numbers, float32 results. It declines everything else. The formulas
-remain the definition: they evaluate soft labels and raise the errors.
+Labels, raw predictions and weights come to one namespace, dtype and device. On NumPy
+the formulas are some thirty passes over the data, which a compiler fuses into one. So
+they work block by block, on temporaries that stay in the cache. ``_kernel`` is the same
+formulas in C. For a million rows it takes a third to a seventh of the time, and 3 to 7
+times as long as one ``np.exp``. It does the common case: NumPy arrays, hard labels,
+finite numbers, float32 results. It declines everything else. The formulas remain the
+definition: they evaluate soft labels and raise the errors.
 """
 
 import importlib
@@ -14,27 +15,25 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import wraps
 from itertools import pairwise
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj
 from numpy.typing import NDArray
 
 from focalboost._validation import (
     floating_dtype,
+    reject,
     require_finite,
+    require_matrix,
     require_range,
+    require_shape,
     require_weights,
     thread_count,
-)
-from focalboost.losses._arrays import (
-    Array,
-    gathered,
-    like,
-    numpy_namespace,
-    underflow_is_zero,
 )
 
 #: Entries in a block of float32; a block of float64 has half of them. A formula works
@@ -53,17 +52,52 @@ ENTRIES_OF_A_THREAD = 200_000
 #: What the kernel must name as its own ``INTERFACE``. Change both together.
 INTERFACE = 1
 
-Order = Literal["C", "F"]
+#: An array of any array-API namespace; the standard has no common type to name.
+Array = Any
+
+#: Labels, raw predictions, and weights or None.
+Arrays = tuple[Array, Array, Array | None]
 
 #: Results for labels, raw predictions and weights of some rows, and the namespace.
 Formula = Callable[[Array, Array, Array | None, Any], tuple[Array, ...]]
 
+#: The kernel's form of a formula that gives a gradient and a curvature: the name of a
+#: function of the kernel, and its arguments after the arrays.
+Compiled = tuple[Any, ...]
 
-class Compiled(NamedTuple):
-    """The kernel's form of a formula that gives a gradient and a curvature."""
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
-    function: str  #: its name in the kernel
-    options: tuple[Any, ...]  #: its arguments after the arrays
+
+def _numpy_namespace() -> Any:
+    """NumPy under the names of the standard.
+
+    NumPy has had all names since 2.1, and a newer ``astype`` takes scalars. Then the
+    namespace of array_api_compat adds nothing but the .1 s of its import.
+    """
+    own: Any = np
+    try:
+        own.astype(np.float64(0), np.float32)
+    except (AttributeError, TypeError):
+        return array_namespace(np.empty(0))
+    return own
+
+
+numpy_namespace = _numpy_namespace()
+
+
+def underflow_is_zero(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let results too small for their dtype become 0, even after np.seterr("raise").
+
+    The tails of the losses underflow, and 0 is the correctly rounded value there.
+    """
+
+    @wraps(function)
+    def quiet(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with np.errstate(under="ignore"):
+            return function(*args, **kwargs)
+
+    return quiet
 
 
 @underflow_is_zero
@@ -87,20 +121,100 @@ def evaluate(
     dtype = floating_dtype(dtype)
     xp, y, raw, weight = gathered(*arrays, n_classes)
     in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
-    if compiled is not None and _kernel is not None and in_float32:
-        results = _by_kernel(compiled, raw, y, weight, n_threads)
+    is_readable = xp is numpy_namespace and raw.ndim in (1, 2) and in_float32
+    if compiled is not None and _kernel is not None and is_readable:
+        results = _by_kernel(compiled, (y, raw, weight), n_threads)
         if results is not None:
             return results
 
-    def on_block(raw: Array, y: Array, weight: Array | None) -> tuple[Array, ...]:
+    def on_block(y: Array, raw: Array, weight: Array | None) -> tuple[Array, ...]:
         require_finite(xp, raw)
-        y = like("y_true", y, raw, xp)
+        y = _like("y_true", y, raw, xp)
         if weight is not None:
-            weight = like("sample_weight", weight, raw, xp)
+            weight = _like("sample_weight", weight, raw, xp)
             require_weights(xp, weight)
         return _converted(formula(y, raw, weight, xp), dtype, xp)
 
-    return _by_blocks(on_block, raw, y, weight, n_threads)
+    return _by_blocks(on_block, (y, raw, weight), n_threads)
+
+
+def gathered(
+    y_true: Any, raw_prediction: Any, sample_weight: Any, n_classes: int | None = None
+) -> tuple[Any, Array, Array, Array | None]:
+    """Return namespace, labels, raw predictions and weights as arrays that fit.
+
+    Raw predictions keep float32 or float64; other dtypes become float64. Labels and
+    weights move to the device of the raw predictions. There is one label for each raw
+    prediction, or for each row of ``n_classes`` of them. Weights with one dimension
+    less than the labels are repeated for every column.
+    """
+    xp, raw = as_floating("raw_prediction", raw_prediction)
+    if n_classes is not None:
+        require_matrix("raw_prediction", raw, n_classes)
+    shape = tuple(raw.shape if n_classes is None else raw.shape[:1])
+    y = _beside(raw, y_true, xp)
+    require_shape("y_true", y, shape)
+    if sample_weight is None:
+        return xp, y, raw, None
+    weight = _beside(raw, sample_weight, xp)
+    if weight.ndim == 1 and y.ndim == 2 and weight.shape[0] == y.shape[0]:
+        weight = xp.broadcast_to(weight[:, None], shape)
+    require_shape("sample_weight", weight, shape)
+    return xp, y, raw, weight
+
+
+def weighed_labels(y_true: Any, sample_weight: Any) -> tuple[Any, Array, Array | None]:
+    """Return the namespace, and labels and weights as float64."""
+    xp, labels = as_floating("y_true", y_true)
+    labels = xp.astype(labels, xp.float64)
+    _, y, _, weight = gathered(labels, labels, sample_weight)
+    if weight is not None:
+        weight = _like("sample_weight", weight, y, xp)
+        require_weights(xp, weight)
+    return xp, y, weight
+
+
+def as_floating(name: str, values: Any) -> tuple[Any, Array]:
+    """Return the namespace and values as native float32 or float64."""
+    if not is_array_api_obj(values):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray | np.generic):
+        return numpy_namespace, _numpy_floating(name, np.asarray(values))
+    xp = array_namespace(values)
+    if values.dtype not in (xp.float32, xp.float64):
+        values = xp.astype(values, xp.float64)
+    return xp, values
+
+
+def _numpy_floating(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Big-endian, half, extended and integer numbers become native floats."""
+    native = values.dtype.newbyteorder("=")
+    if native in (np.float32, np.float64):
+        return values.astype(native, copy=False)
+    try:
+        if values.dtype.kind not in "biufO":
+            raise TypeError
+        return values.astype(np.float32 if native == np.float16 else np.float64)
+    except (TypeError, ValueError):
+        reject(name, "an array of real numbers", values, "Convert it first.")
+
+
+def _beside(raw: Array, values: Any, xp: Any) -> Array:
+    """Values as an array on the device of the raw predictions."""
+    if xp is numpy_namespace:
+        return np.asarray(values)
+    return xp.asarray(values, device=device(raw))
+
+
+def _like(name: str, values: Array, raw: Array, xp: Any) -> Array:
+    """Values in the dtype of the raw predictions."""
+    if values.dtype == raw.dtype:
+        return values
+    if xp is numpy_namespace:
+        # An overflow gives inf, and the check of the values names the argument.
+        with np.errstate(over="ignore"):
+            return as_floating(name, values)[1].astype(raw.dtype, copy=False)
+    return xp.astype(values, raw.dtype, copy=False)
 
 
 def _converted(
@@ -118,34 +232,58 @@ def _converted(
 
 
 def _by_blocks(
-    formula: Callable[..., tuple[Array, ...]],
-    raw: Array,
-    y: Array,
-    weight: Array | None,
-    n_threads: int,
+    formula: Callable[..., tuple[Array, ...]], arrays: Arrays, n_threads: int
 ) -> tuple[Array, ...]:
     """The results of the formula, which has the same shape and dtype for all of them.
 
     NumPy arrays are cut into blocks along their first axis, and the results take the
     memory order of the raw predictions. Arrays of another namespace are one block.
     """
+    raw = arrays[1]
     if not isinstance(raw, np.ndarray) or raw.ndim == 0:
-        return formula(raw, y, weight)
+        return formula(*arrays)
     blocks, order = blocks_of(raw), _order_of(raw)
     if len(blocks) <= 1:
-        results = formula(raw, y, weight)
-        return tuple(np.asarray(result, order=order) for result in results)
-    nothing = formula(*_cut((raw, y, weight), slice(0)))
+        return tuple(np.asarray(result, order=order) for result in formula(*arrays))
+    nothing = formula(*_cut(arrays, slice(0)))
     shape = (len(raw), *nothing[0].shape[1:])
     outputs = _empty(len(nothing), shape, nothing[0].dtype, order)
 
     def fill(block: slice) -> None:
-        results = formula(*_cut((raw, y, weight), block))
+        results = formula(*_cut(arrays, block))
         for output, result in zip(outputs, results, strict=True):
             output[block] = result
 
     for_each(fill, blocks, n_threads)
     return outputs
+
+
+def _by_kernel(
+    compiled: Compiled, arrays: Arrays, n_threads: int
+) -> tuple[Array, ...] | None:
+    """Gradient and curvature, or None if the kernel declines."""
+    function, options = getattr(_kernel, compiled[0]), compiled[1:]
+    raw = arrays[1]
+    results = _empty(2, raw.shape, np.float32, _order_of(raw))
+    declined: list[slice] = []
+
+    def fill(block: slice) -> None:
+        if declined:
+            return
+        y, raw, weight, *outputs = _cut((*arrays, *results), block)
+        y, weight = _readable("y_true", y, raw), _readable("sample_weight", weight, raw)
+        if not function(raw, y, weight, *outputs, *options):
+            declined.append(block)
+
+    for_each(fill, blocks_of(raw), min(n_threads, raw.size // ENTRIES_OF_A_THREAD))
+    return None if declined else results
+
+
+def _readable(name: str, values: Array | None, raw: Array) -> Array | None:
+    """A block as float32, or in the dtype of the raw predictions."""
+    if values is None or values.dtype == np.float32:
+        return values
+    return _like(name, values, raw, numpy_namespace)
 
 
 def blocks_of(array: NDArray[Any]) -> list[slice]:
@@ -162,12 +300,12 @@ def _cut(arrays: Sequence[Array | None], block: slice) -> list[Array | None]:
     return [None if array is None else array[block] for array in arrays]
 
 
-def _order_of(array: NDArray[Any]) -> Order:
+def _order_of(array: NDArray[Any]) -> Literal["C", "F"]:
     return "F" if np.isfortran(array) else "C"
 
 
 def _empty(
-    count: int, shape: tuple[int, ...], dtype: Any, order: Order
+    count: int, shape: tuple[int, ...], dtype: Any, order: str
 ) -> tuple[Array, ...]:
     """Uninitialised arrays in one piece of memory.
 
@@ -186,16 +324,13 @@ def _installed_kernel() -> Any:
     try:
         kernel = importlib.import_module(name)
         found = getattr(kernel, "INTERFACE", None)
-        if found != INTERFACE:
-            raise ImportError(f"its interface is {found} and not {INTERFACE}")
-    except ModuleNotFoundError as error:
-        if error.name == name:
-            return None
-        failure: Exception = error
+        if found == INTERFACE:
+            return kernel
+        failure = f"its interface is {found} and not {INTERFACE}"
     except Exception as error:
-        failure = error
-    else:
-        return kernel
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            return None
+        failure = str(error)
     warnings.warn(
         f"The compiled kernel of focalboost cannot be used ({failure}). NumPy computes "
         "the same numbers, and takes 3 to 7 times as long. Reinstall focalboost on "
@@ -228,48 +363,14 @@ def is_compiled() -> bool:
     return _kernel is not None
 
 
-def _by_kernel(
-    compiled: Compiled, raw: Array, y: Array, weight: Array | None, n_threads: int
-) -> tuple[Array, ...] | None:
-    """Gradient and curvature, or None if the kernel declines."""
-    arrays = (raw, y, weight)
-    if not all(_is_readable(array) for array in arrays):
-        return None
-    function = getattr(_kernel, compiled.function)
-    results = _empty(2, raw.shape, np.float32, _order_of(raw))
-    declined: list[slice] = []
-
-    def fill(block: slice) -> None:
-        if declined:
-            return
-        raw, y, weight, gradient, curvature = _cut((*arrays, *results), block)
-        y, weight = _as_float("y_true", y, raw), _as_float("sample_weight", weight, raw)
-        if not function(raw, y, weight, gradient, curvature, *compiled.options):
-            declined.append(block)
-
-    for_each(fill, blocks_of(raw), min(n_threads, raw.size // ENTRIES_OF_A_THREAD))
-    return None if declined else results
-
-
-def _is_readable(array: Array | None) -> bool:
-    """Whether the array is NumPy's and has one or two dimensions."""
-    return array is None or (isinstance(array, np.ndarray) and array.ndim in (1, 2))
-
-
-def _as_float(name: str, values: Array | None, raw: Array) -> Array | None:
-    """A block as float32, or in the dtype of the raw predictions."""
-    if values is None or values.dtype == np.float32:
-        return values
-    return like(name, values, raw, numpy_namespace)
-
-
 def for_each(task: Callable[[Any], None], items: Sequence[Any], n_threads: int) -> None:
     """Call the task with every item, in order, on at most n_threads threads.
 
     If items fail, the exception of the first of them is raised, for any number of
-    threads. The calling thread is one of them. The others end with the call, so a fork
-    finds none, and to start one takes less than a tenth of a millisecond. NumPy handles
-    floating-point errors in all of them as in the calling thread.
+    threads: they take items in order, so every item before it is done. The calling
+    thread is one of them. The others end with the call, so a fork finds none, and to
+    start one takes less than a tenth of a millisecond. NumPy handles floating-point
+    errors in all of them as in the calling thread.
     """
     if n_threads <= 1 or len(items) <= 1:
         for item in items:
@@ -281,46 +382,25 @@ def for_each(task: Callable[[Any], None], items: Sequence[Any], n_threads: int) 
     settings, failures = np.geterr(), dict[int, BaseException]()
 
     def work() -> None:
-        with np.errstate(**settings):
-            _work_off(task, waiting, failures)
+        with np.errstate(**settings), suppress(Empty):
+            while not failures:
+                number, item = waiting.get_nowait()
+                try:
+                    task(item)
+                except BaseException as failure:
+                    failures[number] = failure
 
-    threads = _started(work, min(n_threads, len(items)) - 1)
+    threads: list[Thread] = []
+    with suppress(RuntimeError):  # can't start new thread: the others do its part
+        for _ in range(min(n_threads, len(items)) - 1):
+            thread = Thread(target=work)
+            thread.start()
+            threads.append(thread)
     work()
     for thread in threads:
         thread.join()
     if failures:
         raise failures[min(failures)]
-
-
-def _started(work: Callable[[], None], count: int) -> list[Thread]:
-    """Started threads, fewer than count if the system does not allow more."""
-    threads: list[Thread] = []
-    with suppress(RuntimeError):  # can't start new thread: the others do its part
-        for _ in range(count):
-            thread = Thread(target=work)
-            thread.start()
-            threads.append(thread)
-    return threads
-
-
-def _work_off(
-    task: Callable[[Any], None],
-    waiting: SimpleQueue[tuple[int, Any]],
-    failures: dict[int, BaseException],
-) -> None:
-    """Take items until there are none left, or one has failed.
-
-    Threads take items in order, so every item before the first failure is done.
-    """
-    while not failures:
-        try:
-            number, item = waiting.get_nowait()
-        except Empty:
-            return
-        try:
-            task(item)
-        except BaseException as failure:
-            failures[number] = failure
 
 
 def default_threads() -> int:

@@ -31,7 +31,7 @@ import numpy as np
 from array_api_compat import device
 from numpy.typing import NDArray
 
-from focalboost.losses._arrays import Array, numpy_namespace
+from focalboost.losses._evaluate import Array, numpy_namespace
 
 
 def log_odds(raw: Array, gamma: tuple[float, float], xp: Any) -> Array:
@@ -141,7 +141,10 @@ def inverse_posterior(
     def margin(mu: Any, target: Any) -> Any:
         goal = np.clip(target + mu[..., None], *ends)
         start = (np.full_like(goal, _LOWEST), np.full_like(goal, _HIGHEST))
-        return _root(_excess_weight, start, goal, np.broadcast_to(powers, goal.shape))
+        return _root(excess_weight, start, goal, np.broadcast_to(powers, goal.shape))
+
+    def excess_weight(m: Any, goal: Any, gamma: Any) -> Any:
+        return log_weight(m, gamma, np) - goal
 
     def excess(mu: Any, row: Any) -> Any:
         return expit(margin(mu, log_target[row])).sum(axis=-1) - 1
@@ -149,10 +152,6 @@ def inverse_posterior(
     low, high = (np.min(end - log_target, axis=1) for end in ends)
     mu = _root(excess, (low, high), np.arange(len(log_target)))
     return np.asarray(log_expit(margin(mu, log_target)))
-
-
-def _excess_weight(margin: Array, goal: Array, gamma: Array) -> Array:
-    return log_weight(margin, gamma, np) - goal
 
 
 def _root(function: Any, bracket: tuple[Any, Any], *arguments: Any) -> Any:

@@ -30,14 +30,15 @@ from focalboost._validation import (
     whole_number,
 )
 from focalboost.losses import _binary, _softmax
-from focalboost.losses._arrays import (
+from focalboost.losses._evaluate import (
     Array,
+    Compiled,
     as_floating,
+    evaluate,
     numpy_namespace,
     underflow_is_zero,
     weighed_labels,
 )
-from focalboost.losses._evaluate import Compiled, evaluate
 from focalboost.losses._link import (
     inverse_log_odds,
     inverse_posterior,
@@ -73,13 +74,26 @@ class _Loss(ABC):
         """The weight of every class."""
 
     @property
+    @abstractmethod
     def _columns(self) -> int | None:
         """Raw predictions for each label; None for one, in the shape of the labels."""
-        return None
 
     @abstractmethod
     def _compiled(self, floor: float | None) -> Compiled | None:
         """The kernel's form of ``gradient_curvature``, or of the hessian for None."""
+
+    @abstractmethod
+    def _posterior(self, raw_prediction: Any) -> Array:
+        """The posterior, for the package's own calls.
+
+        These do not warn of scores: raw predictions may by chance all lie between 0
+        and 1.
+        """
+
+    @property
+    def is_log_loss(self) -> bool:
+        """Whether this is the plain log loss, without gamma and alpha."""
+        return not any(self.gammas) and set(self.alphas) == {1.0}
 
     def loss(
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
@@ -114,12 +128,11 @@ class _Loss(ABC):
         n_threads: int | None = 1,
     ) -> tuple[Array, Array]:
         """Return gradient and hessian, for little more than the price of one."""
+        arrays = (y_true, raw_prediction, sample_weight)
+        options = {"dtype": dtype, "n_threads": n_threads}
+        compiled = self._compiled(floor=None)
         gradient, hessian = self._evaluate(
-            self._formulas.gradient_hessian,
-            (y_true, raw_prediction, sample_weight),
-            dtype=dtype,
-            n_threads=n_threads,
-            compiled=self._compiled(floor=None),
+            self._formulas.gradient_hessian, arrays, compiled=compiled, **options
         )
         return gradient, hessian
 
@@ -173,11 +186,6 @@ class _Loss(ABC):
         )
         return gradient, curvature
 
-    @property
-    def is_log_loss(self) -> bool:
-        """Whether this is the plain log loss, without gamma and alpha."""
-        return not any(self.gammas) and set(self.alphas) == {1.0}
-
     def _evaluate(
         self,
         formula: Callable[[Any, Any], tuple[Array, ...]],
@@ -191,6 +199,37 @@ class _Loss(ABC):
             return formula(self._formulas.rows(y, raw, weight, *classes, xp), xp)
 
         return evaluate(on_rows, arrays, n_classes=self._columns, **options)
+
+    @underflow_is_zero
+    def posterior(self, raw_prediction: Any) -> Array:
+        """Return the class-posteriors of raw predictions.
+
+        They are P(y = 1 | x), or for K classes rows (n, K) that sum to 1. The expit or
+        softmax of raw predictions is the focal score and not a probability. At 1
+        positive in 1000 and gamma = 2, the focal score of the best constant is 0.073.
+
+        The posterior accounts for alpha. It does not undo sample weights: these are a
+        statement about the population. A warning is raised for what are plainly
+        scores: 100 numbers or more between 0 and 1, for K classes in rows that sum to
+        1. Use ``posterior_of_score`` for these.
+        """
+        self._warn_of_scores(raw_prediction)
+        return self._posterior(raw_prediction)
+
+    def _warn_of_scores(self, raw_prediction: Any) -> None:
+        xp, raw = as_floating("raw_prediction", raw_prediction)
+        if math.prod(raw.shape) < MANY or not 0 <= xp.min(raw) < xp.max(raw) <= 1:
+            return
+        if self._columns is not None and not are_scores_in_rows(xp, raw):
+            return
+        warnings.warn(
+            "All raw predictions lie between 0 and 1, so they look like focal scores, "
+            "which a model's own predict returns. Use loss.posterior_of_score(score), "
+            "or pass predict(..., output_margin=True) of XGBoost or predict(..., "
+            "raw_score=True) of LightGBM.",
+            UserWarning,
+            stacklevel=4,  # of who calls the method, which has a decorator
+        )
 
 
 @dataclass(frozen=True)
@@ -258,6 +297,7 @@ class FocalLoss(_Loss):
     alpha: float | None = None
 
     _formulas: ClassVar[ModuleType] = _binary
+    _columns: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
@@ -291,10 +331,15 @@ class FocalLoss(_Loss):
         """
         xp, y, weight = weighed_labels(y_true, sample_weight)
         require_labels(xp, y)
-        positive, negative = (
-            _total(part if weight is None else weight * part, xp) for part in (y, 1 - y)
-        )
-        return positive, negative
+
+        def total(share: Array) -> Mass:
+            own = share if weight is None else weight * share
+            if own.ndim != 2:
+                return float(xp.sum(own))
+            sums = xp.sum(own, axis=0)
+            return np.array([float(sums[i]) for i in range(sums.shape[0])])
+
+        return total(y), total(1 - y)
 
     @underflow_is_zero
     def baseline_of_masses(self, positive_mass: Mass, negative_mass: Mass) -> Mass:
@@ -327,26 +372,13 @@ class FocalLoss(_Loss):
 
     @underflow_is_zero
     def posterior_log_odds(self, raw_prediction: Any) -> Array:
-        """Return the logit of the class-posterior P(y = 1 | x).
+        """Return the logit of the posterior.
 
-        It increases strictly with the raw prediction, is about (1 + gamma) times as far
-        from 0, and accounts for alpha. It does not undo sample weights: these are a
-        statement about the population.
+        It increases strictly with the raw prediction, and is about (1 + gamma) times as
+        far from 0.
         """
-        _warn_of_scores(raw_prediction)
+        self._warn_of_scores(raw_prediction)
         return self._posterior_log_odds(raw_prediction)
-
-    @underflow_is_zero
-    def posterior(self, raw_prediction: Any) -> Array:
-        """Return the class-posterior P(y = 1 | x) of raw predictions.
-
-        ``expit(raw_prediction)`` is the focal score and not a probability. At 1
-        positive in 1000 and gamma = 2, the focal score of the best constant is 0.073.
-        A warning is raised for what are plainly scores: 100 numbers or more, all of
-        them between 0 and 1. Use ``posterior_of_score`` for these.
-        """
-        _warn_of_scores(raw_prediction)
-        return self._posterior(raw_prediction)
 
     @underflow_is_zero
     def posterior_of_score(self, score: Any) -> Array:
@@ -362,19 +394,6 @@ class FocalLoss(_Loss):
         posterior = self._posterior(xp.log(inside) - xp.log1p(-inside))
         return xp.where(is_inside, posterior, score)
 
-    # The package's own calls: raw predictions may by chance all lie between 0 and 1.
-    @underflow_is_zero
-    def _posterior(self, raw_prediction: Any) -> Array:
-        odds = self._posterior_log_odds(raw_prediction)
-        xp, odds = as_floating("raw_prediction", odds)
-        return _binary.sides(-odds, xp).p
-
-    @underflow_is_zero
-    def _posterior_log_odds(self, raw_prediction: Any) -> Array:
-        xp, raw = as_floating("raw_prediction", raw_prediction)
-        require_finite(xp, raw)
-        return log_odds(raw, self.gammas, xp) - self._log_alpha_ratio
-
     @underflow_is_zero
     def inverse_posterior(self, posterior: Any) -> Any:
         """Return the raw predictions with the given posteriors, as float64 NumPy."""
@@ -383,48 +402,25 @@ class FocalLoss(_Loss):
         odds = np.log(probability) - np.log1p(-probability)
         return inverse_log_odds(odds + self._log_alpha_ratio, self.gammas)
 
+    @underflow_is_zero
+    def _posterior(self, raw_prediction: Any) -> Array:
+        odds = self._posterior_log_odds(raw_prediction)
+        xp, odds = as_floating("raw_prediction", odds)
+        return _binary.sides(-odds, xp)[0]
+
+    @underflow_is_zero
+    def _posterior_log_odds(self, raw_prediction: Any) -> Array:
+        xp, raw = as_floating("raw_prediction", raw_prediction)
+        require_finite(xp, raw)
+        return log_odds(raw, self.gammas, xp) - self._log_alpha_ratio
+
     @property
     def _log_alpha_ratio(self) -> float:
         return math.log(self.alphas[0]) - math.log(self.alphas[1])
 
     def _compiled(self, floor: float | None) -> Compiled:
         is_exact = floor is None
-        options = (self.gammas, self.alphas, floor or 0.0, is_exact)
-        return Compiled("binary", options)
-
-
-def _log_masses(masses: Any, n_classes: int) -> NDArray[np.float64]:
-    """The logarithms of class masses, finite for a class without weight."""
-    values = np.asarray(masses, dtype=np.float64)
-    require_masses(values, n_classes)
-    absent = np.log(values.sum(axis=0)) + math.log(SHARE_OF_ABSENT_CLASS)
-    logs = np.log(values, where=values > 0, out=np.zeros_like(values))
-    return np.where(values > 0, logs, absent)
-
-
-def _warn_of_scores(raw_prediction: Any, in_rows: bool = False) -> None:
-    """Warn if raw predictions are plainly focal scores (``in_rows`` that sum to 1)."""
-    xp, raw = as_floating("raw_prediction", raw_prediction)
-    if math.prod(raw.shape) < MANY or not 0 <= xp.min(raw) < xp.max(raw) <= 1:
-        return
-    if in_rows and not are_scores_in_rows(xp, raw):
-        return
-    warnings.warn(
-        "All raw predictions lie between 0 and 1, so they look like focal scores, "
-        "which a model's own predict returns. Use loss.posterior_of_score(score), or "
-        "pass predict(..., output_margin=True) of XGBoost or predict(..., "
-        "raw_score=True) of LightGBM.",
-        UserWarning,
-        stacklevel=4,  # of who calls the method, which has a decorator
-    )
-
-
-def _total(values: Array, xp: Any) -> Mass:
-    """The sum, or for (n, T) the sums of the columns, on the host."""
-    if values.ndim != 2:
-        return float(xp.sum(values))
-    sums = xp.sum(values, axis=0)
-    return np.array([float(sums[column]) for column in range(sums.shape[0])])
+        return ("binary", self.gammas, self.alphas, floor or 0.0, is_exact)
 
 
 @dataclass(frozen=True)
@@ -528,7 +524,12 @@ class SoftmaxFocalLoss(_Loss):
         xp, y, weight = weighed_labels(y_true, sample_weight)
         require_shape("y_true", y, (math.prod(y.shape),))
         require_classes(xp, y, self.n_classes)
-        return _totals(y, weight, self.n_classes, xp)
+        if xp is numpy_namespace:  # one pass over the rows for all classes
+            counts = np.bincount(y.astype(np.intp), weight, minlength=self.n_classes)
+            return counts.astype(np.float64)
+        each = xp.ones_like(y) if weight is None else weight
+        own = (xp.astype(y == code, each.dtype) for code in range(self.n_classes))
+        return np.array([float(xp.sum(each * rows)) for rows in own])
 
     @underflow_is_zero
     def baseline_of_masses(self, masses: Any) -> NDArray[np.float64]:
@@ -559,17 +560,10 @@ class SoftmaxFocalLoss(_Loss):
         return loss.constant_loss(loss.baseline_of_masses(weights), weights)
 
     @underflow_is_zero
-    def posterior(self, raw_prediction: Any) -> Array:
-        """Return the class-posteriors of rows of raw predictions, (n, K).
-
-        Rows sum to 1. The softmax of the raw predictions is the focal score and not a
-        probability. The posterior accounts for alpha. It does not undo sample weights:
-        these are a statement about the population. A warning is raised for what are
-        plainly scores: 100 numbers or more between 0 and 1, in rows that sum to 1. Use
-        ``posterior_of_score`` for these.
-        """
-        _warn_of_scores(raw_prediction, in_rows=True)
-        return self._posterior(raw_prediction)
+    def log_posterior(self, raw_prediction: Any) -> Array:
+        """Return the logarithms of the posteriors, (n, K)."""
+        self._warn_of_scores(raw_prediction)
+        return self._log_posterior(raw_prediction)
 
     @underflow_is_zero
     def posterior_of_score(self, score: Any) -> Array:
@@ -586,12 +580,13 @@ class SoftmaxFocalLoss(_Loss):
         return xp.where(score > 0, posterior, score)
 
     @underflow_is_zero
-    def log_posterior(self, raw_prediction: Any) -> Array:
-        """Return the logarithms of the class-posteriors, (n, K)."""
-        _warn_of_scores(raw_prediction, in_rows=True)
-        return self._log_posterior(raw_prediction)
+    def inverse_posterior(self, posterior: Any) -> NDArray[np.float64]:
+        """Return raw predictions (log softmax) with the given posteriors, (n, K)."""
+        probability = as_floating("posterior", np.asarray(posterior))[1]
+        require_matrix("posterior", probability, self.n_classes)
+        require_inside_unit_interval(numpy_namespace, probability)
+        return inverse_posterior(np.log(probability) + self._log_alpha, self.gammas)
 
-    # The package's own calls: raw predictions may by chance all lie between 0 and 1.
     @underflow_is_zero
     def _posterior(self, raw_prediction: Any) -> Array:
         xp, score = self._posterior_score(raw_prediction)
@@ -615,14 +610,6 @@ class SoftmaxFocalLoss(_Loss):
         score = log_weight(margins(raw, xp), gamma, xp) - log_alpha
         return xp, score - xp.max(score, axis=1, keepdims=True)
 
-    @underflow_is_zero
-    def inverse_posterior(self, posterior: Any) -> NDArray[np.float64]:
-        """Return raw predictions (log softmax) with the given posteriors, (n, K)."""
-        probability = as_floating("posterior", np.asarray(posterior))[1]
-        require_matrix("posterior", probability, self.n_classes)
-        require_inside_unit_interval(numpy_namespace, probability)
-        return inverse_posterior(np.log(probability) + self._log_alpha, self.gammas)
-
     @property
     def _log_alpha(self) -> NDArray[np.float64]:
         return np.log(self.alphas)
@@ -632,21 +619,17 @@ class SoftmaxFocalLoss(_Loss):
         return self.n_classes
 
     def _compiled(self, floor: float | None) -> Compiled | None:
-        if floor is None:
-            return None
-        return Compiled("softmax", (self.gammas, self.alphas, floor))
+        return None if floor is None else ("softmax", self.gammas, self.alphas, floor)
 
 
-def _totals(
-    y_true: Array, weight: Array | None, n_classes: int, xp: Any
-) -> NDArray[np.float64]:
-    """The number of rows of every class, or their weight, on the host.
+#: The losses that a host can be trained with.
+Loss = FocalLoss | SoftmaxFocalLoss
 
-    NumPy has a function that looks at every row once.
-    """
-    if xp is numpy_namespace:
-        counts = np.bincount(y_true.astype(np.intp), weight, minlength=n_classes)
-        return counts.astype(np.float64)
-    each = xp.ones_like(y_true) if weight is None else weight
-    own = (xp.astype(y_true == code, each.dtype) for code in range(n_classes))
-    return np.array([float(xp.sum(each * rows)) for rows in own])
+
+def _log_masses(masses: Any, n_classes: int) -> NDArray[np.float64]:
+    """The logarithms of class masses, finite for a class without weight."""
+    values = np.asarray(masses, dtype=np.float64)
+    require_masses(values, n_classes)
+    absent = np.log(values.sum(axis=0)) + math.log(SHARE_OF_ABSENT_CLASS)
+    logs = np.log(values, where=values > 0, out=np.zeros_like(values))
+    return np.where(values > 0, logs, absent)

@@ -24,13 +24,12 @@ Lin et al., 2017; the bounds are derived on that page.
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from array_api_compat import device
 
 from focalboost._validation import require_classes
-from focalboost.losses._arrays import Array, by_column
 from focalboost.losses._binary import (
     Branch,
-    Sides,
     any_power,
     at_least,
     power,
@@ -38,6 +37,7 @@ from focalboost.losses._binary import (
     steepness,
     value,
 )
+from focalboost.losses._evaluate import Array
 
 
 class Rows(NamedTuple):
@@ -62,23 +62,34 @@ def rows(
     exp never sees a positive number, and the sum ``tail`` leaves out one largest class,
     whose exp is 1. So 1 - p = (tail + (1 - size)) / (1 + tail), a sum of positive
     terms, keeps its accuracy where p rounds to 1. Products with 0 and 1 select entries
-    exactly, several times as fast as ``where``.
+    exactly, several times as fast as ``where``. NumPy works along memory: row by row,
+    the few columns of a table cost several times as much as the arithmetic.
     """
     require_classes(xp, y_true, raw_prediction.shape[1])
-    raw_prediction = by_column(raw_prediction)
-    truth = _indicator(y_true, raw_prediction, xp)
+    if isinstance(raw_prediction, np.ndarray):
+        raw_prediction = np.asfortranarray(raw_prediction)
+    place = {"dtype": raw_prediction.dtype, "device": device(raw_prediction)}
+    column = xp.arange(raw_prediction.shape[1], **place)
+    by_class = xp.astype(column[:, None] == y_true[None, :], raw_prediction.dtype)
+    truth = xp.permute_dims(by_class, (1, 0))
     below = raw_prediction - xp.max(raw_prediction, axis=1, keepdims=True)
     size = xp.exp(below)
     is_largest = xp.astype(below == 0, below.dtype)
     tail = _sum(size - is_largest, xp) + (_sum(is_largest, xp) - 1)
     own = _sum(below * truth, xp)
     own_size = xp.exp(own)
-    parts = Sides(
-        p=own_size / (1 + tail),
-        q=(tail + (1 - own_size)) / (1 + tail),
-        s=xp.log1p(tail) - own,
-    )
-    branch = _branch(parts, truth, sample_weight, gamma, alpha, xp)
+    q = (tail + (1 - own_size)) / (1 + tail)
+    if len(set(gamma)) == 1:
+        own_gamma, modulation = gamma[0], power(q, gamma[0], xp)
+    else:
+        exact = _of_truth(gamma, xp.astype(truth, xp.float64), xp)
+        own_gamma, modulation = xp.astype(exact, truth.dtype), any_power(q, exact, xp)
+    if set(alpha) != {1.0}:
+        modulation = modulation * _of_truth(alpha, truth, xp)
+    if sample_weight is not None:
+        modulation = modulation * sample_weight[:, None]
+    p, s = own_size / (1 + tail), xp.log1p(tail) - own
+    branch = Branch(p, q, s, own_gamma, modulation)
     others = size * (1 - truth)
     rest = _sum(others, xp)
     share = others / xp.where(rest > 0, rest, 1 + rest)
@@ -104,13 +115,10 @@ def gradient_hessian(rows: Rows, xp: Any) -> tuple[Array, Array]:
 
 
 def gradient_curvature(rows: Rows, floor: float, xp: Any) -> tuple[Array, Array]:
-    """Return the gradient and the certified curvature, (n, K).
-
-    It is 2 * |gradient| * max((1 + gamma) * (p_y or 1 - p_k), floor).
-    """
+    """Return the gradient and the certified curvature, (n, K)."""
     (slope,) = gradient(rows, xp)
     truth = rows.truth
-    side = truth * rows.branch.sides.p + (1 - truth) * rows.complement
+    side = truth * rows.branch.p + (1 - truth) * rows.complement
     bound = 2 * (1 + rows.branch.gamma) * side
     return slope, xp.abs(slope) * at_least(2 * floor, bound, xp)
 
@@ -132,36 +140,6 @@ def hessian(rows: Rows, xp: Any) -> tuple[Array]:
     return (bend[:, :, None] * outer_u + steep[:, :, None] * spread,)
 
 
-def _indicator(y_true: Array, raw_prediction: Array, xp: Any) -> Array:
-    """1 in the column of the label, else 0; each column is contiguous in memory."""
-    place = {"dtype": raw_prediction.dtype, "device": device(raw_prediction)}
-    column = xp.arange(raw_prediction.shape[1], **place)
-    by_class = column[:, None] == y_true[None, :]
-    return xp.permute_dims(xp.astype(by_class, raw_prediction.dtype), (1, 0))
-
-
-def _branch(
-    parts: Sides,
-    truth: Array,
-    sample_weight: Array | None,
-    gamma: tuple[float, ...],
-    alpha: tuple[float, ...],
-    xp: Any,
-) -> Branch:
-    """The branch of each row's true class, with its gamma, alpha and weight."""
-    if len(set(gamma)) == 1:
-        own_gamma, modulation = gamma[0], power(parts.q, gamma[0], xp)
-    else:
-        exact = _of_truth(gamma, xp.astype(truth, xp.float64), xp)
-        own_gamma = xp.astype(exact, truth.dtype)
-        modulation = any_power(parts.q, exact, xp)
-    if set(alpha) != {1.0}:
-        modulation = modulation * _of_truth(alpha, truth, xp)
-    if sample_weight is not None:
-        modulation = modulation * sample_weight[:, None]
-    return Branch(parts, own_gamma, modulation)
-
-
 def _sum(values: Array, xp: Any) -> Array:
     """Row sums, shape (n, 1)."""
     return xp.sum(values, axis=1, keepdims=True)
@@ -174,6 +152,5 @@ def _of_truth(values: tuple[float, ...], truth: Array, xp: Any) -> Array:
 
 
 def _bend(branch: Branch) -> Array:
-    p, q, s = branch.sides
-    gamma = branch.gamma
-    return branch.modulation * gamma * p * (2 * q + s * (gamma * p - 1))
+    p, q, s, gamma, modulation = branch
+    return modulation * gamma * p * (2 * q + s * (gamma * p - 1))

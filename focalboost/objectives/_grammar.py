@@ -3,17 +3,26 @@
 The native functions of both call it with (raw predictions, data set), and the
 scikit-learn classes with (labels, raw predictions[, weights]). "No weights" is an empty
 array in XGBoost and None in LightGBM.
+
+Several workers may call it together, each with its own rows: those of XGBoost's
+collective (Ray Train, Dask, Spark, a tracker). Every worker has to take part in every
+sum, in the same order. An error that one worker alone raises would leave the others
+waiting, so the workers first tell each other whether one of them has failed.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
-from focalboost._validation import reject, require_range
+from focalboost._validation import reject
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
-from focalboost.losses._arrays import Array, as_floating, underflow_is_zero
+from focalboost.losses._evaluate import Array
 
 
 @runtime_checkable
@@ -37,6 +46,62 @@ class Arguments(NamedTuple):
     data_set: DataSet | None
 
 
+class HostCallable(ABC):
+    """What the objective and the metric share: values that hosts may copy and call."""
+
+    # Three parameters, the last named sample_weight: LightGBM counts them, and
+    # XGBoost looks for the name.
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
+        """Return what the host wants for (raw, data set) or (labels, raw[, weight])."""
+        if not isinstance(second, DataSet):
+            return self.of(Arguments(first, second, sample_weight, None))
+        y_true, weight = labels_of(second), weights_of(second)
+        return self.of(Arguments(y_true, first, weight, second))
+
+    @abstractmethod
+    def of(self, arguments: Arguments) -> Any:
+        """Return what the host wants for the arguments of a loss."""
+
+    def kept(self, y_true: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Return labels and weights in the form that rounds of a training reuse."""
+        return y_true, sample_weight
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+def for_training(function: Any, callbacks: Sequence[Any] | None) -> Any:
+    """The objective or metric in the form in which ``xgboost.train`` should get it.
+
+    Callbacks may give a data set other labels and weights between two rounds. Where
+    there are some, each round reads them again.
+    """
+    is_own = isinstance(function, HostCallable)
+    return _ReadingOnce(function) if is_own and not callbacks else function
+
+
+class _ReadingOnce:
+    """A function of (raw predictions, data set) that keeps labels and weights.
+
+    XGBoost copies them for each call, which takes as long as the gradients of ten
+    thousand rows. What is kept goes with the training, which alone has this object.
+    """
+
+    def __init__(self, function: HostCallable) -> None:
+        self._function = function
+        self._kept: WeakKeyDictionary[DataSet, tuple[Any, Any]] = WeakKeyDictionary()
+
+    def __call__(self, raw_prediction: Any, data_set: DataSet) -> Any:
+        if data_set not in self._kept:
+            arrays = labels_of(data_set), weights_of(data_set)
+            self._kept[data_set] = self._function.kept(*arrays)
+        y_true, weight = self._kept[data_set]
+        return self._function.of(Arguments(y_true, raw_prediction, weight, data_set))
+
+    def __reduce__(self) -> Any:
+        return _ReadingOnce, (self._function,)  # a worker reads its own data set
+
+
 def named_loss(gamma: Any, alpha: Any, n_classes: int | None) -> Loss:
     """Return the binary loss, or the softmax loss of n_classes classes."""
     if n_classes is None:
@@ -44,41 +109,24 @@ def named_loss(gamma: Any, alpha: Any, n_classes: int | None) -> Loss:
     return SoftmaxFocalLoss(n_classes, gamma, alpha)
 
 
-def unpack(first: Any, second: Any, sample_weight: Any) -> Arguments:
-    """Return the arguments of the native call or of the scikit-learn call in order."""
-    if isinstance(second, DataSet):
-        return Arguments(labels_of(second), first, weights_of(second), second)
-    return Arguments(first, second, sample_weight, None)
-
-
 def checked(loss: Loss, arguments: Arguments) -> Arguments:
     """Return arguments that have the form of the loss."""
-    if np.size(arguments.raw_prediction) == 0 and np.size(arguments.y_true) == 0:
-        return arguments._replace(raw_prediction=_no_rows(loss, arguments))
-    if isinstance(loss, FocalLoss):
-        _refuse_rows_of_classes(*arguments[:2])
-    return arguments
-
-
-def _no_rows(loss: Loss, arguments: Arguments) -> Any:
-    """The raw predictions of a worker without rows. XGBoost gives them any shape."""
-    shape: tuple[int, ...] = np.shape(arguments.y_true)
-    if isinstance(loss, SoftmaxFocalLoss):
-        shape = (0, loss.n_classes)
-    return np.reshape(arguments.raw_prediction, shape)
-
-
-def _refuse_rows_of_classes(y_true: Any, raw_prediction: Any) -> None:
-    """Reject rows of raw predictions, which a host passes for several classes."""
-    if np.ndim(raw_prediction) == 2 and np.ndim(y_true) == 1:
-        n_classes = np.shape(raw_prediction)[1]
+    y_true, raw_prediction = arguments[:2]
+    n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else None
+    if np.size(raw_prediction) == 0 and np.size(y_true) == 0:
+        # A worker without rows: XGBoost gives raw predictions of any shape.
+        shape = np.shape(y_true) if n_classes is None else (0, n_classes)
+        return arguments._replace(raw_prediction=np.reshape(raw_prediction, shape))
+    if n_classes is None and np.ndim(raw_prediction) == 2 and np.ndim(y_true) == 1:
+        given = np.shape(raw_prediction)[1]
         reject(
             "n_classes",
-            f"{n_classes}, as the raw predictions have {n_classes} columns",
+            f"{given}, as the raw predictions have {given} columns",
             None,
-            f"Use focal_objective(n_classes={n_classes}) and "
-            f"focal_metric(n_classes={n_classes}).",
+            f"Use focal_objective(n_classes={given}) and "
+            f"focal_metric(n_classes={given}).",
         )
+    return arguments
 
 
 def labels_of(data_set: Any) -> Any:
@@ -105,24 +153,53 @@ def is_from(host: str, data_set: DataSet | None) -> bool:
     return isinstance(data_set, module.DMatrix if host == "xgboost" else module.Dataset)
 
 
-def is_for_lightgbm(arguments: Arguments) -> bool:
-    """Whether LightGBM calls.
-
-    In the scikit-learn call the raw predictions tell the host: LightGBM's are float64,
-    and XGBoost's are float32.
-    """
-    if arguments.data_set is not None:
-        return is_from("lightgbm", arguments.data_set)
-    dtype = getattr(arguments.raw_prediction, "dtype", None)
-    return str(dtype).endswith("float64")  # of any namespace
+def n_workers() -> int:
+    """The number of workers that train together; 1 without a collective."""
+    library = sys.modules.get("xgboost")
+    return 1 if library is None else int(library.collective.get_world_size())
 
 
-@underflow_is_zero
-def as_gradients(name: str, values: Array, factor: Any = None) -> Array:
-    """Return values, or factor * values, as finite float32 in the same memory order."""
-    xp, values = as_floating(name, values)
-    with np.errstate(over="ignore"):  # the check of the range finds infinity
-        product = values if factor is None else factor * values
-        result = xp.astype(product, xp.float32)
-    require_range(xp, name, result, "float32")
-    return result
+def over_workers(function: Callable[[], Any]) -> NDArray[np.float64]:
+    """The sum over all workers of what a function returns on each of them."""
+    with failing_together():
+        sums = np.asarray(function(), dtype=np.float64)
+    if n_workers() == 1:
+        return sums
+    # Two masses for each column are all that the rows of a worker decide.
+    advice = "Pass labels of shape (0, T) where a worker has no rows."
+    require_same("y_true", "of as many columns", sums.size // 2, advice)
+    # XGBoost before 3.4 returns a flat array.
+    return _allreduced(sums, "SUM").reshape(sums.shape)
+
+
+@contextmanager
+def failing_together() -> Iterator[None]:
+    """If the block raises an error on some workers, raise it on all of them."""
+    own: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        if n_workers() == 1:
+            raise
+        own = error
+    if n_workers() == 1:
+        return
+    collective, nobody = sys.modules["xgboost"].collective, n_workers()
+    rank = nobody if own is None else collective.get_rank()
+    first = int(_allreduced(np.array([rank]), "MIN")[0])
+    if first < nobody:
+        message = collective.broadcast(str(own), first)
+        raise ValueError(f"On worker {first}: {message}") from own
+
+
+def require_same(name: str, rule: str, count: int, advice: str) -> None:
+    """Check that a count is the same on all workers."""
+    if n_workers() > 1:
+        least, minus_most = _allreduced(np.array([count, -count]), "MIN").tolist()
+        if least != -minus_most:
+            reject(name, f"{rule} on every worker", [least, -minus_most], advice)
+
+
+def _allreduced(values: NDArray[Any], operation: str) -> NDArray[Any]:
+    collective = sys.modules["xgboost"].collective
+    return np.asarray(collective.allreduce(values, collective.Op[operation]))

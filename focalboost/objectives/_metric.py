@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._validation import reject, require_positive_total
 from focalboost.losses import FocalLoss, Loss
-from focalboost.losses._arrays import as_floating
+from focalboost.losses._evaluate import as_floating
 from focalboost.objectives._grammar import (
     Arguments,
+    HostCallable,
     Parameter,
     checked,
     is_from,
     named_loss,
-    unpack,
+    over_workers,
 )
-from focalboost.objectives._workers import over_workers
 
 
 def focal_metric(
@@ -68,7 +68,7 @@ def focal_metric(
 
 
 @dataclass(frozen=True)
-class FocalMetric:
+class FocalMetric(HostCallable):
     """The focal loss relative to the best constant; see ``focal_metric``.
 
     Parameters
@@ -83,25 +83,20 @@ class FocalMetric:
     def __name__(self) -> str:  # XGBClassifier names the metric by it
         return "relative_focal_loss"
 
-    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
-        """Evaluate (raw, data set) or (labels, raw[, weight]).
+    def of(self, arguments: Arguments) -> Any:
+        """Evaluate the arguments of a loss, for the host of their data set.
 
         XGBoost gets (name, value), and LightGBM (name, value, is_higher_better). The
         scikit-learn style call gets the value. In a distributed training with XGBoost,
         every worker gets the value for the rows of all workers.
         """
-        return self.of(unpack(first, second, sample_weight))
-
-    def of(self, arguments: Arguments) -> Any:
-        """Evaluate the arguments of a loss, for the host of their data set."""
         data_set = arguments.data_set
         if is_from("lightgbm", data_set):
             return self.for_lightgbm(*checked(self.loss, arguments)[:3])
         # XGBoost takes the plain mean over the workers, whatever their rows weigh. If
         # every worker returns the value for all rows, so does the mean.
-        value = self.of_sums(
-            over_workers(lambda: self.sums(*checked(self.loss, arguments)[:3]))
-        )
+        sums = over_workers(lambda: self.sums(*checked(self.loss, arguments)[:3]))
+        value = self.of_sums(sums)
         return (self.__name__, value) if is_from("xgboost", data_set) else value
 
     def for_lightgbm(
@@ -137,16 +132,12 @@ class FocalMetric:
         require_positive_total(float(np.sum(masses)))
         reference = _reference(self.loss, masses.tobytes())
         if not reference > 0:
-            reject(
-                "gamma",
-                "so small that the loss of the best constant is above zero in float64",
-                reference,
-                "Use a smaller gamma, or multiply the weights by a constant.",
+            rule = (
+                "so small that the loss of the best constant is above zero in float64"
             )
+            advice = "Use a smaller gamma, or multiply the weights by a constant."
+            reject("gamma", rule, reference, advice)
         return float(sums[0]) / reference
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
 
 
 @lru_cache(maxsize=256)

@@ -1,22 +1,22 @@
 """focal_objective: gradient and curvature for a host."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
-from focalboost._validation import learning_rate_limit, one_of, thread_count
+from focalboost._hosts._imports import import_extra
+from focalboost._validation import learning_rate_limit, one_of, reject, thread_count
 from focalboost.losses import FocalLoss, Loss
-from focalboost.objectives._device import on_device
 from focalboost.objectives._grammar import (
     Arguments,
+    HostCallable,
     Parameter,
-    as_gradients,
     checked,
-    is_for_lightgbm,
+    is_from,
     named_loss,
-    unpack,
 )
 from focalboost.objectives._start import warn_of_poor_start
 
@@ -101,7 +101,7 @@ def focal_objective(
 
 
 @dataclass(frozen=True)
-class FocalObjective:
+class FocalObjective(HostCallable):
     """A focal loss as the custom objective of a host; see ``focal_objective``.
 
     It is a stateless value: hosts may copy, pickle and share it.
@@ -129,55 +129,88 @@ class FocalObjective:
         object.__setattr__(self, "max_learning_rate", limit)
         object.__setattr__(self, "n_threads", thread_count(self.n_threads))
 
-    # Three parameters, the last named sample_weight: LightGBM counts them, and
-    # XGBoost looks for the name.
-    def __call__(
-        self, first: Any, second: Any, sample_weight: Any = None
-    ) -> tuple[Any, Any]:
-        """Return gradient and curvature of (raw, data set) or (labels, raw[, weight]).
+    def of(self, arguments: Arguments) -> tuple[Any, ...]:
+        """Return gradient and curvature of the arguments of a loss.
 
         Both are float32 arrays of the shape of the raw predictions.
         """
-        return self.of(unpack(first, second, sample_weight))
-
-    def of(self, arguments: Arguments) -> tuple[Any, Any]:
-        """Return gradient and curvature of the arguments of a loss."""
         arguments = checked(self.loss, arguments)
-        with self._placed(arguments) as placed:
-            derivatives = self._derivatives(placed)
+        if self.device is None:
+            derivatives = self._derivatives(arguments)
+        else:
+            y_true, raw_prediction, weight, data_set = arguments
+            with current_device(self.device) as moved:
+                arrays = moved(y_true), moved(raw_prediction), moved(weight)
+                derivatives = self._derivatives(Arguments(*arrays, data_set))
         if self.checks_start:
             warn_of_poor_start(self.loss, arguments)
         return derivatives
 
-    def _placed(self, arguments: Arguments) -> AbstractContextManager[Arguments]:
+    def kept(self, y_true: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Return labels and weights on the device."""
         if self.device is None:
-            return nullcontext(arguments)
-        return on_device(arguments, self.device)
+            return y_true, sample_weight
+        with current_device(self.device) as moved:
+            return moved(y_true), moved(sample_weight)
 
-    def _derivatives(self, arguments: Arguments) -> tuple[Any, Any]:
-        arrays = arguments[:3]
+    def _derivatives(self, arguments: Arguments) -> tuple[Any, ...]:
+        loss, arrays = self.loss, arguments[:3]
+        options: Any = {"dtype": np.float32, "n_threads": self.n_threads}
         if self.curvature == "certified":
-            return self.loss.gradient_curvature(
-                *arrays,
-                max_learning_rate=self.max_learning_rate,
-                dtype=np.float32,
-                n_threads=self.n_threads,
-            )
-        if isinstance(self.loss, FocalLoss):
-            return self.loss.gradient_hessian(
-                *arrays, dtype=np.float32, n_threads=self.n_threads
-            )
-        gradient, hessian = self.loss.gradient_hessian(
-            *arrays, n_threads=self.n_threads
-        )
-        factor = _factor_of_host(self.loss.n_classes, arguments)
-        curvature = as_gradients("curvature", hessian, factor)
-        return as_gradients("gradient", gradient), curvature
+            eta = self.max_learning_rate
+            return loss.gradient_curvature(*arrays, max_learning_rate=eta, **options)
+        if isinstance(loss, FocalLoss):
+            return loss.gradient_hessian(*arrays, **options)
+        of_lightgbm = loss.n_classes / (loss.n_classes - 1)
+        factor = of_lightgbm if _is_for_lightgbm(arguments) else 2.0
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
+        def scaled(rows: Any, xp: Any) -> tuple[Any, Any]:
+            gradient, hessian = loss._formulas.gradient_hessian(rows, xp)
+            return gradient, factor * hessian
+
+        return loss._evaluate(scaled, arrays, **options)
 
 
-def _factor_of_host(n_classes: int, arguments: Arguments) -> float:
-    """The factor of a host for the diagonal hessian of its own softmax."""
-    return n_classes / (n_classes - 1) if is_for_lightgbm(arguments) else 2.0
+def _is_for_lightgbm(arguments: Arguments) -> bool:
+    """Whether LightGBM calls.
+
+    In the scikit-learn call the raw predictions tell the host: LightGBM's are float64,
+    and XGBoost's are float32.
+    """
+    if arguments.data_set is not None:
+        return is_from("lightgbm", arguments.data_set)
+    dtype = getattr(arguments.raw_prediction, "dtype", None)
+    return str(dtype).endswith("float64")  # of any namespace
+
+
+def has_gpu(device: str) -> bool:
+    """Whether CuPy is installed and finds a GPU."""
+    try:
+        return bool(_cupy(device).cuda.is_available())
+    except ModuleNotFoundError:
+        return False
+
+
+@contextmanager
+def current_device(device: str) -> Iterator[Callable[[Any], Any]]:
+    """Make a device current, and yield a function that moves arrays to it.
+
+    For a custom objective XGBoost copies raw predictions and labels to the host, even
+    with device="cuda". It takes device arrays back as they are. This is from the
+    sources of XGBoost 3.4 and CuPy. It is tested with another array namespace on
+    another device, and has never run on a GPU.
+    """
+    cupy = _cupy(device)
+    if not cupy.cuda.is_available():
+        advice = "Leave it out: XGBoost also takes gradients from the host."
+        reject("device", "None where there is no CUDA device", device, advice)
+    with cupy.cuda.Device(int(device.partition(":")[2] or 0)):
+        yield lambda array: None if array is None else cupy.asarray(array)
+
+
+def _cupy(device: str) -> Any:
+    name, _, ordinal = str(device).partition(":")
+    if name != "cuda" or not (ordinal.isdigit() or ordinal == ""):
+        reject("device", "'cuda', 'cuda:N' or None", device, 'Use device="cuda".')
+    advice = "pip install cupy-cuda12x, or cupy-cuda13x for CUDA 13."
+    return import_extra("cupy", advice)

@@ -1,17 +1,14 @@
 """Warns if a host starts from a constant that wastes rounds or stalls training."""
 
 import warnings
-from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
-from focalboost.losses._arrays import underflow_is_zero
-from focalboost.objectives._grammar import Arguments, DataSet, is_from
-from focalboost.objectives._workers import n_workers
+from focalboost.losses._evaluate import underflow_is_zero
+from focalboost.objectives._grammar import Arguments, is_from, n_workers
 
 #: A start is poor if its loss is more than a tenth above the loss of the best constant.
 #: Then the first rounds move all rows together and do not tell them apart.
@@ -20,23 +17,11 @@ TOLERATED_EXCESS = 1.1
 #: XGBoost's margin if params name no objective beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
-#: What to do if the rows that tell the best constant lie on several workers.
-_REMEDY_OF_WORKERS = (
-    "Training starts from XGBoost's default base_score, which is far from the constant "
-    "with the smallest focal loss for the rows of this worker. Call "
-    "focalboost.xgboost.train, which sets the base_score for the rows of all workers."
-)
-
-#: For each data set in memory, the losses that have warned about their start, so that a
-#: model that stays constant does not warn in every round. The entry goes when raw
-#: predictions differ.
-_warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
-
-
-@lru_cache(maxsize=256)
-def _warned_of(loss: Loss, baseline: str) -> set[Loss]:
-    """The same for the scikit-learn call, which has a baseline and no data set."""
-    return set()
+#: The losses and best constants that have warned, so that a model that stays constant
+#: does not warn in every round. They are forgotten when raw predictions differ: the
+#: next constant is the start of another training.
+_warned: set[tuple[Loss, str]] = set()
+MOST_REMEMBERED = 256
 
 
 def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
@@ -44,21 +29,37 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     y_true, raw, sample_weight, data_set = arguments
     start = _constant(np.asarray(raw))
     if start is None:
-        _forget(data_set)
+        _warned.clear()
         return
-    if n_workers() > 1 and not _is_default(start):
+    # XGBoost starts from one of these if nobody has chosen a base_score.
+    no_objective = bool(np.all(start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE))
+    is_default = no_objective or bool(np.all(start == 0))
+    if n_workers() > 1 and not is_default:
         return  # the rows of one worker do not tell the best constant of all
     masses: Any = loss.class_masses(y_true, sample_weight)
     if np.min(masses) <= 0:
         return
-    if not (_is_poor(loss, start, masses) or _lacks_objective(loss, start, data_set)):
+    # obj= without an objective predicts raw numbers, even from a good start.
+    is_binary = isinstance(loss, FocalLoss)
+    predicts_raw = no_objective and is_binary and is_from("xgboost", data_set)
+    if not (predicts_raw or _is_poor(loss, start, masses)):
         return
     best = np.asarray(loss.baseline(y_true, sample_weight))
-    if _is_first(loss, best, data_set):
-        message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
-        if n_workers() > 1:
-            message = _REMEDY_OF_WORKERS
-        warnings.warn(message, UserWarning, stacklevel=3)
+    case = (loss, str(best))
+    if case in _warned:
+        return
+    if len(_warned) == MOST_REMEMBERED:
+        _warned.clear()
+    _warned.add(case)
+    message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
+    if n_workers() > 1:
+        message = (
+            "Training starts from XGBoost's default base_score, which is far from the "
+            "constant with the smallest focal loss for the rows of this worker. Call "
+            "focalboost.xgboost.train, which sets the base_score for the rows of all "
+            "workers."
+        )
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def warn_of_poor_base_score(
@@ -73,11 +74,8 @@ def warn_of_poor_base_score(
         return
     start = np.broadcast_to(start.ravel(), best.size).reshape(best.shape)
     if _is_poor(loss, start, masses):
-        warnings.warn(
-            f"{_contrast(start, best)} Leave base_score out: training sets it to that.",
-            UserWarning,
-            stacklevel=4,
-        )
+        advice = "Leave base_score out: training sets it to that."
+        warnings.warn(f"{_contrast(start, best)} {advice}", UserWarning, stacklevel=4)
 
 
 def _is_poor(loss: Loss, start: Any, masses: Any) -> bool:
@@ -87,42 +85,11 @@ def _is_poor(loss: Loss, start: Any, masses: Any) -> bool:
     return bool(loss.constant_loss(start, masses) > tolerated)
 
 
-def _is_default(start: Any) -> bool:
-    """Whether XGBoost starts from a base_score that nobody has chosen."""
-    return bool(np.all(start == 0) or np.all(start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE))
-
-
 def _contrast(start: Any, best: NDArray[Any]) -> str:
     return (
         f"Training starts from raw prediction {_shown(start)}, but the constant with "
         f"the smallest focal loss is {_shown(best)}."
     )
-
-
-def _lacks_objective(loss: Loss, start: Any, data_set: DataSet | None) -> bool:
-    """Whether XGBoost got obj= without an objective, and would predict raw numbers."""
-    margin = XGBOOST_MARGIN_WITHOUT_OBJECTIVE
-    is_margin = isinstance(loss, FocalLoss) and bool(np.all(start == margin))
-    return is_margin and is_from("xgboost", data_set)
-
-
-def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
-    """Whether this loss has not warned about this data yet."""
-    if data_set is None:
-        losses = _warned_of(loss, str(best))
-    else:
-        losses = _warned.setdefault(data_set, set())
-    first = loss not in losses
-    losses.add(loss)
-    return first
-
-
-def _forget(data_set: DataSet | None) -> None:
-    """Forget the warnings: the next constant is the start of another training."""
-    if data_set is None:
-        _warned_of.cache_clear()
-    else:
-        _warned.pop(data_set, None)
 
 
 def _constant(raw: NDArray[Any]) -> Any:

@@ -10,7 +10,7 @@ from focalboost._hosts._note import earlier_balance
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import labels_of, weights_of
-from focalboost.objectives._workers import failing_together, over_workers
+from focalboost.objectives._grammar import failing_together, over_workers
 from focalboost.xgboost._model import (
     base_score_and_start,
     is_linear,

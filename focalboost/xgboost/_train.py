@@ -29,7 +29,7 @@ from focalboost._hosts._params import (
 from focalboost._validation import reject
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature, for_training, labels_of, weights_of
-from focalboost.objectives._workers import (
+from focalboost.objectives._grammar import (
     failing_together,
     n_workers,
     over_workers,

@@ -362,7 +362,7 @@ def test_labels_beyond_the_classes_are_refused(host, faults):
 
 @pytest.fixture
 def forgetful():
-    _start._warned_of.cache_clear()
+    _start._warned.clear()
 
 
 def caught(function):

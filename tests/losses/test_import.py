@@ -13,7 +13,7 @@ from scipy._lib import _ccallback_c
 import focalboost
 from focalboost import FocalLoss
 from focalboost.losses import _evaluate
-from focalboost.losses._arrays import numpy_namespace
+from focalboost.losses._evaluate import numpy_namespace
 
 
 def run(code, folder=None):

@@ -22,7 +22,7 @@ QUIET_LGB = {"num_threads": 1, "verbosity": -1}
 @pytest.fixture(autouse=True)
 def forgetful():
     """Every test sees the first warning."""
-    _start._warned_of.cache_clear()
+    _start._warned.clear()
 
 
 def caught(function):
@@ -182,4 +182,6 @@ def test_what_has_been_warned_of_does_not_grow_without_end():
     objectives = [focal_objective(i / 100) for i in range(400)]
     assert len(caught(lambda: [one(y_true, raw) for one in objectives])) == 400
     assert len(caught(lambda: [one(y_true, raw) for one in objectives[-100:]])) == 0
-    assert _start._warned_of.cache_info().currsize < 400
+    assert len(_start._warned) < 400
+    objectives[0](y_true, raw + y_true)  # raw predictions differ
+    assert not _start._warned
