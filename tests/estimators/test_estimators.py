@@ -148,6 +148,26 @@ def test_early_stopping_watches_the_relative_focal_loss(host, rare):
     assert seen[NAME][best] == pytest.approx(focal_metric()(y[2500:], raw), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("arranged", "n_sets"),
+    [
+        (lambda a, b: [a, b], 2),
+        (lambda a, b: (a, b), 2),
+        (lambda a, b: ([*a], [*b]), 2),
+        (lambda a, b: a, 1),
+        (lambda a, b: [[*a]], 1),
+        (lambda a, b: (a[0].tolist(), a[1].tolist()), 1),
+    ],
+    ids=["list", "tuple", "lists in a tuple", "one pair", "one list", "rows of lists"],
+)
+def test_evaluation_sets_come_in_every_form(host, arranged, n_sets, mixed):
+    X, y = (part[:600] for part in mixed)
+    model = host.estimator(n_estimators=3)
+    model.fit(X, y, eval_set=arranged((X, y), (X[:500], y[:500])))
+    history = model.evals_result() if host.name == "xgboost" else model.evals_result_
+    assert len(history) == n_sets
+
+
 def test_train_and_the_estimator_stop_at_the_same_round(host, rare):
     X, y = rare
     weight = 1 + X[:, 0] ** 2
