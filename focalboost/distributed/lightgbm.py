@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from inspect import signature
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ from focalboost.objectives import Curvature, FocalMetric
 __all__ = ["train"]
 
 SECONDS_BETWEEN_LOOKS = 1.0
+DEFAULT_TIME_OUT = 120  # minutes, LightGBM's own
 
 LOST = "Another worker of this training has ended. There is no model; train again."
 
@@ -411,10 +413,8 @@ class SumOverWorkers:
         local: dict[str, list[float]] = {}
         for name, _, value, *_ in results:
             local.setdefault(name, []).append(value)
-        totals = np.array(list(local.values()))
-        n_workers = str(env.params.get("machines", "")).count(",") + 1
-        if n_workers > 1:
-            totals = total_of_workers(self.adder, totals, n_workers)
+        sums = np.array(list(local.values()))
+        totals = total_of_workers(self.adder, sums, env.params)
         values = [
             (name, self.metric.__name__, self.metric.of_sums(total), False)
             for name, total in zip(local, totals, strict=True)
@@ -423,12 +423,16 @@ class SumOverWorkers:
 
 
 def total_of_workers(
-    adder: Any, values: NDArray[np.float64], n_workers: int
+    adder: Any, values: NDArray[np.float64], params: Mapping[str, Any]
 ) -> NDArray[np.float64]:
     """The sum of the arrays of all workers, or an error if one of them has ended."""
+    n_workers = str(params.get("machines", "")).count(",") + 1
+    if n_workers == 1:
+        return values
+    end = monotonic() + 60 * float(params.get("time_out") or DEFAULT_TIME_OUT)
     try:
         answer = adder.total(values, n_workers)
-        while True:
+        while monotonic() < end:
             with suppress(TimeoutError):
                 return np.asarray(answer.result(SECONDS_BETWEEN_LOOKS))
             if adder.has_ended:  # which fails if the worker of the adder has ended

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from focalboost import focal_metric
-from focalboost.distributed import lightgbm as module
+from focalboost.distributed import lightgbm
 from focalboost.distributed.lightgbm import summing_over_workers, total_of_workers
 
 pytestmark = pytest.mark.slow
 
 LOST = "Another worker of this training has ended"
 ONES = np.ones(2)
+TWO = {"machines": "127.0.0.1:5,127.0.0.1:6"}
 
 
 def adder(client, training):
@@ -32,8 +33,8 @@ def training():
         yield training
 
 
-def total(adder, values, n_workers=2):
-    return total_of_workers(adder, np.asarray(values), n_workers)
+def total(adder, values, params=TWO):
+    return total_of_workers(adder, np.asarray(values), params)
 
 
 def on_each_worker(client, *calls):
@@ -50,7 +51,7 @@ def test_both_get_the_same_sum_in_every_round(client, training):
     values = np.array([[0.1, 1e300], [0.2, -1e300]])
 
     def rounds(own):
-        return [total_of_workers(shared, own * i, 2).tobytes() for i in range(1, 6)]
+        return [total_of_workers(shared, own * i, TWO).tobytes() for i in range(1, 6)]
 
     found = client.gather(on_each_worker(client, *((rounds, one) for one in values)))
     expected = [(values * i).sum(axis=0).tobytes() for i in range(1, 6)]
@@ -58,13 +59,13 @@ def test_both_get_the_same_sum_in_every_round(client, training):
 
 
 def test_the_order_of_arrival_changes_no_bit(client, training):
-    shared = adder(client, training)
+    shared, params = adder(client, training), {"machines": "a:1,b:1,c:1"}
     totals = set()
     for order in ([0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.3, 0.1]):
         with ThreadPoolExecutor(3) as pool:
             calls = []
             for value in order:
-                calls.append(pool.submit(total, shared, [value], 3))
+                calls.append(pool.submit(total, shared, [value], params))
                 time.sleep(0.05)
             totals |= {call.result(30).item() for call in calls}
     assert totals == {0.1 + 0.2 + 0.3}
@@ -98,7 +99,7 @@ def test_a_worker_that_comes_after_the_end_is_told(client):
 
 
 def test_an_answer_that_never_comes_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr(lightgbm, "SECONDS_BETWEEN_LOOKS", 0.1)
 
     class Ended:
         has_ended = True
@@ -108,6 +109,12 @@ def test_an_answer_that_never_comes_is_not_waited_for(monkeypatch):
 
     with pytest.raises(ConnectionError, match=LOST):
         total(Ended(), [1.0])
+
+
+def test_the_other_worker_does_not_come(client, training, monkeypatch):
+    monkeypatch.setattr(lightgbm, "SECONDS_BETWEEN_LOOKS", 0.1)
+    with pytest.raises(ConnectionError, match=LOST):
+        total(adder(client, training), [1.0], {**TWO, "time_out": 0.005})
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -123,7 +130,7 @@ def test_the_worker_of_the_adder_is_killed():
         place = client.who_has()[shared.key][0]
         other = (set(client.nthreads()) - {place}).pop()
         waiting = client.submit(
-            lambda: total_of_workers(shared, ONES, 2), workers=[other]
+            lambda: total_of_workers(shared, ONES, TWO), workers=[other]
         )
         time.sleep(0.5)
         with suppress(OSError):  # there is no answer
