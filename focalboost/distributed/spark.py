@@ -86,28 +86,31 @@ def fit(
     params = _params(estimator)
     model = params.pop("xgb_model", None)
     model = None if model is None else booster_of(model)
-    rows = _training_rows(estimator, dataset)
-    target = rows_of_masses(loss, _masses(estimator, rows, loss))
+    target = rows_of_masses(loss, _masses(estimator, dataset, loss))
     plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
-    options: dict[str, Any] = {"obj": plan.objective, "custom_metric": plan.metric}
     if model is not None:
         warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
-        options["xgb_model"] = model  # before it was balanced
-    if "base_score" in plan.params:
-        options["base_score"] = plan.params["base_score"]
     trained = estimator.copy()
-    trained.setParams(disable_default_eval_metric=1, **options)
+    trained.setParams(
+        obj=plan.objective,
+        custom_metric=plan.metric,
+        disable_default_eval_metric=1,
+    )
+    if model is not None:
+        trained.setParams(xgb_model=model)  # before it was balanced
+    if "base_score" in plan.params:
+        trained.setParams(base_score=plan.params["base_score"])
     fitted: SparkXGBClassifierModel = trained.fit(dataset)
-    # Training alone needs callables, and Spark cannot write them.
-    extra = fitted.getParam("arbitrary_params_dict")
-    given = fitted.getOrDefault(extra)
-    fitted.set(extra, {k: v for k, v in given.items() if not callable(v)})
-    booster, before = fitted.get_booster(), None
+    _forget_callables(fitted)
+    before = None
     if balances(balance, loss, curvature):
-        total = _total(estimator, fitted.transform(rows), loss)
+        total = _total(
+            estimator, fitted.transform(_training_rows(estimator, dataset)), loss
+        )
+        booster = fitted.get_booster()
         shift = balancing_shift_of_parts(loss, total, earlier_balance_of(booster))
         before = shift_base_score(booster, loss, shift)
-    set_provenance(booster, Provenance(loss, None, before))
+    set_provenance(fitted.get_booster(), Provenance(loss, None, before))
     return fitted
 
 
@@ -125,26 +128,25 @@ def _params(estimator: Any) -> dict[str, Any]:
     return {name: own[name] for name in _READ if own.get(name) is not None} | extra
 
 
-def _column(estimator: Any, name: str) -> str | None:
-    """The name of a column, or None if the estimator has none."""
-    return estimator.getOrDefault(name) if estimator.isDefined(name) else None
+def _masses(estimator: Any, dataset: Any, loss: Loss) -> NDArray[np.float64]:
+    """The class masses of the rows to train on, added up by Spark."""
+    from pyspark.sql import functions
+
+    label = estimator.getOrDefault("labelCol")
+    weight = _column(estimator, "weightCol")
+    rows = _training_rows(estimator, dataset)
+    mass = functions.count("*") if weight is None else functions.sum(weight)
+    found = rows.groupBy(label).agg(mass.alias("mass")).collect()
+    labels, masses = (np.array([row[i] for row in found], float) for i in (0, 1))
+    return np.asarray(loss.class_masses(labels, masses))
 
 
 def _training_rows(estimator: Any, dataset: Any) -> Any:
     """The rows of a data set that are not for validation."""
-    validation = _column(estimator, "validationIndicatorCol")
-    return dataset if validation is None else dataset.filter(~dataset[validation])
-
-
-def _masses(estimator: Any, rows: Any, loss: Loss) -> NDArray[np.float64]:
-    """The class masses of the rows to train on, added up by Spark."""
     from pyspark.sql import functions
 
-    weight = _column(estimator, "weightCol")
-    mass = functions.count("*") if weight is None else functions.sum(weight)
-    by_label = rows.groupBy(estimator.getOrDefault("labelCol"))
-    found = np.array(by_label.agg(mass).collect(), dtype=np.float64).reshape(-1, 2)
-    return np.asarray(loss.class_masses(*found.T))
+    validation = _column(estimator, "validationIndicatorCol")
+    return dataset if validation is None else dataset.filter(~functions.col(validation))
 
 
 def _total(estimator: Any, predictions: Any, loss: Loss) -> Total:
@@ -161,8 +163,8 @@ def _total(estimator: Any, predictions: Any, loss: Loss) -> Total:
     ).persist()
 
     def total(function: Callable[[Part], NDArray[np.float64]]) -> NDArray[np.float64]:
-        shape = function(_part(loss, np.zeros(0), [], np.zeros(0))).shape
         add = partial(_added, function, loss)
+        shape = function(_part_of_rows(loss, np.zeros(0), [], np.zeros(0))).shape
         found = frame.mapInPandas(add, "sums array<double>").collect()
         return np.asarray(np.sum([row.sums for row in found], axis=0)).reshape(shape)
 
@@ -172,23 +174,32 @@ def _total(estimator: Any, predictions: Any, loss: Loss) -> Total:
 def _added(
     function: Callable[[Part], NDArray[np.float64]], loss: Loss, batches: Iterable[Any]
 ) -> Iterator[Any]:
-    """What a function gives for batches of rows, each as one row of a data frame."""
+    """What a function gives for the rows of a partition, as one row of a data frame."""
     pandas = import_extra("pandas", "pip install pandas")
     for batch in batches:
-        part = _part(loss, batch["label"], list(batch["raw"]), batch["weight"])
+        part = _part_of_rows(loss, batch["label"], list(batch["raw"]), batch["weight"])
         yield pandas.DataFrame({"sums": [function(part).ravel()]})
 
 
-def _part(loss: Loss, label: Any, raw: list[Any], weight: Any) -> Part:
+def _part_of_rows(loss: Loss, label: Any, raw: list[Any], weight: Any) -> Part:
+    """Spark's raw predictions of two classes are (-raw, raw)."""
     n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else 2
-    rows = np.array(raw, dtype=np.float64).reshape(-1, n_classes)
-    scores = _raw_prediction(loss, rows)
+    scores = np.array(raw, dtype=np.float64).reshape(-1, n_classes)
+    if not isinstance(loss, SoftmaxFocalLoss):
+        scores = scores[:, 1]
     return Part(np.asarray(label), scores, np.asarray(weight, dtype=np.float64))
 
 
-def _raw_prediction(loss: Loss, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The raw predictions in rows of Spark's, which are (-raw, raw) for two classes."""
-    return rows if isinstance(loss, SoftmaxFocalLoss) else rows[:, 1]
+def _column(estimator: Any, name: str) -> str | None:
+    """The name of a column, or None if the estimator has none."""
+    return estimator.getOrDefault(name) if estimator.isDefined(name) else None
+
+
+def _forget_callables(model: Any) -> None:
+    """Drop what training alone needs, and Spark cannot write."""
+    param = model.getParam("arbitrary_params_dict")
+    kept = {k: v for k, v in model.getOrDefault(param).items() if not callable(v)}
+    model.set(param, kept)
 
 
 def with_posterior(
@@ -215,6 +226,14 @@ def with_posterior(
     -------
     pyspark.sql.DataFrame
         The predictions with the new column.
+
+    Examples
+    --------
+    ::
+
+        scored = focalboost.distributed.spark.with_posterior(
+            model.transform(data), FocalLoss(gamma=2)
+        )
     """
     advice = "pip install pyspark pandas pyarrow"
     pandas, functions, ml = (
@@ -232,5 +251,7 @@ def with_posterior(
     return predictions.withColumn(posterior_col, by_batch(raw))
 
 
-def _posterior(loss: Loss, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return posterior_of_each(loss, _raw_prediction(loss, rows))
+def _posterior(loss: Loss, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The posterior of rows of Spark's raw predictions, for two classes (-raw, raw)."""
+    by_class = isinstance(loss, SoftmaxFocalLoss)
+    return posterior_of_each(loss, raw if by_class else raw[:, 1])
