@@ -1,5 +1,6 @@
 """FocalDaskXGBClassifier: FocalXGBClassifier on a Dask cluster."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,26 +8,20 @@ import numpy as np
 import xgboost
 from xgboost.dask import DaskDMatrix, DaskQuantileDMatrix, DaskXGBClassifier
 
-from focalboost._hosts._note import Provenance, earlier_balance
-from focalboost._hosts._params import as_list, balances, checked_balance
+from focalboost._hosts._params import as_list, checked_balance
 from focalboost._validation import reject
-from focalboost.distributed._balance import balanced_booster
-from focalboost.distributed._cluster import by_partition, delayed
-from focalboost.distributed._data import Rows, SpreadTarget, summaries_of
-from focalboost.distributed.xgboost import train
+from focalboost.distributed._cluster import (
+    SpreadTarget,
+    Table,
+    answers_of,
+    delayed,
+    summaries_of,
+)
+from focalboost.distributed.xgboost import trained
 from focalboost.estimators import FocalXGBClassifier
-from focalboost.estimators._base import (
-    labels_of_model,
-    loss_of,
-    require_rounds,
-)
+from focalboost.estimators._base import labels_of_model, require_rounds
 from focalboost.estimators._rows import pairs_of
-from focalboost.xgboost._model import (
-    booster_of,
-    n_scores_of,
-    provenance_of,
-    set_provenance,
-)
+from focalboost.xgboost._model import booster_of, n_scores_of, provenance_of
 from focalboost.xgboost._params import is_update
 
 
@@ -68,14 +63,8 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     Attributes
     ----------
     client : distributed.Client
-        The client, by default the one that Dask uses.
-    focal_loss_, classes_
-        As in ``FocalXGBClassifier``.
-
-    Raises
-    ------
-    ValueError
-        In ``fit``, as ``FocalXGBClassifier`` does.
+        The client, by default the one that Dask uses. Other attributes, and the errors
+        of ``fit``, are those of ``FocalXGBClassifier``.
 
     Examples
     --------
@@ -93,37 +82,13 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
 
     __module__ = "focalboost.distributed"
 
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        sample_weight: Any = None,
-        base_margin: Any = None,
-        eval_set: Sequence[tuple[Any, Any]] | None = None,
-        verbose: bool | int | None = True,
-        xgb_model: Any = None,
-        sample_weight_eval_set: Sequence[Any] | None = None,
-        base_margin_eval_set: Sequence[Any] | None = None,
-        feature_weights: Any = None,
-    ) -> Any:
+    @functools.wraps(DaskXGBClassifier.fit, assigned=())
+    def fit(self, X: Any, y: Any, **options: Any) -> Any:  # type: ignore[override]
         """Fit the model; arguments as in ``DaskXGBClassifier.fit``.
 
         With an asynchronous client, await the result.
         """
-        return self._client_sync(
-            self._fit_async,
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            base_margin=base_margin,
-            eval_set=eval_set,
-            verbose=verbose,
-            xgb_model=xgb_model,
-            sample_weight_eval_set=sample_weight_eval_set,
-            base_margin_eval_set=base_margin_eval_set,
-            feature_weights=feature_weights,
-        )
+        return DaskXGBClassifier.fit(self, X, y, **options)
 
     async def _fit_async(
         self,
@@ -141,107 +106,86 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     ) -> "FocalDaskXGBClassifier":
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
+        if any(map(callable, as_list(self.eval_metric))):
+            reject(
+                "eval_metric",
+                "left out for the relative focal loss of all rows, or the name of a "
+                "metric of the ranking",
+                self.eval_metric,
+                "XGBoost would take the mean of a callable over the workers, whatever "
+                "their rows weigh.",
+            )
         balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
-        parts = await self._computed(summaries_of(y, sample_weight))
-        model = of_model = known_model = None
+        found = await summaries_of(self.client, y, sample_weight)
+        model = of_model = None
         if xgb_model is not None:
             model = booster_of(xgb_model)
-            known_model = provenance_of(model, "xgb_model")
-            of_model = labels_of_model(xgb_model, known_model, n_scores_of(model))
-        target = SpreadTarget(parts, self.class_weight, of_model)
-        masses = target.masses if model is None else None
-        loss = loss_of(self.focal_gamma, self.focal_alpha, target.classes, masses)
-        rows = target.rows(X, y, sample_weight, base_margin, parts)
+            known = provenance_of(model, "xgb_model")
+            of_model = labels_of_model(xgb_model, known, n_scores_of(model))
+        target = SpreadTarget(self, found, of_model)
+        loss, classes = target.loss, target.classes
         if feature_weights is None:
             feature_weights = self.feature_weights
         if feature_weights is not None:  # an array, or one of Dask, which XGBoost wants
             feature_weights = delayed(np.asarray)(feature_weights)
-        has_bins = model is None  # on the bins of new rows XGBoost misreads a model
-        options = {"feature_weights": feature_weights}
-        dtrain = await self._matrix(rows, has_bins, **options)
-        evals = []
-        for i, (features, truth) in enumerate(pairs_of(eval_set)):
-            weight = _entry("sample_weight_eval_set", sample_weight_eval_set, i)
-            margin = _entry("base_margin_eval_set", base_margin_eval_set, i)
-            known = await self._computed(summaries_of(truth, weight))
-            rows = target.rows(features, truth, weight, margin, known)
-            evals.append(
-                (await self._matrix(rows, has_bins, ref=dtrain), f"validation_{i}")
-            )
-        collective = getattr(self, "coll_cfg", None)
-        result = await train(
+        # On the bins of new rows XGBoost misreads a model.
+        matrix = functools.partial(self._matrix, has_bins=model is None)
+        table = target.table(found, X, y, sample_weight, base_margin)
+        dtrain = await matrix(table, feature_weights=feature_weights)
+        pairs, evals = pairs_of(eval_set), []
+        weights = _entries("sample_weight_eval_set", sample_weight_eval_set, pairs)
+        margins = _entries("base_margin_eval_set", base_margin_eval_set, pairs)
+        for i, (features, truth) in enumerate(pairs):
+            found = await summaries_of(self.client, truth, weights[i])
+            table = target.table(found, features, truth, weights[i], margins[i])
+            evals.append((await matrix(table, ref=dtrain), f"validation_{i}"))
+        result = await trained(
             self.client,
-            self._booster_params(loss),
+            self._params_of_labels(self.get_xgb_params(), loss),
             dtrain,
             self.get_num_boosting_rounds(),
             loss=loss,
             max_learning_rate=self.focal_max_learning_rate,
-            balance=False,
+            balance=balance,
             evals=evals or None,
-            early_stopping_rounds=self.early_stopping_rounds,
-            xgb_model=model,
-            verbose_eval=verbose,
+            model=model,
+            config=xgboost.get_config(),
             callbacks=self.callbacks,
-            coll_cfg=collective,
+            classes=classes,
+            ends_at_best=True,
+            early_stopping_rounds=self.early_stopping_rounds,
+            verbose_eval=verbose,
+            coll_cfg=self.coll_cfg,
         )
-        booster, before = result["booster"], None
-        if balances(balance, loss):
-            rows_of = dtrain if balance is True else evals[-1][0]
-            best = booster.attr("best_iteration")
-            rounds = None if best is None else int(best) + 1
-            booster, before = await balanced_booster(
-                *(self.client, booster, loss, rows_of),
-                earlier_balance(known_model),
-                rounds,
-            )
-        self._Booster = booster
+        self._Booster = result["booster"]
         self.__dict__.pop("evals_result_", None)
         if evals:
             self.evals_result_ = result["history"]
-        self.focal_loss_, self._classes = loss, target.classes
-        self.n_classes_ = len(target.classes)
+        self.focal_loss_, self._classes = loss, classes
+        self.n_classes_ = len(classes)
         self._name_objective(loss)
-        set_provenance(booster, Provenance(loss, target.classes, before))
         return self
 
-    async def _computed(self, calls: list[Any]) -> Any:
-        """The results of delayed calls."""
-        client: Any = self.client
-        return await client.gather(client.compute(calls))
-
-    async def _matrix(self, rows: Rows, has_bins: bool, **options: Any) -> Any:
+    async def _matrix(
+        self, table: Table, *, has_bins: bool, ref: Any = None, **options: Any
+    ) -> Any:
         """The data set of a training; quantiles take less memory, for ``hist``."""
-        reference = options.pop("ref", None)
-        kind = DaskDMatrix
+        kind, rows = DaskDMatrix, table.collections()
         is_hist = self.tree_method in (None, "auto", "hist")
         if has_bins and is_hist and not is_update(self.get_xgb_params()):
             kind = DaskQuantileDMatrix
-            options |= {"max_bin": self.max_bin, "ref": reference}
+            options |= {"max_bin": self.max_bin, "ref": ref}
         return await kind(
             self.client,
-            rows.X,
-            rows.y,
-            weight=rows.sample_weight,
-            base_margin=rows.margin,
+            rows["X"],
+            rows["y"],
+            weight=rows.get("sample_weight"),
+            base_margin=rows.get("base_margin"),
             missing=self.missing,
             feature_types=self.feature_types,
             enable_categorical=self.enable_categorical,
             **options,
         )
-
-    def _booster_params(self, loss: Any) -> dict[str, Any]:
-        params = self._params_of_labels(self.get_xgb_params(), loss)
-        metrics = self.eval_metric
-        if any(map(callable, as_list(metrics))):
-            reject(
-                "eval_metric",
-                "left out for the relative focal loss of all rows, or the name of a "
-                "metric of the ranking",
-                metrics,
-                "XGBoost would take the mean of a callable over the workers, whatever "
-                "their rows weigh.",
-            )
-        return params
 
     def to_local(self) -> FocalXGBClassifier:
         """Return the same model as an estimator of a single process."""
@@ -249,27 +193,20 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         model.__dict__.update(_without_cluster(vars(self)))
         return model
 
-    async def _predict_async(
-        self, data: Any, *, output_margin: bool, base_margin: Any, **options: Any
-    ) -> Any:
-        if output_margin:
-            options |= {"output_margin": True, "raw": np.float32}
-        return self._answers("predict", data, base_margin, **options)
+    async def _answers(self, method: str, X: Any, **options: Any) -> Any:
+        """The answers of the model of a single process, by partition."""
+        self.get_booster()  # not fitted: XGBoost words this error
+        return answers_of(self.to_local(), method, X, **options)
+
+    async def _predict_async(self, data: Any, **options: Any) -> Any:
+        return await self._answers("predict", data, **options)
 
     async def _predict_proba_async(
         self, X: Any, validate_features: bool, base_margin: Any, iteration_range: Any
     ) -> Any:
-        options = {"validate_features": validate_features}
-        options |= {"iteration_range": iteration_range}
-        return self._answers("predict_proba", X, base_margin, **options)
-
-    async def _decision_async(self, X: Any, *, base_margin: Any, **options: Any) -> Any:
-        return self._answers("decision_function", X, base_margin, **options)
-
-    def _answers(self, method: str, X: Any, base_margin: Any, **options: Any) -> Any:
-        """The answers of the model of a single process, by partition."""
-        self.get_booster()  # not fitted: XGBoost words this error
-        return by_partition(self.to_local(), method, X, base_margin, **options)
+        options = {"base_margin": base_margin, "iteration_range": iteration_range}
+        options |= {"validate_features": validate_features}
+        return await self._answers("predict_proba", X, **options)
 
     predict = DaskXGBClassifier.predict
     predict_proba = DaskXGBClassifier.predict_proba
@@ -284,7 +221,8 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     ) -> Any:
         """Return the logit of the posterior, or the log posterior of each class."""
         return self._client_sync(
-            self._decision_async,
+            self._answers,
+            method="decision_function",
             X=X,
             validate_features=validate_features,
             base_margin=base_margin,
@@ -292,14 +230,15 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         )
 
 
-def _entry(name: str, values: Sequence[Any] | None, position: int) -> Any:
+def _entries(name: str, values: Sequence[Any] | None, sets: list[Any]) -> Sequence[Any]:
+    """One entry for each evaluation set."""
     if values is None:
-        return None
-    if position >= len(values):
+        return [None] * len(sets)
+    if len(values) < len(sets):
         reject(
             name,
             "one entry for each evaluation set",
             len(values),
             "Use None for a set without.",
         )
-    return values[position]
+    return values

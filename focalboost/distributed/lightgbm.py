@@ -1,12 +1,24 @@
-"""LightGBM on a Dask cluster with the focal loss."""
+"""LightGBM on a Dask cluster with the focal loss.
 
+LightGBM evaluates a metric on the rows of each worker alone, lets each worker stop
+early by its own value, and has no function that adds up numbers over the workers. Here
+a Dask actor on one of the workers adds them up. If a worker ends, LightGBM may wait for
+it for ever. Here a thread of the client ends the training.
+"""
+
+import asyncio
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from inspect import signature
+from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._masses import rows_of_masses
@@ -20,10 +32,14 @@ from focalboost._hosts._params import (
     warn_of_no_split,
 )
 from focalboost._validation import reject
-from focalboost.distributed._balance import total_of_tables
-from focalboost.distributed._cluster import client_of, ends_with_its_workers
-from focalboost.distributed._data import Table
-from focalboost.distributed._metric import LocalSums, summing_over_workers
+from focalboost.distributed._cluster import (
+    Table,
+    client_of,
+    dask,
+    delayed,
+    parts_of,
+    total_of,
+)
 from focalboost.lightgbm._model import (
     constant_params,
     continuable,
@@ -44,10 +60,15 @@ from focalboost.lightgbm._params import (
 )
 from focalboost.lightgbm._text import without_objective
 from focalboost.losses import Loss
-from focalboost.losses._balance import balancing_shift_of_parts
-from focalboost.objectives import Curvature
+from focalboost.losses._balance import Part, balancing_shift_of_parts
+from focalboost.objectives import Curvature, FocalMetric
 
 __all__ = ["train"]
+
+SECONDS_BETWEEN_LOOKS = 1.0
+DEFAULT_TIME_OUT = 120  # minutes, LightGBM's own
+
+LOST = "Another worker of this training has ended. There is no model; train again."
 
 
 def train(
@@ -127,24 +148,59 @@ def train(
         loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
     )
     plan = make_plan(params, loss, None, curvature, max_learning_rate)
-    model = None
-    if init_model is not None:
-        model = continuable(init_model, plan.params)
-        warn_of_another_loss(provenance_of(model, "init_model"), loss, "init_model")
-        model = unbalanced(model)
+    table, masses = _table_and_masses(client, loss, X, y, sample_weight)
     host = fitted_host(
         client,
         plan,
         loss,
-        Table.of(client, loss, X, y, sample_weight),
-        [Table.of(client, loss, *given) for given in valid_sets],
+        table,
+        [_table_and_masses(client, loss, *given)[0] for given in valid_sets],
+        target=rows_of_masses(loss, masses),
         balance=checked_balance(balance, "balance", bool(valid_sets)),
         n_estimators=num_boost_round,
         eval_names=None if valid_names is None else list(valid_names),
-        init_model=model,
-        callbacks=list(callbacks or ()),
+        init_model=init_model,
+        callbacks=callbacks,
     )
     return {"booster": host.booster_, "history": dict(host.evals_result_ or {})}
+
+
+def _table_and_masses(
+    client: Any, loss: Loss, X: Any, y: Any, sample_weight: Any = None
+) -> tuple[Table, NDArray[np.float64]]:
+    """Rows with labels 0 to K - 1, and their class masses, checked where they lie."""
+    parts = parts_of({"X": X, "y": y, "sample_weight": sample_weight})
+    columns = {
+        name: list(map(delayed(_column), parts[name])) for name in parts if name != "X"
+    }
+    look = delayed(partial(_size_and_masses, loss))
+    calls = [look(*column) for column in zip(*columns.values(), strict=True)]
+    found = client.gather(client.compute(calls))
+    keep = [i for i, (n_rows, _) in enumerate(found) if n_rows > 0]
+    if not keep:
+        reject("y", "labels of one row or more", "no row", "Pass rows.")
+    kept = {name: [of[i] for i in keep] for name, of in (parts | columns).items()}
+    table = Table([found[i][0] for i in keep], kept, {"X": X})
+    return table, np.sum([masses for _, masses in found], axis=0)
+
+
+def _size_and_masses(
+    loss: Loss, labels: NDArray[np.float64], weights: Any = None
+) -> tuple[int, NDArray[np.float64]]:
+    return len(labels), np.asarray(loss.class_masses(labels, weights))
+
+
+def _column(values: Any) -> NDArray[np.float64]:
+    """One number for each row."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 2 and array.shape[1] != 1:
+        reject(
+            "y",
+            "a single column",
+            array.shape,
+            "Train a model for each label: LightGBM has no multilabel models.",
+        )
+    return array.reshape(len(array))
 
 
 def fitted_host(
@@ -154,62 +210,104 @@ def fitted_host(
     table: Table,
     evaluation: list[Table],
     *,
+    target: tuple[Any, Any],
     balance: Balance,
+    n_estimators: int,
+    init_model: Any,
+    callbacks: Sequence[Any] | None,
     classes: Any = None,
     **options: Any,
 ) -> Any:
     """LightGBM's regressor, fitted on the cluster, with a finalised booster.
 
-    It is a regressor, because a classifier encodes the labels of each worker anew.
+    It is a regressor, because a classifier encodes the labels of each worker anew. The
+    baseline is that of labels and weights (target), unless a model is continued.
     """
     from lightgbm.dask import DaskLGBMRegressor
 
     if plan.metric is None:
-        _reject_metric(plan.params)
-    is_new = options["init_model"] is None
-    baseline = loss.baseline(*rows_of_masses(loss, table.masses)) if is_new else 0.0
-    evaluation = [
-        one.in_pieces(len(table.sizes), f"evaluation set {i}")
-        for i, one in enumerate(evaluation)
-    ]
-    options |= _evaluated(plan, evaluation, baseline if is_new else None)
-    X, y, sample_weight = table.collections()
-    rounds = options.pop("n_estimators")
+        reject(
+            "metric",
+            "left out for the relative focal loss of all rows",
+            one_value(plan.params, METRIC),
+            "LightGBM evaluates any other on the rows of each worker alone.",
+        )
+    is_new = init_model is None
+    baseline: Any = 0.0
+    if is_new:
+        baseline = loss.baseline(*target)
+        options["init_score"] = table.constant(baseline)
+    else:
+        init_model = continuable(init_model, plan.params)
+        known = provenance_of(init_model, "init_model")
+        warn_of_another_loss(known, loss, "init_model")
+        init_model = unbalanced(init_model)
+    callbacks = list(callbacks or ())
     # A default of its constructor would count more than another name of the parameter.
     params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
-    params |= {**plan.params, "client": client, "n_estimators": rounds}
+    params |= {**plan.params, "client": client, "n_estimators": n_estimators}
     host = DaskLGBMRegressor(**params)
-    with (
-        warnings.catch_warnings(),
-        _summing(client, plan, evaluation) as summing,
-        ends_with_its_workers(client),
-    ):
-        options["callbacks"] += summing
+    with warnings.catch_warnings(), ExitStack() as training:
+        if evaluation:
+            evaluation = [
+                one.in_pieces(len(table.sizes), f"evaluation set {i}")
+                for i, one in enumerate(evaluation)
+            ]
+            start = baseline if is_new else None
+            options |= _evaluated(plan.metric, evaluation, start)
+            summing = summing_over_workers(client, plan.metric)
+            callbacks.append(training.enter_context(summing))
+        training.enter_context(_ends_with_its_workers(client))
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
         try:
             host.fit(
-                X,
-                y,
-                sample_weight=sample_weight,
-                init_score=table.constant(baseline) if is_new else None,
+                **table.collections(),
+                init_model=init_model,
+                callbacks=callbacks,
                 **options,
             )
         except import_host("lightgbm").basic.LightGBMError as error:
             if not is_without_features(error, plan.params) or not is_new:
                 raise
-            host = _constant_host(plan.params, table.source)
-    rows = table if balance is True or not evaluation else evaluation[-1]
+            host = _constant_host(plan.params, table.sources["X"])
     shift = None
     if balances(balance, loss, plan.params["objective"].curvature):
-        total = total_of_tables(client, host.booster_, baseline, rows)
-        earlier = earlier_balance_of(options["init_model"])
-        shift = balancing_shift_of_parts(loss, total, earlier)
+        rows = table if balance is True else evaluation[-1]
+        predict, model = delayed(_predicted), delayed(host.booster_.model_to_string())
+        calls = [
+            predict(model, baseline, dict(zip(rows.parts, part, strict=True)))
+            for part in zip(*rows.parts.values(), strict=True)
+        ]
+        total = total_of(client, client.compute(calls))
+        shift = balancing_shift_of_parts(loss, total, earlier_balance_of(init_model))
         baseline = baseline + shift
     note = Provenance(loss, classes, None if shift is None else shift.tolist())
     finalise_with_note(host.booster_, baseline, note_of(note))
     warn_of_no_split(has_split(host.booster_), loss)
     return host
+
+
+def _evaluated(
+    metric: FocalMetric, evaluation: list[Table], baseline: Any
+) -> dict[str, Any]:
+    """The arguments of LightGBM's fit for evaluation sets."""
+    from lightgbm.dask import DaskLGBMRegressor
+
+    sets = [table.collections() for table in evaluation]
+    features, labels = ([one[name] for one in sets] for name in ("X", "y"))
+    arguments: dict[str, Any] = {"eval_metric": partial(local_sums, metric)}
+    if any("sample_weight" in one for one in sets):
+        arguments["eval_sample_weight"] = [
+            one.get("sample_weight", table.constant(1.0))
+            for table, one in zip(evaluation, sets, strict=True)
+        ]
+    if baseline is not None:
+        starts = [table.constant(baseline) for table in evaluation]
+        arguments["eval_init_score"] = starts
+    if "eval_X" in signature(DaskLGBMRegressor.fit).parameters:  # LightGBM 4.7
+        return {**arguments, "eval_X": tuple(features), "eval_y": tuple(labels)}
+    return {**arguments, "eval_set": list(zip(features, labels, strict=True))}
 
 
 def _constant_host(params: Mapping[str, Any], X: Any) -> Any:
@@ -232,48 +330,160 @@ def _constant_host(params: Mapping[str, Any], X: Any) -> Any:
     return host
 
 
-def _reject_metric(params: Mapping[str, Any]) -> None:
-    reject(
-        "metric",
-        "left out for the relative focal loss of all rows",
-        one_value(params, METRIC),
-        "LightGBM evaluates any other on the rows of each worker alone.",
-    )
+def _predicted(text: str, baseline: Any, rows: Mapping[str, Any]) -> Part:
+    """The part of a partition, whose raw predictions start from a baseline."""
+    booster = import_host("lightgbm").Booster(model_str=text)
+    raw = np.asarray(booster.predict(rows["X"], raw_score=True, num_threads=1))
+    return Part(np.asarray(rows["y"]), raw + baseline, rows.get("sample_weight"), 1)
+
+
+# LightGBM passes three arguments, because it counts three parameters.
+def local_sums(
+    metric: FocalMetric, y_true: Any, raw_prediction: Any, sample_weight: Any
+) -> list[tuple[str, float, bool]]:
+    """A metric for LightGBM: the sums over the rows of this worker, one by one."""
+    sums = metric.sums(y_true, raw_prediction, sample_weight)
+    return [(f"sum{i}", value, False) for i, value in enumerate(sums)]
 
 
 @contextmanager
-def _summing(client: Any, plan: Plan, evaluation: list[Table]) -> Iterator[list[Any]]:
-    """What makes the sums of the workers one metric, where there is one."""
-    if plan.metric is None or not evaluation:
-        yield []
-        return
-    with summing_over_workers(client, plan.metric) as callback:
-        yield [callback]
+def summing_over_workers(client: Any, metric: FocalMetric) -> Iterator[Any]:
+    """Yield the callback of one training; at its end no worker waits for others."""
+    future = client.submit(Adder, actor=True, pure=False)
+    adder = future.result()
+    try:
+        yield SumOverWorkers(metric, adder)
+    finally:
+        with suppress(Exception):  # the worker of the adder may end at any time
+            if future.done():
+                adder.end().result(5.0)
+        future.cancel()  # whoever still holds it, as the traceback of an error does
 
 
-def _evaluated(plan: Plan, evaluation: list[Table], baseline: Any) -> dict[str, Any]:
-    """The arguments of LightGBM's fit for evaluation sets."""
-    if plan.metric is None or not evaluation:
-        return {}
-    collections = [table.collections() for table in evaluation]
-    features, labels, weights = zip(*collections, strict=True)
-    arguments: dict[str, Any] = {"eval_metric": LocalSums(plan.metric)}
-    if any(weight is not None for weight in weights):
-        arguments["eval_sample_weight"] = [
-            table.constant(1.0) if weight is None else weight
-            for table, weight in zip(evaluation, weights, strict=True)
+class Adder:
+    """An actor that adds up one array of each worker, round by round."""
+
+    has_ended = False
+
+    def __init__(self) -> None:
+        self._arrays: list[NDArray[np.float64]] = []
+        self._total: asyncio.Future[NDArray[np.float64]] | None = None
+
+    # Asynchronous methods run on the event loop of the actor's worker, whose only
+    # thread for tasks may be training.
+    async def total(
+        self, values: NDArray[np.float64], n_workers: int
+    ) -> NDArray[np.float64]:
+        """Wait for the arrays of all workers, and return their sum."""
+        if self._total is None:
+            self._total = asyncio.get_running_loop().create_future()
+        total = self._total
+        self._arrays.append(values)
+        if len(self._arrays) == n_workers:
+            # Sorted: in the order of arrival the last bits would differ between runs.
+            total.set_result(np.sort(self._arrays, axis=0).sum(axis=0))
+            self._arrays, self._total = [], None
+        return await total
+
+    async def end(self) -> None:
+        """Let nobody wait any more."""
+        self.has_ended = True
+        if self._total is not None:
+            self._total.set_exception(ConnectionError(LOST))
+
+
+class SumOverWorkers:
+    """A callback for LightGBM that makes local sums the metric of all rows.
+
+    It comes before the callbacks that print, record and stop early, so that every
+    worker stops at the same round.
+    """
+
+    order = 5
+    before_iteration = False
+
+    def __init__(self, metric: FocalMetric, adder: Any) -> None:
+        self.metric = metric
+        self.adder = adder
+
+    def __call__(self, env: Any) -> None:
+        """Replace the results of the evaluation sets in place."""
+        results = env.evaluation_result_list
+        kind = type(results[0])  # a class of LightGBM's since 4.7
+        local: dict[str, list[float]] = {}
+        for name, _, value, *_ in results:
+            local.setdefault(name, []).append(value)
+        sums = np.array(list(local.values()))
+        totals = total_of_workers(self.adder, sums, env.params)
+        values = [
+            (name, self.metric.__name__, self.metric.of_sums(total), False)
+            for name, total in zip(local, totals, strict=True)
         ]
-    if baseline is not None:
-        arguments["eval_init_score"] = [
-            table.constant(baseline) for table in evaluation
+        results[:] = values if kind is tuple else [kind(*value) for value in values]
+
+
+def total_of_workers(
+    adder: Any, values: NDArray[np.float64], params: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    """The sum of the arrays of all workers, or an error if one of them has ended."""
+    n_workers = str(params.get("machines", "")).count(",") + 1
+    if n_workers == 1:
+        return values
+    end = monotonic() + 60 * float(params.get("time_out") or DEFAULT_TIME_OUT)
+    try:
+        answer = adder.total(values, n_workers)
+        while monotonic() < end:
+            with suppress(TimeoutError):
+                return np.asarray(answer.result(SECONDS_BETWEEN_LOOKS))
+            if adder.has_ended:  # which fails if the worker of the adder has ended
+                break
+    except Exception as error:
+        raise ConnectionError(LOST) from error
+    raise ConnectionError(LOST)
+
+
+@contextmanager
+def _ends_with_its_workers(client: Any) -> Iterator[None]:
+    """Raise a ConnectionError if a worker that takes part ends.
+
+    LightGBM binds its tasks to the addresses of the workers that hold the data. If no
+    other worker notices that one has ended, LightGBM waits for its address for ever.
+    """
+    over, lost, earlier = Event(), list[Any](), set(client.futures)
+
+    # Nested, so that it is sent by value: the scheduler may not have this package.
+    def stranded(dask_scheduler: Any) -> list[Any]:
+        """The tasks whose only workers have gone, and those that depend on them."""
+        found = [
+            task
+            for task in dask_scheduler.unrunnable
+            if task.worker_restrictions
+            and not task.worker_restrictions & set(dask_scheduler.workers)
         ]
-    return arguments | _sets(features, labels)
+        for task in found:  # which grows
+            found += [one for one in task.dependents if one not in found]
+        return [task.key for task in found]
 
+    def watch() -> None:
+        future = dask("distributed").Future
+        with suppress(Exception):  # if the scheduler is silent, the fit fails itself
+            while not over.wait(SECONDS_BETWEEN_LOOKS):
+                keys = set(client.run_on_scheduler(stranded)) - earlier
+                own = [future(key, client) for key in keys & set(client.futures)]
+                if own:
+                    lost.extend(own)
+                    client.cancel(own, force=True)
 
-def _sets(features: Sequence[Any], labels: Sequence[Any]) -> dict[str, Any]:
-    """The evaluation sets, under the names of this LightGBM."""
-    from lightgbm.dask import DaskLGBMRegressor
-
-    if "eval_X" in signature(DaskLGBMRegressor.fit).parameters:  # LightGBM 4.7
-        return {"eval_X": tuple(features), "eval_y": tuple(labels)}
-    return {"eval_set": list(zip(features, labels, strict=True))}
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    except CancelledError as error:
+        if not lost:
+            raise
+        raise ConnectionError(
+            "A worker of this training has ended. There is no model; train again."
+        ) from error
+    finally:
+        over.set()
+        thread.join(SECONDS_BETWEEN_LOOKS)

@@ -1,6 +1,9 @@
 """XGBoost's distributed train with the focal loss, on a Dask cluster."""
 
+import asyncio
+import operator
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +20,11 @@ from focalboost._hosts._params import (
     refuse_objective,
     warn_of_no_split,
 )
-from focalboost.distributed._balance import balanced_booster
-from focalboost.distributed._cluster import client_of
-from focalboost.losses import Loss
+from focalboost.distributed._cluster import client_of, total_of
+from focalboost.losses import Loss, SoftmaxFocalLoss
+from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import Curvature, for_training
-from focalboost.xgboost._balance import earlier_balance_of
+from focalboost.xgboost._balance import earlier_balance_of, shifted
 from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
 from focalboost.xgboost._params import by_position, check_update, make_plan
 from focalboost.xgboost._train import has_split, warn_of_bins
@@ -99,71 +102,155 @@ as in ``xgboost.dask.train``
     >>> sorted(result)
     ['booster', 'history']
     """
-    import_host("xgboost")
     refuse_objective(obj)
     if coll_cfg is not None:  # XGBoost before 3.0 has none
         options["coll_cfg"] = coll_cfg
     client = client_of(client)
-    loss = checked_loss(loss, params.get("num_class"), params.get("objective"))
-    model = None if xgb_model is None else booster_of(xgb_model)
-    balance = checked_balance(balance, "balance", bool(evals))
-    check_update(params, model, num_boost_round)
-    # XGBoost keeps its configuration by thread, and the client has one of its own.
-    config = import_host("xgboost").get_config()
-
-    async def on_cluster() -> dict[str, Any]:
-        target = rows_of_masses(loss, await _masses(client, dtrain, loss))
-        plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
-        if model is not None:
-            warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
-            warn_of_bins(dtrain)
-        from xgboost import config_context, dask
-
-        with config_context(**config):  # read before the first await
-            training = dask.train(
-                client,
-                plan.params,
-                dtrain,
-                num_boost_round,
-                obj=for_training(plan.objective, callbacks),
-                evals=evals,
-                early_stopping_rounds=early_stopping_rounds,
-                xgb_model=model,
-                verbose_eval=verbose_eval,
-                callbacks=callbacks,
-                custom_metric=for_training(custom_metric or plan.metric, callbacks),
-                **options,
-            )
-        result: dict[str, Any] = await training
-        booster, before = result["booster"], None
-        warn_of_no_split(has_split(booster), loss)
-        if balances(balance, loss, curvature):
-            rows = dtrain if balance is True else list(evals or ())[-1][0]
-            earlier = earlier_balance_of(booster)
-            booster, before = await balanced_booster(
-                client, booster, loss, rows, earlier
-            )
-        set_provenance(booster, Provenance(loss, None, before))
-        return {**result, "booster": booster}
-
-    return client.sync(on_cluster)
+    return client.sync(
+        trained,
+        client,
+        params,
+        dtrain,
+        num_boost_round,
+        loss=checked_loss(loss, params.get("num_class"), params.get("objective")),
+        curvature=curvature,
+        max_learning_rate=max_learning_rate,
+        balance=checked_balance(balance, "balance", bool(evals)),
+        evals=evals,
+        model=None if xgb_model is None else booster_of(xgb_model),
+        # XGBoost keeps its configuration by thread, and the client has one of its own.
+        config=import_host("xgboost").get_config(),
+        callbacks=callbacks,
+        custom_metric=custom_metric,
+        early_stopping_rounds=early_stopping_rounds,
+        verbose_eval=verbose_eval,
+        **options,
+    )
 
 
-async def _masses(client: Any, dtrain: Any, loss: Loss) -> NDArray[np.float64]:
-    """The class masses of all rows; each partition is counted where it lies."""
-    futures = [
-        client.submit(_masses_of_part, part, loss, workers=[worker], pure=False)
-        for worker, parts in dtrain.worker_map.items()
+async def trained(
+    client: Any,
+    params: Mapping[str, Any],
+    dtrain: Any,
+    rounds: int,
+    *,
+    loss: Loss,
+    max_learning_rate: float | None,
+    balance: Balance,
+    evals: Sequence[tuple[Any, str]] | None,
+    model: Any,
+    config: Mapping[str, Any],
+    callbacks: Sequence[Any] | None,
+    curvature: Curvature = "certified",
+    custom_metric: Any = None,
+    classes: Any = None,
+    ends_at_best: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """What XGBoost's train returns, with a booster in balance.
+
+    The balance is that of predictions, which may end at the best round.
+    """
+    from xgboost import config_context, dask
+
+    check_update(params, model, rounds)
+    masses = await client.gather(_on_each_part(client, dtrain, _masses_of, loss))
+    target = rows_of_masses(loss, np.sum(masses, axis=0))
+    plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
+    if model is not None:
+        warn_of_another_loss(provenance_of(model, "xgb_model"), loss, "xgb_model")
+        warn_of_bins(dtrain)
+    with config_context(**config):  # read before the first await
+        training = dask.train(
+            client,
+            plan.params,
+            dtrain,
+            rounds,
+            obj=for_training(plan.objective, callbacks),
+            evals=evals,
+            xgb_model=model,
+            callbacks=callbacks,
+            custom_metric=for_training(custom_metric or plan.metric, callbacks),
+            **options,
+        )
+    result: dict[str, Any] = await training
+    booster, before = result["booster"], None
+    warn_of_no_split(has_split(booster), loss)
+    if balances(balance, loss, curvature):
+        rows = dtrain if balance is True else list(evals or ())[-1][0]
+        best = booster.attr("best_iteration") if ends_at_best else None
+        span = (0, 0) if best is None else (0, int(best) + 1)
+        booster, before = await _balanced(client, booster, loss, rows, span)
+    set_provenance(booster, Provenance(loss, classes, before))
+    return {**result, "booster": booster}
+
+
+def _on_each_part(client: Any, data_set: Any, function: Any, *arguments: Any) -> Any:
+    """Futures of a function of the partitions of a DaskDMatrix."""
+    return [
+        client.submit(function, part, *arguments, workers=[worker], pure=False)
+        for worker, parts in data_set.worker_map.items()
         for part in parts
     ]
-    masses = await client.gather(futures)
-    return np.asarray(np.sum(masses, axis=0))
 
 
-def _masses_of_part(part: dict[str, Any], loss: Loss) -> NDArray[np.float64]:
-    """The class masses of labels and weights as a DMatrix holds them, in float32."""
-    weight = part.get("weight")
-    if weight is not None:
-        weight = np.asarray(weight, dtype=np.float32)
-    label = np.asarray(part["label"], dtype=np.float32)
-    return np.asarray(loss.class_masses(label, weight))
+def _masses_of(rows: Mapping[str, Any], loss: Loss) -> NDArray[np.float64]:
+    return np.asarray(loss.class_masses(*_labels_and_weights(rows)))
+
+
+def _labels_and_weights(rows: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Labels and weights as a DMatrix holds them, in float32."""
+    labels = np.asarray(rows["label"], dtype=np.float32)
+    weight = rows.get("weight")
+    return labels, None if weight is None else np.asarray(weight, dtype=np.float32)
+
+
+async def _balanced(
+    client: Any, booster: Any, loss: Loss, data_set: Any, span: tuple[int, int]
+) -> tuple[Any, Any]:
+    """A model in balance on a DaskDMatrix, and its base_score before.
+
+    Rows of a single class have the shift of an earlier training. A base_margin takes
+    the place of the base_score, so such a data set balances nothing.
+    """
+    options = {
+        "missing": data_set.missing,
+        "feature_names": data_set.feature_names,
+        "feature_types": data_set.feature_types,
+        "enable_categorical": data_set.enable_categorical,
+    }
+    predict = partial(_predicted, booster, loss, span, options)
+    parts = _on_each_part(client, data_set, predict)
+    with_margin = [client.submit(operator.is_, part, None) for part in parts]
+    if any(await client.gather(with_margin)):
+        return booster, None
+    # In a thread of its own: the search for the shift waits for the cluster.
+    shift = await asyncio.to_thread(
+        balancing_shift_of_parts,
+        loss,
+        total_of(client, parts),
+        earlier_balance_of(booster),
+    )
+    return shifted(booster, loss, shift)
+
+
+def _predicted(
+    booster: Any,
+    loss: Loss,
+    span: tuple[int, int],
+    options: Mapping[str, Any],
+    rows: Mapping[str, Any],
+) -> Part | None:
+    """The part of a partition of a DaskDMatrix, or None if it has a base_margin."""
+    if rows.get("base_margin") is not None:
+        return None
+    labels, weight = _labels_and_weights(rows)
+    labels = labels.reshape(len(labels), *(k for k in labels.shape[1:] if k > 1))
+    data = import_host("xgboost").DMatrix(rows["data"], **options)
+    raw = booster.predict(data, output_margin=True, iteration_range=span)
+    # XGBoost gives no rows a shape of its own.
+    columns = labels.shape[1:]
+    if isinstance(loss, SoftmaxFocalLoss):
+        columns = (loss.n_classes,)
+    weight = None if weight is None else weight.ravel()
+    return Part(labels, raw.reshape(len(labels), *columns), weight, 1)

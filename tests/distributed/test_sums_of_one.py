@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from focalboost import focal_metric
-from focalboost.distributed._metric import LocalSums, SumOverWorkers
+from focalboost.distributed.lightgbm import SumOverWorkers, local_sums
 
 
 class Doubling:
@@ -26,7 +26,7 @@ OF_TWO = {"machines": "127.0.0.1:5,127.0.0.1:6"}
 def test_the_sums_of_this_worker_have_names_of_their_own():
     metric = focal_metric()
     y, raw, weight = np.array([0, 1, 1]), np.array([-1, 0.5, 2]), np.array([1, 2, 0.5])
-    names, values, _ = zip(*LocalSums(metric)(y, raw, weight), strict=True)
+    names, values, _ = zip(*local_sums(metric, y, raw, weight), strict=True)
     np.testing.assert_array_equal(values, metric.sums(y, raw, weight))
     assert len(set(names)) == len(names)
 
@@ -58,7 +58,7 @@ def test_the_metric_takes_the_place_of_the_sums(kind, params, adder):
         results = [
             kind([name, *parts]) if kind is tuple else kind(name, *parts)
             for name, given in sets.items()
-            for parts in LocalSums(metric)(*given)
+            for parts in local_sums(metric, *given)
         ]
         kept = results
         callback(SimpleNamespace(evaluation_result_list=results, params=params))
