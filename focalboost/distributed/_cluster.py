@@ -17,8 +17,7 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.estimators._base import loss_of
-from focalboost.estimators._rows import rows_at
-from focalboost.estimators._target import ModelLabels, Target, class_weights
+from focalboost.estimators._rows import ModelLabels, Target, class_weights, rows_at
 from focalboost.losses._balance import Part, Total
 
 

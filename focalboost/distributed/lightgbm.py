@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_host
-from focalboost._hosts._masses import rows_of_masses
 from focalboost._hosts._note import Provenance, note_of, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
@@ -29,6 +28,7 @@ from focalboost._hosts._params import (
     checked_balance,
     checked_loss,
     one_value,
+    rows_of_masses,
     warn_of_no_split,
 )
 from focalboost._validation import reject

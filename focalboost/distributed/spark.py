@@ -12,15 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_extra, import_host
-from focalboost._hosts._masses import rows_of_masses
 from focalboost._hosts._note import Provenance, warn_of_another_loss
-from focalboost._hosts._params import balances, checked_loss
+from focalboost._hosts._params import balances, checked_loss, rows_of_masses
 from focalboost.estimators._base import posterior_of_each
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
 from focalboost.objectives import Curvature
-from focalboost.xgboost._balance import earlier_balance_of, shift_base_score
-from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._model import (
+    booster_of,
+    earlier_balance_of,
+    provenance_of,
+    set_provenance,
+    shift_base_score,
+)
 from focalboost.xgboost._params import make_plan
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_host
-from focalboost._hosts._masses import rows_of_masses
 from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
@@ -18,14 +17,20 @@ from focalboost._hosts._params import (
     checked_balance,
     checked_loss,
     refuse_objective,
+    rows_of_masses,
     warn_of_no_split,
 )
 from focalboost.distributed._cluster import client_of, total_of
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import Curvature, for_training
-from focalboost.xgboost._balance import earlier_balance_of, shifted
-from focalboost.xgboost._model import booster_of, provenance_of, set_provenance
+from focalboost.xgboost._model import (
+    booster_of,
+    earlier_balance_of,
+    provenance_of,
+    set_provenance,
+    shifted,
+)
 from focalboost.xgboost._params import by_position, check_update, make_plan
 from focalboost.xgboost._train import has_split, warn_of_bins
 

@@ -47,8 +47,7 @@ from focalboost.estimators._rows import (
     require_numbers,
 )
 from focalboost.lightgbm import _model, _text
-from focalboost.lightgbm._balance import Shift, watched
-from focalboost.lightgbm._data_sets import Baseline, constant_scores
+from focalboost.lightgbm._data_sets import Baseline, Shift, constant_scores, watched
 from focalboost.lightgbm._params import NUM_CLASS, make_plan, n_machines
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import FocalMetric

@@ -37,7 +37,7 @@ from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 from focalboost.objectives._grammar import n_workers
 from focalboost.xgboost import _model, _params
-from focalboost.xgboost._balance import balanced
+from focalboost.xgboost._model import balanced
 from focalboost.xgboost._params import OBJECTIVES
 from focalboost.xgboost._train import has_split, warn_of_fallback
 

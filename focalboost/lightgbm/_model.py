@@ -20,8 +20,7 @@ from focalboost._hosts._note import (
 )
 from focalboost._hosts._params import one_value
 from focalboost._validation import reject
-from focalboost.lightgbm._balance import Shift
-from focalboost.lightgbm._data_sets import Baseline
+from focalboost.lightgbm._data_sets import Baseline, Shift
 from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
 from focalboost.lightgbm._text import (
     finalised_text,

@@ -28,9 +28,9 @@ from focalboost._hosts._params import (
     warn_of_no_split,
 )
 from focalboost._validation import codes_of, reject, require_weights_of_hosts
-from focalboost.lightgbm._balance import Shift, watched
 from focalboost.lightgbm._data_sets import (
     Baseline,
+    Shift,
     digests_of,
     forget_model,
     init_score_of,
@@ -38,6 +38,7 @@ from focalboost.lightgbm._data_sets import (
     require_arrays,
     require_data_set,
     starting_score,
+    watched,
 )
 from focalboost.lightgbm._model import (
     Saver,

@@ -15,7 +15,6 @@ from focalboost._hosts._checkpoint import (
     training_of,
 )
 from focalboost._hosts._imports import import_host
-from focalboost._hosts._masses import checked_masses, masses_of, rows_of_masses
 from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
@@ -23,7 +22,10 @@ from focalboost._hosts._params import (
     balances,
     checked_balance,
     checked_loss,
+    checked_masses,
+    masses_of,
     refuse_objective,
+    rows_of_masses,
     warn_of_no_split,
 )
 from focalboost._validation import reject
@@ -35,13 +37,9 @@ from focalboost.objectives._grammar import (
     over_workers,
     require_same,
 )
-from focalboost.xgboost._balance import (
+from focalboost.xgboost._model import (
     balanced,
     balancing,
-    shift_base_score,
-    without_predictions,
-)
-from focalboost.xgboost._model import (
     booster_of,
     checkpoint_in,
     digests_of,
@@ -52,6 +50,8 @@ from focalboost.xgboost._model import (
     save_checkpoint,
     saver,
     set_provenance,
+    shift_base_score,
+    without_predictions,
 )
 from focalboost.xgboost._params import (
     Plan,
