@@ -20,7 +20,9 @@ OLDEST, NEWEST = "3.11", "3.13"
 #: The losses import no host: two versions of NumPy, the oldest and the newest, do.
 LOSSES = ("tests/losses",)
 #: What people read, and what works on tables, is tested with one version of each host.
-DOCUMENTS = ("tests/test_documentation.py", "tests/test_examples.py")
+DOCUMENTS = tuple(
+    f"tests/test_{name}.py" for name in ("documentation", "examples", "small_examples")
+)
 TABLES = ("tests/comparison", "tests/diagnostics")
 
 #: What every test file needs; more makes more of the tests run.
