@@ -42,7 +42,8 @@ def class_gammas(
     """Return gamma as a float for all classes, or as one float for each class."""
     advice = f"Use {name}=2.0 as in the paper."
     rule = f"one for each of {n_classes} classes"
-    numbers = _gammas(gamma, (1, n_classes), name, rule, advice)
+    given = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma)
+    numbers = _gammas(given, (1, n_classes), name, rule, advice)
     return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
@@ -50,10 +51,10 @@ def _gammas(
     gamma: Any, lengths: tuple[int, ...], name: str, several: str, advice: str
 ) -> list[float]:
     """One number, repeated to the first of the lengths, or a list of such a length."""
-    values = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma).tolist()
+    values = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
     if not isinstance(values, list | tuple):
         values = [values] * lengths[0]
-    numbers = [_number(value) for value in values]
+    numbers = [_number(_item(value)) for value in values]
     are_gammas = all(0 <= number <= LARGEST_GAMMA for number in numbers)
     if len(numbers) not in lengths or not are_gammas:
         rule = f"a number from 0 to {LARGEST_GAMMA:g}, or {several}"
@@ -147,6 +148,11 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def numbers_of(given: Any) -> list[Any]:
     """Return one number or several as a list."""
     return [given] if isinstance(given, Real) else list(given)
+
+
+def _item(value: Any) -> Any:
+    """The number in an array without dimensions, or the value."""
+    return value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
 
 
 def _number(value: object) -> float:

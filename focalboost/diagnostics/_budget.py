@@ -155,8 +155,8 @@ def gradient_budget(
     """
     one_of("curvature", curvature, ("certified", "exact"))
     one_of("difficulty", difficulty, ("posterior", "score"))
-    bounds = tuple(map(float, numbers_of(edges)))
-    if not np.all(np.diff((0.0, *bounds, 1.0)) > 0):
+    bounds = np.asarray(numbers_of(edges), dtype=np.float64)
+    if bounds.ndim != 1 or not np.all(np.diff([0.0, *bounds, 1.0]) > 0):
         reject("edges", "increasing numbers inside (0, 1)", edges, f"Use {EDGES}.")
     loss = checked_loss(loss, None)
     y = numeric_labels(y_true)
@@ -185,7 +185,7 @@ def gradient_budget(
     return GradientBudget(
         loss=loss,
         classes=tuple(range(n_classes)),
-        edges=bounds,
+        edges=tuple(bounds.tolist()),
         n_rows=summed(None),
         gradient=gradient / gradient.sum(),
         curvature=curvatures / (curvatures.sum() or 1.0),

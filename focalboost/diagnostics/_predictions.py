@@ -396,11 +396,11 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     (array([1]), array([2]))
     """
     y = binary_labels(y_true)
-    limit = int(_checked_counts([n_alerts], len(y))[0])
     ranks = [
         rankdata(-finite_scores(name, score, len(y)), method="max").astype(np.int64)
         for name, score in (("first", first), ("second", second))
     ]
+    limit = int(_checked_counts([n_alerts], len(y))[0])
     positives = np.flatnonzero(y == 1)
     hardest_first = np.argsort(-np.minimum(*ranks)[positives], kind="stable")
     positives = positives[hardest_first]

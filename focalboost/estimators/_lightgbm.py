@@ -265,12 +265,22 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         require_rounds(self.n_estimators)
         given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
         given = {name: value for name, value in given.items() if value is not None}
+        of_sets = {
+            "eval_sample_weight": eval_sample_weight,
+            "eval_class_weight": eval_class_weight,
+        }
+        for name, values in of_sets.items():
+            if not isinstance(values, list | tuple | dict | None):
+                rule = "a list of one entry for each evaluation set, or a dict"
+                reject(name, rule, type(values).__name__, f"Use {name}=[...].")
         sets, weights = rows.evaluation(
-            _pairs_of(**given), eval_sample_weight, eval_class_weight, by_weight=False
+            _pairs_of(**given), *of_sets.values(), by_weight=False
         )
-        if sets:  # under the names they were given by: LightGBM before 4.7 has one
-            columns = [sets] if len(given) == 1 else zip(*sets, strict=True)
-            given = dict(zip(given, columns, strict=True))
+        # Under the names they were given by: LightGBM before 4.7 has one.
+        if list(given) == ["eval_set"]:
+            given = {"eval_set": sets}
+        elif sets:
+            given = dict(zip(given, zip(*sets, strict=True), strict=True))
         require_numbers(rows.X)
         for features_of_set, _ in sets:
             require_numbers(features_of_set)
@@ -282,7 +292,7 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             max_learning_rate=self.focal_max_learning_rate,
         )
         baseline: Baseline = 0.0
-        init_score = rows.starts(init_score, by_class=True)
+        init_score = rows.starts("init_score", init_score, by_class=True)
         if model is not None:
             model = _model.continuable(model, plan.params)
             warn_of_another_loss(known, loss, "init_model")
@@ -294,7 +304,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             init_score = constant_scores(baseline, len(rows.y))
             eval_init_score = _scores_of(sets, eval_init_score, baseline)
         shift = None
-        balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
+        has_sets = bool(sets) or bool(given.keys() - {"eval_set"})  # or half of one
+        balance = checked_balance(self.focal_balance, "focal_balance", has_sets)
         if balances(balance, loss):
             earlier = _model.earlier_balance_of(model)
             shift = Shift(balance, loss, thread_setting(plan.params), earlier)

@@ -137,32 +137,41 @@ class Target:
         advice = "Relabel y: the model to continue stands for these labels."
         self.encoded: NDArray[Any] = codes_of(labels, self.classes, "y", advice)
         counting = slice(None) if sample_weight is None else sample_weight > 0
-        self.class_weight = self.weights(class_weight, self.encoded[counting])
+        counts = np.bincount(self.encoded[counting], minlength=len(self.classes))
+        self.class_weight = class_weights(class_weight, self.classes, counts)
 
     def encode(self, y: Any) -> NDArray[Any]:
         """Labels of an evaluation set as 0 to K - 1; an unknown one is an error."""
         advice = "Drop these rows, or relabel them."
         return codes_of(_column(y), self.classes, "eval_set", advice)
 
-    def weights(
-        self, class_weight: Any, encoded: NDArray[Any]
-    ) -> NDArray[np.float64] | None:
-        """The weight of each class in some rows; None for none."""
-        counts = np.bincount(encoded, minlength=len(self.classes))
-        return class_weights(class_weight, self.classes, counts)
-
     def weigh(self, encoded: NDArray[Any], sample_weight: Any, own: Any = None) -> Any:
         """The sample weights times the class weights, or the set's own class weights.
 
         None for neither.
         """
-        weights = self.class_weight if own is None else self.weights(own, encoded)
+        weights = self.class_weight if own is None else self._own(own, encoded)
         if weights is None:
             return sample_weight
         if sample_weight is None:
             return weights[encoded]
         require_length("sample_weight", sample_weight, len(encoded))
         return np.asarray(sample_weight, dtype=np.float64) * weights[encoded]
+
+    def _own(self, class_weight: Any, encoded: NDArray[Any]) -> NDArray[np.float64]:
+        """The class weights of an evaluation set, by the classes that it has."""
+        unknown = set(class_weight) - set(self.classes.tolist())
+        if isinstance(class_weight, dict) and unknown:
+            advice = f"Use labels of {self.classes.tolist()}."
+            reject("eval_class_weight", "by label", sorted(unknown, key=str), advice)
+        counts = np.bincount(encoded, minlength=len(self.classes))
+        found = np.ones(len(self.classes))
+        if isinstance(class_weight, dict):
+            class_weight = {**dict.fromkeys(self.classes.tolist(), 1), **class_weight}
+        there = counts > 0 if isinstance(class_weight, str) else slice(None)
+        weights = class_weights(class_weight, self.classes[there], counts[there])
+        found[there] = weights
+        return found
 
 
 class Indicators(Target):
@@ -318,7 +327,7 @@ class TrainingRows:
         n_classes = len(self.target.classes)
         return np.bincount(self.y, self.weight, n_classes).astype(np.float64)
 
-    def starts(self, scores: Any, by_class: bool = False) -> Any:
+    def starts(self, name: str, scores: Any, by_class: bool = False) -> Any:
         """Raw predictions to start from, a row of them for each row that counts.
 
         Flat ones of several classes are in the order of the rows, or of the classes.
@@ -326,7 +335,12 @@ class TrainingRows:
         if scores is None or self._counting is None:
             return scores
         order: Any = "F" if by_class else "C"
-        of_rows = np.asarray(scores).reshape(len(self.target.encoded), -1, order=order)
+        of_rows, n_rows = np.asarray(scores), len(self.target.encoded)
+        if of_rows.ndim == 1 and of_rows.size % n_rows == 0:
+            of_rows = of_rows.reshape(n_rows, -1, order=order)
+        if of_rows.ndim != 2 or len(of_rows) != n_rows:
+            rule = f"of shape ({n_rows},) or ({n_rows}, n_classes)"
+            reject(name, rule, np.shape(scores), "Pass one row for each row of X.")
         return of_rows[self._counting].ravel(order)
 
     def evaluation(

@@ -246,9 +246,12 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         host.begin(rows.y, len(classes), model is not None and not loss.is_log_loss)
         if model is not None:
             warn_of_another_loss(known, loss, "xgb_model")
-        given = sample_weight_eval_set
-        sets, weights = rows.evaluation(pairs_of(eval_set), given, by_weight=True)
-        if eval_set is None or (given is not None and len(given) != len(sets)):
+        given, pairs = sample_weight_eval_set, pairs_of(eval_set)
+        fits = given is None or len(given) == len(pairs)
+        if isinstance(given, dict):
+            fits = set(given) == set(range(len(pairs)))
+        sets, weights = rows.evaluation(pairs, given if fits else None, by_weight=True)
+        if eval_set is None or not fits:
             weights = given  # XGBoost words the error
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
         with without_autologging("xgboost"):
@@ -256,7 +259,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 rows.X,
                 rows.y,
                 sample_weight=rows.weight,
-                base_margin=rows.starts(base_margin),
+                base_margin=rows.starts("base_margin", base_margin),
                 eval_set=None if eval_set is None else sets,
                 verbose=verbose,
                 xgb_model=model,

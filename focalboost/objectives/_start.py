@@ -2,13 +2,14 @@
 
 import warnings
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.losses._evaluate import underflow_is_zero
-from focalboost.objectives._grammar import Arguments, is_from, n_workers
+from focalboost.objectives._grammar import Arguments, DataSet, is_from, n_workers
 
 #: A start is poor if its loss is more than a tenth above the loss of the best constant.
 #: Then the first rounds move all rows together and do not tell them apart.
@@ -17,10 +18,12 @@ TOLERATED_EXCESS = 1.1
 #: XGBoost's margin if params name no objective beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
-#: The losses and best constants that have warned, so that a model that stays constant
-#: does not warn in every round. They are forgotten when raw predictions differ: the
-#: next constant is the start of another training.
-_warned: set[tuple[Loss, str]] = set()
+#: The losses that have warned of the start of a data set, and those of the
+#: scikit-learn call, which has no data set, with their best constants. So a model that
+#: stays constant does not warn in every round. They are forgotten when raw predictions
+#: differ: the next constant is the start of another training.
+_warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
+_warned_alone: set[tuple[Loss, str]] = set()
 MOST_REMEMBERED = 256
 
 
@@ -29,7 +32,7 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     y_true, raw, sample_weight, data_set = arguments
     start = _constant(np.asarray(raw))
     if start is None:
-        _warned.clear()
+        _forget(data_set)
         return
     # XGBoost starts from one of these if nobody has chosen a base_score.
     no_objective = bool(np.all(start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE))
@@ -45,12 +48,8 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     if not (predicts_raw or _is_poor(loss, start, masses)):
         return
     best = np.asarray(loss.baseline(y_true, sample_weight))
-    case = (loss, str(best))
-    if case in _warned:
+    if not _is_first(loss, best, data_set):
         return
-    if len(_warned) == MOST_REMEMBERED:
-        _warned.clear()
-    _warned.add(case)
     message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
     if n_workers() > 1:
         message = (
@@ -76,6 +75,26 @@ def warn_of_poor_base_score(
     if _is_poor(loss, start, masses):
         advice = "Leave base_score out: training sets it to that."
         warnings.warn(f"{_contrast(start, best)} {advice}", UserWarning, stacklevel=4)
+
+
+def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
+    """Whether this loss has not warned of this start yet."""
+    seen: set[Any] = _warned_alone
+    case: Any = (loss, str(best))
+    if data_set is not None:
+        seen, case = _warned.setdefault(data_set, set()), loss
+    elif len(seen) >= MOST_REMEMBERED:
+        seen.clear()
+    is_first = case not in seen
+    seen.add(case)
+    return is_first
+
+
+def _forget(data_set: DataSet | None) -> None:
+    if data_set is None:
+        _warned_alone.clear()
+    else:
+        _warned.pop(data_set, None)
 
 
 def _is_poor(loss: Loss, start: Any, masses: Any) -> bool:

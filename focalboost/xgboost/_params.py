@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
@@ -189,7 +189,8 @@ def _check_namesakes(params: Mapping[str, Any], loss: Loss) -> None:
             f"With an estimator, use focal_{name}={value}. With train, use "
             f"loss=FocalLoss({name}={value})."
         )
-        if isinstance(value, Mapping | list | tuple | np.ndarray):
+        is_several = isinstance(value, Mapping | Sequence | np.ndarray)
+        if is_several and not isinstance(value, str):
             reject(name, f"a number, XGBoost's {own}", value, instead)
         is_focusing = name == "gamma" and float(value or 0) >= SMALLEST_USUAL_GAMMA
         if is_focusing and loss.gamma == DEFAULT_GAMMA:

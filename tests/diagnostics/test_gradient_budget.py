@@ -214,6 +214,7 @@ def test_several_classes_start_from_their_baseline(host, faults):
         ({"sample_weight": [0, 0]}, "y_true must be labels of rows with a gradient"),
         ({"edges": (0.5, 0.1)}, "edges must be increasing numbers"),
         ({"edges": (0.5, np.nan)}, "edges must be increasing numbers"),
+        ({"edges": [[0.1, 0.5]]}, "edges must be increasing numbers"),
         ({"curvature": "hessian"}, "curvature must be one of"),
         ({"difficulty": "raw"}, "difficulty must be one of"),
     ],

@@ -489,3 +489,20 @@ def test_labels_that_are_python_s_numbers(kind, host, rare):
     model = host.estimator(n_estimators=2).fit(X, labels)
     np.testing.assert_array_equal(model.classes_, np.unique(y.astype(kind)))
     assert model.classes_.dtype == np.array([kind(0)]).dtype
+
+
+def test_starts_of_another_shape_are_refused_where_some_rows_do_not_count(host, faults):
+    X, y = faults
+    name = "base_margin" if host.name == "xgboost" else "init_score"
+    weight = np.arange(len(y)) % 3
+    for start in (np.zeros((3, len(y))), np.zeros(7)):
+        with pytest.raises(ValueError, match=rf"{name} must be of shape \(3000,\) or"):
+            host.estimator().fit(X, y, sample_weight=weight, **{name: start})
+
+
+def test_a_series_is_no_pair_of_gammas(host, rare):
+    """By position it would reverse one that is by label."""
+    pandas = pytest.importorskip("pandas")
+    model = host.estimator(focal_gamma=pandas.Series({0: 2.0, 1: 0.0}))
+    with pytest.raises(ValueError, match="focal_gamma must be a number from 0"):
+        model.fit(*rare)

@@ -181,3 +181,47 @@ def test_a_continuation_without_features_to_split_is_lightgbm_s_error(model, rar
     first = model.fit(X, y)
     with pytest.raises(lightgbm.basic.LightGBMError, match="num_features"):
         clone(model).fit(np.zeros_like(X), y, init_model=first)
+
+
+@pytest.mark.parametrize("name", ["eval_sample_weight", "eval_class_weight"])
+@pytest.mark.parametrize("of_set", [np.ones(900), 2.0])
+def test_what_belongs_to_sets_is_a_list_or_dict(name, of_set, rare):
+    X, y = rare
+    model = FocalLGBMClassifier(verbosity=-1, n_jobs=1, n_estimators=2)
+    with pytest.raises(ValueError, match=f"{name} must be a list of one entry for"):
+        model.fit(X, y, eval_set=[(X[:900], y[:900])], **{name: of_set})
+
+
+def test_class_weights_of_a_set_are_by_its_own_labels(rare):
+    X, y = rare
+    negatives = X[y == 0][:300]
+    pair = negatives, np.zeros(300)
+    model = FocalLGBMClassifier(verbosity=-1, n_jobs=1, n_estimators=2)
+
+    def total(y_true, y_score, weight):
+        return "total", float(len(y_true) if weight is None else weight.sum()), False
+
+    sets = {"eval_set": [pair, pair], "eval_metric": total}
+    model.fit(X, y, eval_class_weight=["balanced", {0: 3}], **sets)
+    history = model.evals_result_
+    assert history["valid_0"]["total"][-1] == 300  # LightGBM leaves out weights of 1
+    assert history["valid_1"]["total"][-1] == 900
+    with pytest.raises(ValueError, match=r"eval_class_weight must be by label.*typo"):
+        model.fit(X, y, eval_class_weight=[{"typo": 3}] * 2, **sets)
+
+
+def test_no_evaluation_set_comes_in_every_form(rare):
+    for nothing in ([], (), None):
+        model = FocalLGBMClassifier(verbosity=-1, n_jobs=1, n_estimators=2)
+        assert model.fit(*rare, eval_set=nothing).evals_result_ == {}
+
+
+@has_eval_pair
+def test_lightgbm_words_the_error_of_half_an_evaluation_set(rare):
+    model = FocalLGBMClassifier(
+        verbosity=-1, n_jobs=1, focal_balance="validation", n_estimators=2
+    )
+    with pytest.raises(ValueError, match="eval_X"):
+        model.fit(*rare, eval_X=rare[0])
+    with pytest.raises(ValueError, match="but not both"):
+        model.fit(*rare, eval_set=[rare], eval_X=rare[0], eval_y=rare[1])

@@ -92,3 +92,15 @@ def test_weights_are_for_each_evaluation_set(n_weights, mixed):
             X, y, eval_set=[(X, y), (X, y)], verbose=False,
             sample_weight_eval_set=[np.ones(len(y))] * n_weights,
         )  # fmt: skip
+
+
+def test_xgboost_words_the_error_of_weights_that_belong_to_no_set(rare):
+    X, y = rare
+    weight = np.ones(900)
+    sets = {"eval_set": [(X[:900], y[:900])], "verbose": False}
+    for params in ({}, {"class_weight": "balanced"}):
+        model = XGBoostDriver().estimator(n_estimators=2, **params)
+        with pytest.raises(ValueError, match="length does not"):
+            model.fit(X, y, sample_weight_eval_set=weight, **sets)
+        with pytest.raises((KeyError, TypeError)):
+            model.fit(X, y, sample_weight_eval_set={5: weight}, **sets)

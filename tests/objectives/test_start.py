@@ -23,6 +23,7 @@ QUIET_LGB = {"num_threads": 1, "verbosity": -1}
 def forgetful():
     """Every test sees the first warning."""
     _start._warned.clear()
+    _start._warned_alone.clear()
 
 
 def caught(function):
@@ -172,6 +173,38 @@ def test_a_start_is_poor_from_a_tenth_more_loss_on(distance, warns, rare):
     assert bool(caught(lambda: focal_objective()(y, start))) is warns
 
 
+def test_every_training_that_stalls_is_told():
+    """None of them has a prediction that differs, as the hessians are too small."""
+    y = np.repeat([0.0, 1.0], [1980, 20])
+    data = [np.random.default_rng(i).normal(size=(2000, 3)) for i in range(2)]
+    stalling = {**QUIET, "min_child_weight": 1e9}
+    own = {**QUIET_LGB, "objective": focal_objective(), "min_sum_hessian_in_leaf": 1e9}
+
+    def train_all():
+        for X in data:
+            xgboost.train(stalling, xgboost.DMatrix(X, y), 3, obj=focal_objective())
+            lightgbm.train(own, lightgbm.Dataset(X, y), 3)
+
+    assert len(caught(train_all)) == 4
+
+
+def test_a_training_that_stalls_beside_another_one_is_told_once():
+    y = np.repeat([0.0, 1.0], [1980, 20])
+    X = np.random.default_rng(0).normal(size=(2000, 3)) + y[:, np.newaxis]
+    objective, pairs = focal_objective(), []
+    for smallest in (1e9, 0):
+        data = xgboost.DMatrix(X, y)
+        params = {**QUIET, "min_child_weight": smallest}
+        pairs.append((xgboost.Booster(params, [data]), data))
+
+    def update_in_turn():
+        for i in range(4):
+            for booster, data in pairs:
+                booster.update(data, i, objective)
+
+    assert len(caught(update_in_turn)) == 2
+
+
 def test_losses_that_underflow_are_no_poor_start():
     y_true, raw, weight = np.array([0.0, 1.0, 1.0]), np.zeros(3), np.full(3, 1e-30)
     assert not caught(lambda: focal_objective(1000)(y_true, raw, weight))
@@ -182,6 +215,6 @@ def test_what_has_been_warned_of_does_not_grow_without_end():
     objectives = [focal_objective(i / 100) for i in range(400)]
     assert len(caught(lambda: [one(y_true, raw) for one in objectives])) == 400
     assert len(caught(lambda: [one(y_true, raw) for one in objectives[-100:]])) == 0
-    assert len(_start._warned) < 400
+    assert len(_start._warned_alone) < 400
     objectives[0](y_true, raw + y_true)  # raw predictions differ
-    assert not _start._warned
+    assert not _start._warned_alone
