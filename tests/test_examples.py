@@ -178,6 +178,7 @@ def test_the_fraud_example_reads_a_file_and_splits_it_by_time(awkward, tmp_path)
     assert (tmp_path / "fraud_detection.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_fraud_example_keeps_groups_together(awkward, tmp_path):
     awkward.to_csv(tmp_path / "payments.csv", index=False, sep=";", decimal=",")
     options = ("--target", "fraud", "--rounds", 2, "--threads", 1, "--drop", "terminal")
@@ -196,6 +197,7 @@ def prepared(name):
     return path
 
 
+@pytest.mark.slow
 def test_the_fraud_example_reads_a_prepared_set(tmp_path):
     path = prepared("mammography")
     result = run(tmp_path, "--data", path, "--rounds", 2, "--threads", 1)
