@@ -25,7 +25,7 @@ from focalboost.estimators._base import (
     without_own,
     without_spare_classes,
 )
-from focalboost.estimators._rows import pairs_of
+from focalboost.estimators._rows import for_each, pairs_of, require_entries
 from focalboost.lightgbm._model import booster_of, provenance_of
 from focalboost.lightgbm._params import NUM_CLASS, make_plan
 
@@ -144,11 +144,13 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         del params["client"], params["n_estimators"]
         limit = self.focal_max_learning_rate
         plan = make_plan(params, loss, None, max_learning_rate=limit)
-        pairs, weights = _pairs(eval_set, eval_X, eval_y), [*(eval_sample_weight or ())]
-        weights += [None] * (len(pairs) - len(weights))
+        require_entries(eval_sample_weight=eval_sample_weight)
+        pairs = _pairs(eval_set, eval_X, eval_y)
         evaluation = [
             target.table(summaries_of(client, truth, weight), features, truth, weight)
-            for (features, truth), weight in zip(pairs, weights, strict=True)
+            for (features, truth), weight in zip(
+                pairs, for_each(eval_sample_weight, pairs), strict=True
+            )
         ]
         host = fitted_host(
             client,

@@ -42,6 +42,7 @@ from focalboost.estimators._rows import (
     features,
     for_each,
     pairs_of,
+    require_entries,
     require_fitted_names,
     require_names_of_training,
     require_numbers,
@@ -265,16 +266,13 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         require_rounds(self.n_estimators)
         given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
         given = {name: value for name, value in given.items() if value is not None}
-        of_sets = {
-            "eval_sample_weight": eval_sample_weight,
-            "eval_class_weight": eval_class_weight,
-        }
-        for name, values in of_sets.items():
-            if not isinstance(values, list | tuple | dict | None):
-                rule = "a list of one entry for each evaluation set, or a dict"
-                reject(name, rule, type(values).__name__, f"Use {name}=[...].")
+        require_entries(
+            eval_sample_weight=eval_sample_weight,
+            eval_class_weight=eval_class_weight,
+            eval_init_score=eval_init_score,
+        )
         sets, weights = rows.evaluation(
-            _pairs_of(**given), *of_sets.values(), by_weight=False
+            _pairs_of(**given), eval_sample_weight, eval_class_weight, by_weight=False
         )
         # Under the names they were given by: LightGBM before 4.7 has one.
         if list(given) == ["eval_set"]:

@@ -160,17 +160,18 @@ class Target:
 
     def _own(self, class_weight: Any, encoded: NDArray[Any]) -> NDArray[np.float64]:
         """The class weights of an evaluation set, by the classes that it has."""
-        unknown = set(class_weight) - set(self.classes.tolist())
-        if isinstance(class_weight, dict) and unknown:
-            advice = f"Use labels of {self.classes.tolist()}."
-            reject("eval_class_weight", "by label", sorted(unknown, key=str), advice)
-        counts = np.bincount(encoded, minlength=len(self.classes))
-        found = np.ones(len(self.classes))
+        labels = self.classes.tolist()
+        counts = np.bincount(encoded, minlength=len(labels))
+        there = counts > 0
         if isinstance(class_weight, dict):
-            class_weight = {**dict.fromkeys(self.classes.tolist(), 1), **class_weight}
-        there = counts > 0 if isinstance(class_weight, str) else slice(None)
-        weights = class_weights(class_weight, self.classes[there], counts[there])
-        found[there] = weights
+            unknown = sorted(class_weight.keys() - set(labels), key=str)
+            if unknown:
+                advice = f"Use labels of {labels}."
+                reject("eval_class_weight", "by label", unknown, advice)
+            class_weight = dict.fromkeys(labels, 1.0) | class_weight
+            there[:] = True
+        found = np.ones(len(labels))
+        found[there] = class_weights(class_weight, self.classes[there], counts[there])
         return found
 
 
@@ -371,6 +372,14 @@ class TrainingRows:
         if is_training and not by_weight:
             return self.X, self.y, self.weight
         return features(X, self._estimator, fitted=False), encoded, weight
+
+
+def require_entries(**given: Any) -> None:
+    """Check what belongs to evaluation sets: an array would be read as its numbers."""
+    for name, values in given.items():
+        if not isinstance(values, list | tuple | dict | None):
+            rule = "a list of one entry for each evaluation set, or a dict"
+            reject(name, rule, type(values).__name__, f"Use {name}=[...].")
 
 
 def for_each(given: Any, pairs: list[Any]) -> list[Any]:

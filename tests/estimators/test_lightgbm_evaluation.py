@@ -183,7 +183,9 @@ def test_a_continuation_without_features_to_split_is_lightgbm_s_error(model, rar
         clone(model).fit(np.zeros_like(X), y, init_model=first)
 
 
-@pytest.mark.parametrize("name", ["eval_sample_weight", "eval_class_weight"])
+@pytest.mark.parametrize(
+    "name", ["eval_sample_weight", "eval_class_weight", "eval_init_score"]
+)
 @pytest.mark.parametrize("of_set", [np.ones(900), 2.0])
 def test_what_belongs_to_sets_is_a_list_or_dict(name, of_set, rare):
     X, y = rare
@@ -206,6 +208,8 @@ def test_class_weights_of_a_set_are_by_its_own_labels(rare):
     history = model.evals_result_
     assert history["valid_0"]["total"][-1] == 300  # LightGBM leaves out weights of 1
     assert history["valid_1"]["total"][-1] == 900
+    with pytest.raises(ValueError, match=r"class_weight must be a dict by label"):
+        model.fit(X, y, eval_class_weight=[3.0, None], **sets)
     with pytest.raises(ValueError, match=r"eval_class_weight must be by label.*typo"):
         model.fit(X, y, eval_class_weight=[{"typo": 3}] * 2, **sets)
 
