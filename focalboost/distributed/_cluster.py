@@ -316,16 +316,27 @@ def answers_of(
     The model goes to each worker once.
     """
     parts = parts_of({"X": X, "base_margin": base_margin})
-    answer = getattr(delayed(model), method)
-    if base_margin is None:
-        answers = [answer(part, **options) for part in parts["X"]]
-    else:
-        answers = [
-            answer(part, base_margin=delayed(np.asarray)(margin), **options)
-            for part, margin in zip(*parts.values(), strict=True)
-        ]
     no_row = np.empty((0, model.n_features_in_))
-    by_position = {**options, "validate_features": False}
-    nothing = getattr(model, method)(no_row, **by_position)
+    nothing = getattr(model, method)(no_row, **{**options, "validate_features": False})
+    answer, there = delayed(_answer), delayed(model)
+    answers = [
+        answer(there, method, nothing, *rows, **options)
+        for rows in zip(*parts.values(), strict=True)
+    ]
     sizes = X.chunks[0] if hasattr(X, "chunks") else (np.nan,) * len(answers)
     return array_of(answers, sizes, nothing.shape[1:], nothing)
+
+
+def _answer(
+    model: Any, method: str, nothing: Any, X: Any, margin: Any = None, **options: Any
+) -> Any:
+    """The answers for a partition.
+
+    XGBoost refuses memory off the alignment of its type, as messages bring it, and
+    copies it first. But NumPy calls an array without a row aligned, wherever it lies.
+    """
+    if X.shape[0] == 0:
+        return nothing
+    if margin is not None:
+        options["base_margin"] = np.asarray(margin)
+    return getattr(model, method)(X, **options)
