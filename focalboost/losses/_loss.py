@@ -35,6 +35,7 @@ from focalboost.losses._evaluate import (
     Compiled,
     as_floating,
     evaluate,
+    evaluate_at_once,
     numpy_namespace,
     underflow_is_zero,
     weighed_labels,
@@ -198,6 +199,9 @@ class _Loss(ABC):
             classes = (self.gammas, self.alphas)
             return formula(self._formulas.rows(y, raw, weight, *classes, xp), xp)
 
+        results = evaluate_at_once(arrays, self._columns, **options)
+        if results is not None:
+            return results
         return evaluate(on_rows, arrays, n_classes=self._columns, **options)
 
     @underflow_is_zero

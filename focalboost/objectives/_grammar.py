@@ -113,12 +113,13 @@ def checked(loss: Loss, arguments: Arguments) -> Arguments:
     """Return arguments that have the form of the loss."""
     y_true, raw_prediction = arguments[:2]
     n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else None
-    if np.size(raw_prediction) == 0 and np.size(y_true) == 0:
+    given_shape = np.shape(raw_prediction)
+    if 0 in given_shape and np.size(y_true) == 0:
         # A worker without rows: XGBoost gives raw predictions of any shape.
         shape = np.shape(y_true) if n_classes is None else (0, n_classes)
         return arguments._replace(raw_prediction=np.reshape(raw_prediction, shape))
-    if n_classes is None and np.ndim(raw_prediction) == 2 and np.ndim(y_true) == 1:
-        given = np.shape(raw_prediction)[1]
+    if n_classes is None and len(given_shape) == 2 and np.ndim(y_true) == 1:
+        given = given_shape[1]
         reject(
             "n_classes",
             f"{given}, as the raw predictions have {given} columns",

@@ -285,6 +285,36 @@ def test_what_the_kernel_cannot_read_is_declined():
             binary(raw, y, None, *two, *options)
 
 
+@each_raw_dtype
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
+def test_arrays_of_a_host_give_the_same_in_one_call(loss, dtype, counted):
+    """A dtype by name takes the way of all other arrays."""
+    y, raw, weight = arrays_of(loss, dtype)
+    for weights in ((), (weight,), (weight.astype(np.float64),)):
+        at_once = loss.gradient_curvature(y, raw, *weights, dtype=np.float32)
+        expected = loss.gradient_curvature(y, raw, *weights, dtype="float32")
+        np.testing.assert_array_equal(at_once, expected)
+    assert counted == [True] * 6
+
+
+@pytest.mark.parametrize(
+    ("y", "raw", "weight", "n_threads", "message"),
+    [
+        (np.zeros(3), np.zeros(2), None, 1, "y_true"),
+        (np.zeros(2), np.zeros(2), np.ones(3), 1, "sample_weight"),
+        (np.zeros(2, "M8[s]"), np.zeros(2), None, 1, "y_true"),
+        (np.zeros(2), np.array([0, np.nan]), None, 1, "raw_prediction"),
+        (np.full(2, 2.0), np.zeros(2), None, 1, "y_true"),
+        (np.zeros(2), np.zeros(2), np.array([1.0, -1.0]), 1, "sample_weight"),
+        (np.zeros(2), np.zeros(2), None, 0, "n_threads"),
+    ],
+)
+def test_one_call_refuses_what_many_do(y, raw, weight, n_threads, message):
+    options = {"dtype": np.float32, "n_threads": n_threads}
+    with pytest.raises(ValueError, match=message):
+        FocalLoss().gradient_curvature(y, raw, weight, **options)
+
+
 @random_property
 @given(losses(), st.data())
 def test_random_losses(loss, data):
