@@ -95,7 +95,9 @@ def _classes(known: dict[str, Any]) -> NDArray[Any] | None:
     return classes
 
 
-def warn_of_another_loss(found: Provenance | None, loss: Loss, name: str) -> None:
+def warn_of_another_loss(
+    found: Provenance | None, loss: Loss, name: str, *, stacklevel: int = 3
+) -> None:
     """Warn if a model to continue was trained with another gamma or alpha.
 
     A model without a note is one of the host's own log loss, as far as is known.
@@ -107,7 +109,7 @@ def warn_of_another_loss(found: Provenance | None, loss: Loss, name: str) -> Non
             "trees mean other probabilities, and the ranking gets worse as well. Train "
             "a new model, or pass gamma=0 to continue with the log loss.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     elif found is not None and found.loss != loss:
         warnings.warn(
@@ -116,7 +118,7 @@ def warn_of_another_loss(found: Provenance | None, loss: Loss, name: str) -> Non
             f"after enough new rounds. Pass loss={found.loss} (to an estimator, "
             "focal_gamma and focal_alpha) to continue with the same loss.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_host
-from focalboost._hosts._note import Provenance, note_of, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
     balances,
@@ -42,13 +41,11 @@ from focalboost.distributed._cluster import (
 )
 from focalboost.lightgbm._model import (
     constant_params,
-    continuable,
     earlier_balance_of,
-    finalise_with_note,
+    finished,
     has_split,
     is_without_features,
-    provenance_of,
-    unbalanced,
+    model_to_continue,
 )
 from focalboost.lightgbm._params import (
     METRIC,
@@ -60,7 +57,7 @@ from focalboost.lightgbm._params import (
 )
 from focalboost.lightgbm._text import without_objective
 from focalboost.losses import Loss
-from focalboost.losses._balance import Part, balancing_shift_of_parts
+from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
 from focalboost.objectives import Curvature, FocalMetric
 
 __all__ = ["train"]
@@ -237,11 +234,7 @@ def fitted_host(
     if is_new:
         baseline = loss.baseline(*target)
         options["init_score"] = table.constant(baseline)
-    else:
-        init_model = continuable(init_model, plan.params)
-        known = provenance_of(init_model, "init_model")
-        warn_of_another_loss(known, loss, "init_model")
-        init_model = unbalanced(init_model)
+    init_model = model_to_continue(init_model, plan.params, loss)
     callbacks = list(callbacks or ())
     # A default of its constructor would count more than another name of the parameter.
     params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
@@ -274,16 +267,9 @@ def fitted_host(
     shift = None
     if balances(balance, loss, plan.params["objective"].curvature):
         rows = table if balance is True else evaluation[-1]
-        predict, model = delayed(_predicted), delayed(host.booster_.model_to_string())
-        calls = [
-            predict(model, baseline, dict(zip(rows.parts, part, strict=True)))
-            for part in zip(*rows.parts.values(), strict=True)
-        ]
-        total = total_of(client, client.compute(calls))
+        total = _total_of_predicted(client, host.booster_, baseline, rows)
         shift = balancing_shift_of_parts(loss, total, earlier_balance_of(init_model))
-        baseline = baseline + shift
-    note = Provenance(loss, classes, None if shift is None else shift.tolist())
-    finalise_with_note(host.booster_, baseline, note_of(note))
+    finished(host.booster_, baseline, loss, shift, classes)
     warn_of_no_split(has_split(host.booster_), loss)
     return host
 
@@ -328,6 +314,16 @@ def _constant_host(params: Mapping[str, Any], X: Any) -> Any:
     text = host.booster_.model_to_string()
     host.booster_.model_from_string(without_objective(text))
     return host
+
+
+def _total_of_predicted(client: Any, booster: Any, baseline: Any, rows: Table) -> Total:
+    """What adds up over the rows of a table, with their raw predictions."""
+    predict, model = delayed(_predicted), delayed(booster.model_to_string())
+    calls = [
+        predict(model, baseline, dict(zip(rows.parts, part, strict=True)))
+        for part in zip(*rows.parts.values(), strict=True)
+    ]
+    return total_of(client, client.compute(calls))
 
 
 def _predicted(text: str, baseline: Any, rows: Mapping[str, Any]) -> Part:

@@ -17,7 +17,6 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import without_autologging
-from focalboost._hosts._note import warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
     balances,
@@ -291,11 +290,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         )
         baseline: Baseline = 0.0
         init_score = rows.starts("init_score", init_score, by_class=True)
-        if model is not None:
-            model = _model.continuable(model, plan.params)
-            warn_of_another_loss(known, loss, "init_model")
-            model = _model.unbalanced(model)
-        elif init_score is None:
+        model = _model.model_to_continue(model, plan.params, loss)
+        if model is None and init_score is None:
             # LightGBM keeps weights in float32, of which ``train`` computes the start.
             weight = None if rows.weight is None else np.float32(rows.weight)
             baseline = loss.baseline(rows.y, weight)
@@ -329,8 +325,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
                 **given,
             )
         warn_of_no_split(_model.has_split(host.booster_), loss)
-        constant, note = _model.start_and_note(baseline, loss, shift, classes)
-        _model.finalise_with_note(host.booster_, constant, note)
+        added = None if shift is None else shift.value()
+        _model.finished(host.booster_, baseline, loss, added, classes)
         self.__dict__.update(learned_by(host, "_other_params"))
         self._has_names_of_table = isinstance(feature_name, str)  # "auto"
         self._learned(loss, classes)

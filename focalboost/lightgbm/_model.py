@@ -17,10 +17,11 @@ from focalboost._hosts._note import (
     note_of,
     read_note,
     require_same_prediction,
+    warn_of_another_loss,
 )
 from focalboost._hosts._params import one_value
 from focalboost._validation import reject
-from focalboost.lightgbm._data_sets import Baseline, Shift
+from focalboost.lightgbm._data_sets import Baseline
 from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
 from focalboost.lightgbm._text import (
     finalised_text,
@@ -176,6 +177,18 @@ def continuable(
     return booster
 
 
+def model_to_continue(
+    init_model: Any, params: Mapping[str, Any], loss: Loss
+) -> "lightgbm.Booster | None":
+    """The model as training left it; one of another loss raises a warning."""
+    if init_model is None:
+        return None
+    booster = continuable(init_model, params)
+    known = provenance_of(booster, "init_model")
+    warn_of_another_loss(known, loss, "init_model", stacklevel=4)
+    return unbalanced(booster)
+
+
 def unbalanced(booster: "lightgbm.Booster") -> "lightgbm.Booster":
     """The model as training left it, before it was balanced."""
     balance = balance_of(booster, "init_model")
@@ -295,14 +308,19 @@ def checkpoint_in(path: Any) -> tuple["lightgbm.Booster", str | None]:
     return model, note_in(text, CHECKPOINT)
 
 
-def start_and_note(
-    baseline: Baseline, loss: Loss, shift: Shift | None, classes: Any = None
-) -> tuple[Baseline, str]:
-    """The constant to add to the first trees at the end of a training, and the note."""
+def finished(
+    booster: "lightgbm.Booster",
+    baseline: Baseline,
+    loss: Loss,
+    shift: NDArray[np.float64] | None,
+    classes: Any = None,
+) -> "lightgbm.Booster":
+    """The booster at the end of a training, with its baseline, shift and note."""
     if shift is None:
-        return baseline, note_of(Provenance(loss, classes))
-    value = shift.value()
-    return baseline + value, note_of(Provenance(loss, classes, value.tolist()))
+        note = Provenance(loss, classes)
+        return finalise_with_note(booster, baseline, note_of(note))
+    note = Provenance(loss, classes, shift.tolist())
+    return finalise_with_note(booster, baseline + shift, note_of(note))
 
 
 class Saver:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
     WEIGHTS_INSTEAD,
     learning_rate_bound,
@@ -127,6 +128,13 @@ def n_machines(params: Mapping[str, Any]) -> int:
     machines = one_value(params, MACHINES, ())
     listed = machines.split(",") if isinstance(machines, str) else machines
     return int(one_value(params, NUM_MACHINES, len(listed)))
+
+
+def stops_early(params: Mapping[str, Any], callbacks: Any) -> bool:
+    """Whether training may end before its last round."""
+    kind = type(import_host("lightgbm").early_stopping(1))
+    by_callback = any(isinstance(one, kind) for one in callbacks or ())
+    return by_callback or bool(one_value(params, EARLY_STOPPING))
 
 
 def make_plan(

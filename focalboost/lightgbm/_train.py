@@ -1,11 +1,8 @@
-"""LightGBM's train, cv and refit with the focal loss."""
+"""LightGBM's train and cv with the focal loss."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, cast
 
 from focalboost._hosts._checkpoint import (
     Checkpoint,
@@ -14,20 +11,18 @@ from focalboost._hosts._checkpoint import (
     training_of,
 )
 from focalboost._hosts._imports import import_host, without_autologging
-from focalboost._hosts._note import Provenance, note_of, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
     as_list,
     balances,
     checked_balance,
     checked_loss,
-    learning_rate_bound,
     metrics_in,
     one_value,
     thread_setting,
     warn_of_no_split,
 )
-from focalboost._validation import codes_of, reject, require_weights_of_hosts
+from focalboost._validation import reject
 from focalboost.lightgbm._data_sets import (
     Baseline,
     Shift,
@@ -42,25 +37,17 @@ from focalboost.lightgbm._data_sets import (
 )
 from focalboost.lightgbm._model import (
     Saver,
-    booster_of,
-    booster_of_text,
     checkpoint_in,
     constant_model,
-    continuable,
     earlier_balance_of,
-    finalise_with_note,
+    finished,
     has_split,
     is_unbalanced,
     is_without_features,
-    provenance_in,
-    provenance_of,
-    start_and_note,
+    model_to_continue,
     unbalanced,
 )
 from focalboost.lightgbm._params import (
-    DEFAULT_LEARNING_RATE,
-    EARLY_STOPPING,
-    LEARNING_RATE,
     METRIC,
     NUM_CLASS,
     OBJECTIVE,
@@ -68,17 +55,10 @@ from focalboost.lightgbm._params import (
     make_plan,
     n_machines,
     rounds_apart,
+    stops_early,
 )
-from focalboost.lightgbm._text import (
-    leaves_of,
-    parameters_in,
-    shifted_text,
-    with_leaves,
-    with_note,
-)
-from focalboost.losses import FocalLoss, Loss
-from focalboost.losses._balance import Part, balancing_shift_of_parts
-from focalboost.objectives import Curvature, FocalObjective
+from focalboost.losses import Loss
+from focalboost.objectives import Curvature
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -86,14 +66,10 @@ if TYPE_CHECKING:
 
     import lightgbm
 
-#: The parameters of a step of refit, with LightGBM's defaults.
-_STEP = {
-    "learning_rate": DEFAULT_LEARNING_RATE,
-    "lambda_l1": 0.0,
-    "lambda_l2": 0.0,
-    "max_delta_step": 0.0,  # any step
-    "min_sum_hessian_in_leaf": 1e-3,
-}
+_BALANCE_OF_ALL = (
+    "Each machine would end with another model. Pass balance=False, or use "
+    "focalboost.distributed.lightgbm.train."
+)
 
 #: What LightGBM's fpreproc takes and returns: both data sets of a fold, and parameters.
 Fold = tuple["lightgbm.Dataset", "lightgbm.Dataset", dict[str, Any]]
@@ -212,47 +188,30 @@ def train(
         name = "keep_training_booster"
         reject(name, "False", keep_training_booster, f"{advice}with init_model.")
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
-    kind = type(import_host("lightgbm").early_stopping(1))
-    stops_early = any(isinstance(one, kind) for one in callbacks or ())
-    stops_early = stops_early or bool(one_value(plan.params, EARLY_STOPPING))
-    file = checked_checkpoint(checkpoint, stops_early, n_machines(plan.params))
-    validation = as_list(valid_sets)
+    stops = stops_early(plan.params, callbacks)
+    file = checked_checkpoint(checkpoint, stops, n_machines(plan.params))
     require_data_set("train_set", train_set)
+    validation = as_list(valid_sets)
     for data_set in validation:
         require_data_set("valid_sets", data_set)
     others = [data_set for data_set in validation if data_set is not train_set]
     balance = checked_balance(balance, "balance", bool(others))
     wants_balance = balances(balance, loss, curvature)
-    if n_machines(plan.params) > 1:  # they cannot exchange a sum
-        starts = init_model is None and init_score_of(train_set) is None
-        if starts and class_masses is None:
-            rule = "the total weight of each class on all machines"
-            advice = (
-                "Add up loss.class_masses(y, sample_weight) of the rows of each "
-                "machine, and pass class_masses=total, balance=False."
-            )
-            reject("class_masses", rule, None, advice)
+    if n_machines(plan.params) > 1:
+        if init_model is None and init_score_of(train_set) is None:
+            _require_masses(class_masses)
         if wants_balance:
-            advice = (
-                "Each machine would end with another model. Pass balance=False, or use "
-                "focalboost.distributed.lightgbm.train."
-            )
-            reject("balance", "False on several machines", balance, advice)
+            reject("balance", "False on several machines", balance, _BALANCE_OF_ALL)
         require_arrays([train_set, *others])
-    model = None
-    if init_model is not None:
-        model = continuable(init_model, plan.params)
-        known = provenance_of(model, "init_model")
-        warn_of_another_loss(known, loss, "init_model")
-    run = Run(model, num_boost_round)
+    run = Run(model_to_continue(init_model, plan.params, loss), num_boost_round)
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance
         training = training_of(*settings, digests_of(train_set, plan.params))
         run.resume(file, training, checkpoint_in)
     is_trained = run.done > 0 and run.left == 0
     if is_trained and not (wants_balance and is_unbalanced(run.model)):
-        finished: lightgbm.Booster = run.model
-        return finished
+        finished_before: lightgbm.Booster = run.model
+        return finished_before
     model = None if run.model is None else unbalanced(run.model)
     threads, shift, saver = thread_setting(params), None, None
     if wants_balance:
@@ -267,27 +226,51 @@ def train(
         if file is not None and not is_trained:
             saver = Saver(run, loss, baseline, threads)
             watching.append(saver)
-        try:
-            booster: lightgbm.Booster = import_host("lightgbm").train(
-                parameters_of(train_set, with_params),
-                train_set,
-                1 if is_trained else run.left,
-                valid_sets=validation or None,
-                valid_names=valid_names,
-                feval=metrics_in(feval) or plan.metric,
-                init_model=model,
-                keep_training_booster=True,
-                callbacks=watching,
-            )
-        except import_host("lightgbm").basic.LightGBMError as error:
-            if not is_without_features(error, params) or model is not None:
-                raise
-            booster = constant_model(plan.params, train_set)
+        booster = _trained(
+            parameters_of(train_set, with_params),
+            train_set,
+            1 if is_trained else run.left,
+            model,
+            valid_sets=validation or None,
+            valid_names=valid_names,
+            feval=metrics_in(feval) or plan.metric,
+            callbacks=watching,
+        )
     warn_of_no_split(has_split(booster), loss)
-    booster = finalise_with_note(booster, *start_and_note(baseline, loss, shift))
+    finished(booster, baseline, loss, None if shift is None else shift.value())
     if saver is not None:
         saver.save_last(booster)
     return booster
+
+
+def _require_masses(class_masses: Any) -> None:
+    """Check that the masses of the classes on all machines are given."""
+    if class_masses is None:
+        rule = "the total weight of each class on all machines"
+        advice = (
+            "Add up loss.class_masses(y, sample_weight) of the rows of each machine, "
+            "and pass class_masses=total, balance=False."
+        )
+        reject("class_masses", rule, None, advice)
+
+
+def _trained(
+    params: dict[str, Any],
+    train_set: "lightgbm.Dataset",
+    num_boost_round: int,
+    init_model: "lightgbm.Booster | None",
+    **arguments: Any,
+) -> "lightgbm.Booster":
+    """LightGBM's model, still in training; a constant if no feature can be split."""
+    library = import_host("lightgbm")
+    arguments |= {"init_model": init_model, "keep_training_booster": True}
+    try:
+        booster = library.train(params, train_set, num_boost_round, **arguments)
+    except library.basic.LightGBMError as error:
+        if not is_without_features(error, params) or init_model is not None:
+            raise
+        booster = constant_model(params, train_set)
+    return cast("lightgbm.Booster", booster)
 
 
 def cv(
@@ -377,11 +360,7 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     if n_machines(params) > 1:
         advice = "LightGBM would connect the machines anew for each fold."
         reject("num_machines", "1 for cv", n_machines(params), advice)
-    model = None
-    if init_model is not None:
-        given = continuable(init_model, plan.params)
-        warn_of_another_loss(provenance_of(given, "init_model"), loss, "init_model")
-        model = unbalanced(given)
+    model = model_to_continue(init_model, plan.params, loss)
     with ExitStack() as stack:
         start, baselines = _start_of_folds(plan, fpreproc, model, stack)
         if model is None:
@@ -426,7 +405,7 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
             booster.free_dataset()
             booster.model_from_string(text)
             booster.best_iteration = best
-            finalise_with_note(booster, *start_and_note(baseline, loss, shift))
+            finished(booster, baseline, loss, None if shift is None else shift.value())
     if not return_cvbooster:
         del history["cvbooster"]
     return history
@@ -459,176 +438,3 @@ def _start_of_folds(
         return train_set, valid_set, params
 
     return start, baselines
-
-
-def refit(
-    booster: "lightgbm.Booster | lightgbm.LGBMModel | str | PathLike[str]",
-    X: Any,
-    y: Any,
-    *,
-    loss: Loss | None = None,
-    decay_rate: float = 0.9,
-    weight: Any = None,
-    curvature: Curvature = "certified",
-    balance: bool = True,
-) -> "lightgbm.Booster":
-    """Refit the leaves of a LightGBM model to new data, with the focal loss.
-
-    The trees keep their splits. Tree by tree, every leaf gets the value
-
-        decay_rate * old + (1 - decay_rate) * new,
-        new = -shrinkage * G / (C + lambda_l2),
-
-    where G and C sum the focal gradient and curvature of its rows, at the raw
-    predictions of the trees before it. The first trees contain the baseline, so the
-    baseline of the new data is mixed in the same way: their ``new`` has it added, and
-    their G and C are those at that baseline.
-
-    LightGBM's own ``Booster.refit`` takes steps of the log loss. A focal model that is
-    refitted with it predicts probabilities that are several times too small.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster, FocalLGBMClassifier or path
-        A finalised model of ``focalboost.lightgbm``, or an estimator. It stays as it
-        is. Load only files that you trust.
-    X : array-like of shape (n, n_features)
-        The new features, in any form that ``booster.predict`` takes.
-    y : array of shape (n,)
-        The new labels: those that an estimator was trained on, or else 0 to K - 1. Some
-        classes may be missing.
-    loss : FocalLoss or SoftmaxFocalLoss, optional
-        The loss. By default it is the one that the model was trained with.
-    decay_rate : float, default=0.9
-        The share of the old values, from 0 to 1. At 0 all leaf values are new. At 1
-        the result is a copy of the model.
-    weight : array of shape (n,), optional
-        Weights of the rows.
-    curvature : {"certified", "exact"}, default="certified"
-        As in ``focal_objective``.
-    balance : bool, default=True
-        Balance the new model on the new data, as ``train`` does.
-
-    Returns
-    -------
-    lightgbm.Booster
-        The new model. It has the rounds that predictions of the old one use.
-
-    Raises
-    ------
-    ValueError
-        If the model has linear trees, or says no loss and none is given; and as in
-        ``train``.
-
-    Notes
-    -----
-    ``lambda_l1``, ``lambda_l2``, ``max_delta_step`` and ``min_sum_hessian_in_leaf``
-    are those of the training. A leaf with a smaller sum of curvatures, or without rows,
-    takes no step: its ``new`` is 0 (or the baseline). ``path_smooth`` and monotone
-    constraints do not count, as in LightGBM's own refit.
-
-    Examples
-    --------
-    >>> import lightgbm, numpy as np, focalboost.lightgbm
-    >>> X = np.arange(400.0).reshape(-1, 1)
-    >>> train_set = lightgbm.Dataset(X, label=X[:, 0] >= 340)
-    >>> booster = focalboost.lightgbm.train({"verbosity": -1}, train_set, 50)
-    >>> y_new = X[:, 0] >= 380
-    >>> new = focalboost.lightgbm.refit(booster, X, y_new, decay_rate=0.5)
-    >>> new.num_trees()
-    50
-    """
-    balance = bool(checked_balance(balance, "balance", False))
-    if not 0 <= decay_rate <= 1:
-        advice = "Use decay_rate=0.9, as LightGBM does."
-        reject("decay_rate", "a number from 0 to 1", decay_rate, advice)
-    given = booster_of(booster, "booster")
-    text = given.model_to_string()
-    known = provenance_in(text, "booster")
-    if known is None and loss is None:
-        rule = "a FocalLoss or a SoftmaxFocalLoss for this model, which has no note of"
-        advice = "Use loss=FocalLoss(gamma=2), with the gamma of its training."
-        reject("loss", f"{rule} it", loss, advice)
-    loss = known.loss if known and loss is None else checked_loss(loss, None)
-    known = known or Provenance(loss, None)
-    n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
-    continuable(given, {"num_class": n_scores}, "booster")
-    if "\nleaf_const=" in text:
-        advice = "Train it without linear_tree."
-        reject("booster", "a model whose leaves are constants", "linear_tree", advice)
-    if decay_rate == 1:
-        return booster_of_text(text, "booster")
-    if known.unbalanced is not None:
-        text = shifted_text(text, -np.asarray(known.unbalanced))
-    labels = np.ravel(y)
-    if known.classes is not None:
-        labels = codes_of(labels, known.classes)
-    if weight is not None:
-        require_weights_of_hosts(weight)
-    params = parameters_in(text)
-    objective = FocalObjective(
-        loss,
-        curvature,
-        learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None),
-        checks_start=False,
-        n_threads=thread_setting(params),
-    )
-    step = {name: float(params.get(name, _STEP[name])) for name in _STEP}
-    leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
-    leaf = leaf.reshape(len(labels), -1)
-    rows = Part(labels, None, weight)
-    values, raw = _refitted(leaves_of(text), leaf, rows, objective, step, decay_rate)
-    text = with_leaves(text, values)
-    shift = None
-    if balances(balance, loss, curvature):
-        part, earlier = rows._replace(raw_prediction=raw), known.unbalanced or 0.0
-        shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
-        text = shifted_text(text, np.asarray(shift))
-    note = note_of(Provenance(loss, known.classes, shift))
-    return booster_of_text(with_note(text, note), "booster")
-
-
-def _refitted(
-    trees: list[tuple[NDArray[np.float64], float]],
-    leaf: NDArray[np.intp],
-    rows: Part,
-    objective: FocalObjective,
-    step: dict[str, float],
-    decay_rate: float,
-) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-    """The new values of all leaves, and the raw predictions of the new model."""
-    y_true, weight = rows.y_true, rows.sample_weight
-    start = np.atleast_1d(objective.loss.baseline(y_true, weight))
-    n_scores, values = len(start), list[NDArray[np.float64]]()
-    raw = np.tile(start, (len(y_true), 1))
-    for first in range(0, len(trees), n_scores):
-        flat = raw if n_scores > 1 else raw[:, 0]
-        sums = objective(y_true, flat, weight)
-        if first == 0:
-            raw = np.zeros_like(raw)  # the new first trees contain the baseline
-        for k, (old, shrinkage) in enumerate(trees[first : first + n_scores]):
-            of_tree, base = leaf[:, first + k], 0.0
-            slope, bend = (
-                np.bincount(of_tree, part.reshape(raw.shape)[:, k], len(old))
-                for part in sums
-            )
-            if first == 0:
-                base = start[k]
-                # LightGBM notes a shrinkage of 1 where a baseline is added.
-                shrinkage = step["learning_rate"] if shrinkage == 1 else shrinkage
-            new = base + shrinkage * _steps(slope, bend, step)
-            values.append(decay_rate * old + (1 - decay_rate) * new)
-            raw[:, k] += values[-1][of_tree]
-    return values, raw if n_scores > 1 else raw[:, 0]
-
-
-def _steps(
-    slope: NDArray[np.float64], bend: NDArray[np.float64], step: dict[str, float]
-) -> NDArray[np.float64]:
-    """The steps of leaves before shrinkage, from their sums."""
-    size = np.maximum(np.abs(slope) - step["lambda_l1"], 0)
-    total = bend + step["lambda_l2"]
-    counts = (bend >= step["min_sum_hessian_in_leaf"]) & (total > 0)
-    sizes = np.divide(size, total, where=counts, out=np.zeros(len(slope)))
-    limit = step["max_delta_step"] or np.inf
-    return np.asarray(np.clip(-np.sign(slope) * sizes, -limit, limit))
