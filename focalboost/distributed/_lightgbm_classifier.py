@@ -19,14 +19,13 @@ from focalboost.distributed._cluster import (
 from focalboost.distributed.lightgbm import fitted_host
 from focalboost.estimators import FocalLGBMClassifier
 from focalboost.estimators._base import (
-    labels_of_model,
     learned_by,
     require_rounds,
     without_own,
     without_spare_classes,
 )
+from focalboost.estimators._lightgbm import model_and_labels
 from focalboost.estimators._rows import for_each, pairs_of, require_entries
-from focalboost.lightgbm._model import booster_of, provenance_of
 from focalboost.lightgbm._params import NUM_CLASS, make_plan
 
 
@@ -131,12 +130,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         require_rounds(self.n_estimators)
         client = client_of(self.client)
         found = summaries_of(client, y, sample_weight)
-        of_model = None
-        if init_model is not None:
-            model = booster_of(init_model, "init_model")
-            known = provenance_of(model, "init_model")
-            n_scores = model.num_model_per_iteration()
-            of_model = labels_of_model(init_model, known, n_scores)
+        _, of_model = model_and_labels(init_model)
         target = SpreadTarget(self, found, of_model)
         loss, classes = target.loss, target.classes
         params = without_own(self.get_params(deep=False))

@@ -19,9 +19,9 @@ from focalboost.distributed._cluster import (
 )
 from focalboost.distributed.xgboost import trained
 from focalboost.estimators import FocalXGBClassifier
-from focalboost.estimators._base import labels_of_model, require_rounds
+from focalboost.estimators._base import require_rounds
 from focalboost.estimators._rows import pairs_of
-from focalboost.xgboost._model import booster_of, n_scores_of, provenance_of
+from focalboost.estimators._xgboost import model_and_labels
 from focalboost.xgboost._params import is_update
 
 
@@ -117,11 +117,7 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             )
         balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
         found = await summaries_of(self.client, y, sample_weight)
-        model = of_model = None
-        if xgb_model is not None:
-            model = booster_of(xgb_model)
-            known = provenance_of(model, "xgb_model")
-            of_model = labels_of_model(xgb_model, known, n_scores_of(model))
+        model, _, of_model = model_and_labels(xgb_model)
         target = SpreadTarget(self, found, of_model)
         loss, classes = target.loss, target.classes
         if feature_weights is None:

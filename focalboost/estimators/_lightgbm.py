@@ -37,6 +37,7 @@ from focalboost.estimators._base import (
     without_spare_classes,
 )
 from focalboost.estimators._rows import (
+    ModelLabels,
     TrainingRows,
     features,
     for_each,
@@ -252,36 +253,28 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         """
         host_params = without_own(self.get_params(deep=False))
         _require_one_machine(host_params)
-        model = of_model = None
-        if init_model is not None:
-            model = _model.booster_of(init_model, "init_model")
-            known = _model.provenance_of(model, "init_model")
-            n_scores = model.num_model_per_iteration()
-            of_model = labels_of_model(init_model, known, n_scores)
+        model, of_model = model_and_labels(init_model)
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
         masses = rows.masses if model is None else None
         loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         require_rounds(self.n_estimators)
-        given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
-        given = {name: value for name, value in given.items() if value is not None}
+        require_numbers(rows.X)
         require_entries(
             eval_sample_weight=eval_sample_weight,
             eval_class_weight=eval_class_weight,
             eval_init_score=eval_init_score,
         )
         sets, weights = rows.evaluation(
-            _pairs_of(**given), eval_sample_weight, eval_class_weight, by_weight=False
+            _pairs_of(eval_set, eval_X, eval_y),
+            eval_sample_weight,
+            eval_class_weight,
+            by_weight=False,
         )
-        # Under the names they were given by: LightGBM before 4.7 has one.
-        if list(given) == ["eval_set"]:
-            given = {"eval_set": sets}
-        elif sets:
-            given = dict(zip(given, zip(*sets, strict=True), strict=True))
-        require_numbers(rows.X)
         for features_of_set, _ in sets:
             require_numbers(features_of_set)
             require_names_of_training(features_of_set, rows.X)
+        given = _as_given(sets, eval_set=eval_set, eval_X=eval_X, eval_y=eval_y)
         plan = make_plan(
             without_spare_classes(host_params, NUM_CLASS, loss),
             loss,
@@ -478,7 +471,17 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         self._class_map = {label: code for code, label in enumerate(classes)}
 
 
-def _pairs_of(eval_set: Any = None, eval_X: Any = None, eval_y: Any = None) -> Any:
+def model_and_labels(init_model: Any) -> tuple[Booster | None, ModelLabels | None]:
+    """The booster of a model to continue, and the labels that it stands for."""
+    if init_model is None:
+        return None, None
+    model = _model.booster_of(init_model, "init_model")
+    known = _model.provenance_of(model, "init_model")
+    n_scores = model.num_model_per_iteration()
+    return model, labels_of_model(init_model, known, n_scores)
+
+
+def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
     """The pairs of sets given in either way; none of a mixture, LightGBM's error."""
     if eval_X is None and eval_y is None:
         return pairs_of(eval_set)
@@ -486,6 +489,14 @@ def _pairs_of(eval_set: Any = None, eval_X: Any = None, eval_y: Any = None) -> A
         return []
     several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
     return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
+
+
+def _as_given(sets: list[Any], **given: Any) -> dict[str, Any]:
+    """The sets under the names they were given by: LightGBM before 4.7 has one."""
+    given = {name: value for name, value in given.items() if value is not None}
+    if list(given) == ["eval_set"]:
+        return {"eval_set": sets}
+    return dict(zip(given, zip(*sets, strict=True), strict=True)) if sets else given
 
 
 def _scores_of(sets: list[Any], given: Any, baseline: Baseline) -> list[Any]:

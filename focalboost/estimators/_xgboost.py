@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from xgboost import DMatrix, XGBClassifier, XGBModel
+from xgboost import Booster, DMatrix, XGBClassifier, XGBModel
 from xgboost.core import _deprecate_positional_args
 
 from focalboost._hosts._files import write_in_one_step
@@ -32,7 +32,13 @@ from focalboost.estimators._base import (
     without_own,
     without_spare_classes,
 )
-from focalboost.estimators._rows import TrainingRows, features, pairs_of, target_of
+from focalboost.estimators._rows import (
+    ModelLabels,
+    TrainingRows,
+    features,
+    pairs_of,
+    target_of,
+)
 from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 from focalboost.objectives._grammar import n_workers
@@ -230,11 +236,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         With ``xgb_model`` the labels are those of that model, and y may lack some.
         """
         _require_one_worker()
-        model = of_model = None
-        if xgb_model is not None:
-            model = _model.booster_of(xgb_model)
-            known = _model.provenance_of(model, "xgb_model")
-            of_model = labels_of_model(xgb_model, known, _model.n_scores_of(model))
+        model, known, of_model = model_and_labels(xgb_model)
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
         masses = rows.masses if model is None else None
@@ -430,6 +432,17 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self.base_score = base_score  # that of the model would not suit other labels
         self._learned(known.loss, known.classes, None)
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
+
+
+def model_and_labels(
+    xgb_model: Any,
+) -> tuple[Booster | None, Provenance | None, ModelLabels | None]:
+    """The booster of a model to continue, what it says of its training, its labels."""
+    if xgb_model is None:
+        return None, None, None
+    model = _model.booster_of(xgb_model)
+    known = _model.provenance_of(model, "xgb_model")
+    return model, known, labels_of_model(xgb_model, known, _model.n_scores_of(model))
 
 
 def _on_posterior(loss: Loss, metric: Any) -> Any:
