@@ -25,7 +25,7 @@ from focalboost.comparison._methods import (
     training_sets,
     weighted,
 )
-from focalboost.diagnostics._budget import host_of
+from focalboost.diagnostics._budget import host_of, raw_prediction_of
 from focalboost.estimators._base import FocalClassifierMixin, without_own
 from focalboost.lightgbm._params import LEARNING_RATE, MIN_CURVATURE, ROUNDS
 
@@ -54,15 +54,16 @@ _GRIDS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 
-#: Other names of the parameters of a grid, on each host.
-_OTHER_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
-    "xgboost": {"learning_rate": ("eta",), "reg_lambda": ("lambda",)},
+#: The parameters of a grid by their other names, on each host.
+_OTHER_NAMES: dict[str, dict[str, str]] = {
+    "xgboost": {"eta": "learning_rate", "lambda": "reg_lambda"},
     "lightgbm": {
-        "n_estimators": ROUNDS,
-        "learning_rate": LEARNING_RATE,
-        "num_leaves": ("num_leaf", "max_leaves", "max_leaf", "max_leaf_nodes"),
-        "reg_lambda": ("lambda_l2", "lambda", "l2_regularization"),
-        "min_child_weight": MIN_CURVATURE,
+        **dict.fromkeys(ROUNDS, "n_estimators"),
+        **dict.fromkeys(LEARNING_RATE, "learning_rate"),
+        **dict.fromkeys(("num_leaf", "max_leaves", "max_leaf"), "num_leaves"),
+        "max_leaf_nodes": "num_leaves",
+        **dict.fromkeys(("lambda_l2", "lambda", "l2_regularization"), "reg_lambda"),
+        **dict.fromkeys(MIN_CURVATURE, "min_child_weight"),
     },
 }
 
@@ -127,15 +128,11 @@ class Fitted:
 
         Log-odds rank rows whose float32 probabilities would all be 1.
         """
-        Z, each = self.transformed(X), []
-        for model in self.models:
-            if self.method.is_focal:
-                raw = model.decision_function(Z)
-            elif host_of(model) == "xgboost":
-                raw = model.predict(Z, output_margin=True)
-            else:
-                raw = model.predict(Z, raw_score=True)
-            each.append(np.asarray(raw, np.float64))
+        Z = self.transformed(X)
+        if self.method.is_focal:
+            each = [np.asarray(one.decision_function(Z)) for one in self.models]
+        else:
+            each = [raw_prediction_of(one, Z) for one in self.models]
         if len(each) == 1:
             return each[0]
         shifted = np.stack(each) - np.log(self.prior_factors)[:, None]
@@ -339,7 +336,10 @@ def tuned(
     True
     """
     start = perf_counter()
-    train, valid = _holdout(part_of(X, y, sample_weight), random_state)
+    part = part_of(X, y, sample_weight)
+    options = {"test_size": VALIDATION_SHARE, "random_state": random_state}
+    split = train_test_split(np.arange(len(part.y)), stratify=part.y, **options)
+    train, valid = map(part.rows, split)
     weight, found = valid.weight, []
     for point in points_of(grid, estimator):
         candidate = at_point(estimator, point)
@@ -348,14 +348,8 @@ def tuned(
             valid.y, fitted.log_odds(valid.X), sample_weight=weight
         )
         loss = log_loss(valid.y, fitted.corrected_proba(valid.X), sample_weight=weight)
-        found.append(
-            Tuned(
-                **vars(fitted),
-                params=point,
-                average_precision=float(ranking),
-                log_loss=float(loss),
-            )
-        )
+        scores: dict[str, Any] = {"average_precision": ranking, "log_loss": loss}
+        found.append(Tuned(**vars(fitted), params=point, **scores))
     best = min(found, key=lambda one: (-one.average_precision, one.log_loss))
     return replace(best, seconds=perf_counter() - start)
 
@@ -377,8 +371,7 @@ def parameters_set(estimator: Any) -> dict[str, Any]:
     """The parameters that are not the defaults of the class, by the names of a grid."""
     estimator = last_step(estimator)
     default = type(estimator)().get_params(deep=False)
-    others = _OTHER_NAMES[host_of(estimator)]
-    known = {other: name for name, names in others.items() for other in names}
+    known = _OTHER_NAMES[host_of(estimator)]
     return {
         known.get(name, name): value
         for name, value in estimator.get_params(deep=False).items()
@@ -445,7 +438,8 @@ def _trained(model: Any, train: Part, valid: Part, stop_on: str) -> int:
     """Train with early stopping, and return the number of rounds."""
     weights = None if valid.weight is None else [valid.weight]
     by_ranking, options = stop_on == "average_precision", {}
-    if host_of(model) == "xgboost":
+    is_xgboost = host_of(model) == "xgboost"
+    if is_xgboost:
         metric = None if hasattr(model, "focal_gamma") else "logloss"
         metric = "aucpr" if by_ranking else metric
         model.set_params(early_stopping_rounds=PATIENCE, eval_metric=metric)
@@ -465,14 +459,4 @@ def _trained(model: Any, train: Part, valid: Part, stop_on: str) -> int:
             eval_set=[(valid.X, valid.y)],
             **options,
         )
-    if host_of(model) == "xgboost":
-        return int(model.best_iteration) + 1
-    return int(model.best_iteration_)
-
-
-def _holdout(part: Part, random_state: int) -> tuple[Part, Part]:
-    rows = np.arange(len(part.y))
-    train, valid = train_test_split(
-        rows, test_size=VALIDATION_SHARE, stratify=part.y, random_state=random_state
-    )
-    return part.rows(train), part.rows(valid)
+    return int(model.best_iteration + 1 if is_xgboost else model.best_iteration_)

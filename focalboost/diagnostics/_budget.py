@@ -258,7 +258,7 @@ def gradient_budget_by_round(
         if n_rounds == 0:
             raw = _start(model, loss, y, sample_weight, balance)
         else:
-            raw = _raw_prediction_after(model, X, n_rounds) - balance
+            raw = raw_prediction_of(model, X, n_rounds) - balance
         budget = gradient_budget(y, raw, loss, sample_weight, **options)
         budgets.append(replace(budget, n_rounds=n_rounds))
     return tuple(budgets)
@@ -292,19 +292,20 @@ def _start(
     model: Any, loss: Loss, y: NDArray[Any], sample_weight: Any, balance: Any
 ) -> NDArray[np.float64]:
     """XGBoost keeps the start, for two classes as a probability; LightGBM does not."""
-    if host_of(model) == "lightgbm":
-        start = loss.baseline(y, sample_weight)
-    elif isinstance(loss, FocalLoss):
-        start = logit(np.asarray(model.intercept_, dtype=np.float64)) - balance
-    else:
-        start = np.asarray(model.intercept_, dtype=np.float64) - balance
     shape = y.shape if isinstance(loss, FocalLoss) else (len(y), loss.n_classes)
-    return np.full(shape, start)
+    if host_of(model) == "lightgbm":
+        return np.full(shape, loss.baseline(y, sample_weight))
+    start = np.asarray(model.intercept_, dtype=np.float64)
+    start = logit(start) if isinstance(loss, FocalLoss) else start
+    return np.full(shape, start - balance)
 
 
-def _raw_prediction_after(model: Any, X: Any, n_rounds: int) -> NDArray[np.float64]:
+def raw_prediction_of(
+    model: Any, X: Any, n_rounds: int | None = None
+) -> NDArray[np.float64]:
+    """The raw predictions after a number of rounds. None is up to the best one."""
     options: dict[str, Any] = (
-        {"output_margin": True, "iteration_range": (0, n_rounds)}
+        {"output_margin": True, "iteration_range": (0, n_rounds or 0)}
         if host_of(model) == "xgboost"
         else {"raw_score": True, "num_iteration": n_rounds}
     )
