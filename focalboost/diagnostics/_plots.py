@@ -101,10 +101,8 @@ def plot_reliability(
     """
     named = _by_name(results)
     axes = axes_of(ax)
-    left = _decade_below(result.predicted for result in named.values())
-    lowest = _decade_below(
-        values for result in named.values() for values in (result.observed, result.low)
-    )
+    left = _decade_below([result.predicted for result in named.values()])
+    lowest = _decade_below([result.low for result in named.values()])
     for name, result in named.items():
         observed = np.maximum(result.observed, lowest)
         errors = np.abs(np.maximum([result.low, result.high], lowest) - observed)
@@ -208,18 +206,13 @@ def _draw_bar(axes: "Axes", place: int, budget: GradientBudget, of: str) -> None
         kind = f"class {code}"
         if len(budget.classes) == 2:
             kind = "positives" if code else "negatives"
-        order = np.arange(len(shares))[:: -1 if code == 0 else 1]
-        colours = colormaps[maps[code % len(maps)]](np.linspace(0.95, 0.25, len(order)))
-        names = [f"{kind}, p_t {bounds[i]:g} to {bounds[i + 1]:g}" for i in order]
-        ends = left + np.cumsum(shares[order])
-        axes.barh(
-            np.full(len(order), place),
-            shares[order],
-            left=ends - shares[order],
-            color=colours[order],
-            label=names if place == 0 else "",
-        )
-        left = ends[-1]
+        dark = np.linspace(0.95, 0.25, len(shares))
+        colours = colormaps[maps[code % len(maps)]](dark)
+        for i in np.arange(len(shares))[:: 1 if code else -1]:
+            name = f"{kind}, p_t {bounds[i]:g} to {bounds[i + 1]:g}"
+            label = name if place == 0 else ""
+            axes.barh(place, shares[i], left=left, color=colours[i], label=label)
+            left += shares[i]
 
 
 def _decade_below(shares: Iterable[NDArray[np.float64]]) -> float:
