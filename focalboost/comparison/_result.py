@@ -63,20 +63,19 @@ def scores(
     sample_weight: Floats | None = None,
 ) -> Scores:
     """Score log-odds. The log losses are exact: no probability is clipped."""
-    y = np.asarray(y_true)
     weights: dict[str, Any] = {"sample_weight": sample_weight}
-    rates, recall, _ = roc_curve(y, log_odds, drop_intermediate=False, **weights)
+    rates, recall, _ = roc_curve(y_true, log_odds, drop_intermediate=False, **weights)
 
     def log_loss(log_odds: Floats) -> float:
-        losses = np.asarray(FocalLoss(gamma=0).loss(y, log_odds))
+        losses = np.asarray(FocalLoss(gamma=0).loss(y_true, log_odds))
         return float(np.average(losses, weights=sample_weight))
 
     return Scores(
-        average_precision=float(average_precision_score(y, log_odds, **weights)),
+        average_precision=float(average_precision_score(y_true, log_odds, **weights)),
         recall=float(recall[rates <= false_positive_rate].max()),
         log_loss=log_loss(log_odds),
         corrected_log_loss=log_loss(log_odds - np.log(odds_factor)),
-        brier=float(brier_score_loss(y, expit(log_odds), **weights)),
+        brier=float(brier_score_loss(y_true, expit(log_odds), **weights)),
     )
 
 
@@ -87,13 +86,12 @@ def chance(
     sample_weight: Floats | None = None,
 ) -> Scores:
     """The expected scores of a constant: a random order, and the prevalence."""
-    y = np.asarray(y_true)
-    n_rows, n_positive = len(y), int(y.sum())
-    share = float(np.average(y, weights=sample_weight))
+    n_rows, n_positive = len(y_true), int(y_true.sum())
+    share = float(np.average(y_true, weights=sample_weight))
     by_chance = expected_average_precision(n_rows, n_positive)
     constant = np.full(n_rows, np.log(prevalence) - np.log1p(-prevalence))
     return replace(
-        scores(y, constant, 1.0, false_positive_rate, sample_weight),
+        scores(y_true, constant, 1.0, false_positive_rate, sample_weight),
         average_precision=by_chance * share * n_rows / n_positive,
         recall=false_positive_rate,
     )
@@ -171,9 +169,9 @@ def paired_difference(
     spread = float(differences.std(ddof=1)) * np.sqrt(1 / n_folds + test_per_train)
     if spread == 0:
         return Difference(mean, mean, mean, float(mean == 0), n_folds)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n_folds - 1)) * spread
+    low, high = map(float, stats.t.interval(LEVEL, n_folds - 1, mean, spread))
     p_value = 2 * float(stats.t.sf(abs(mean) / spread, n_folds - 1))
-    return Difference(mean, mean - half, mean + half, p_value, n_folds)
+    return Difference(mean, low, high, p_value, n_folds)
 
 
 def holm(p_values: Floats) -> Floats:
@@ -371,17 +369,12 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
 def _verdict(comparison: Comparison) -> Verdict:
     reference, mean = comparison.reference, comparison.mean
     above_chance = comparison.p_values_above_chance()
-    useful = [name for name, p_value in above_chance.items() if p_value < 1 - LEVEL]
-    differences = {
-        name: comparison.difference(name, reference)
-        for name in comparison.names
-        if name != reference
-    }
-    beyond = [
-        name
-        for name, p_value in comparison.adjusted_p_values(reference).items()
-        if p_value < 1 - LEVEL
-    ]
+    p_values = comparison.adjusted_p_values(reference)
+    useful, beyond = (
+        [name for name, p_value in tests.items() if p_value < 1 - LEVEL]
+        for tests in (above_chance, p_values)
+    )
+    differences = {name: comparison.difference(name, reference) for name in p_values}
     remark = _not_judged(comparison, differences)
     if not useful:
         here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
@@ -392,40 +385,36 @@ def _verdict(comparison: Comparison) -> Verdict:
             "separate the classes, or for more positives."
         )
         return Verdict(None, text + remark)
-    better = [name for name in beyond if differences[name].mean > 0]
-    winners = [name for name in better if name in useful]
+    winners = [name for name in beyond if name in useful and differences[name].mean > 0]
     if not winners and reference in useful:
         text = _why_the_reference(comparison, differences, beyond)
         return Verdict(reference, text + remark)
     winners = winners or [max(useful, key=mean)]
     best = max(winners, key=mean)
-    level = {
-        method.name: method
-        for method in comparison.methods
-        if method.name in winners
-        and (method.name == best or comparison.difference(method.name, best).high >= 0)
-    }
-
-    def order(name: str) -> tuple[bool, bool, bool]:
-        """What keeps probabilities comes first, then log loss, then the best."""
-        method = level[name]
-        return method.shifts_probabilities, not method.is_log_loss, name != best
-
-    use = min(level, key=order)
-    text = (
-        f"Use {use}: its average precision is {mean(use):.3f} against "
-        f"{mean(reference):.3f} of {reference}, {_gain(differences[use])}."
+    level = [
+        one
+        for one in comparison.methods
+        if one.name == best
+        or (one.name in winners and comparison.difference(one.name, best).high >= 0)
+    ]
+    # What keeps probabilities comes first, then log loss, then the best.
+    use = min(
+        level, key=lambda m: (m.shifts_probabilities, not m.is_log_loss, m.name != best)
     )
-    same = [name for name in level if name != use]
+    same = [one.name for one in level if one is not use]
+    text = (
+        f"Use {use.name}: its average precision is {mean(use.name):.3f} against "
+        f"{mean(reference):.3f} of {reference}, {_gain(differences[use.name])}."
+    )
     if same:
         text += f" Level with it: {', '.join(same)}."
-    if level[use].is_focal and level[use].is_log_loss:
+    if use.is_focal and use.is_log_loss:
         text += " What helps here is the certified curvature, not the focusing."
-    if level[use].shifts_probabilities:
+    if use.shifts_probabilities:
         text += " Its probabilities are shifted: correct them before you use them."
     if reference not in useful:
         text += f" The ranking of {reference} is chance."
-    return Verdict(use, text + remark)
+    return Verdict(use.name, text + remark)
 
 
 def _why_the_reference(
