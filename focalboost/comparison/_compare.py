@@ -7,10 +7,8 @@ import json
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
@@ -162,6 +160,8 @@ def compare_losses(
     >>> found.values("log loss", "log_loss").shape
     (3,)
     """
+    if progress:
+        import_extra("rich", "pip install rich, or use progress=False")
     one_of("stop_on", stop_on, STOP_ON)
     require_comparable(estimator)
     methods = _methods(losses)
@@ -182,16 +182,15 @@ def compare_losses(
     fits = {} if path is None else _read_fits(path, plan.fingerprint())
     keys = [(method, fold) for fold in range(len(folds)) for method in methods]
     todo = [(method, fold) for method, fold in keys if (repr(method), fold) not in fits]
-    with _progress_bar(progress, len(keys), len(keys) - len(todo)) as advance:
-        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        for settings, fit in parallel(
-            joblib.delayed(fitted)(plan, *one) for one in todo
-        ):
-            fits[settings, fit.fold] = fit
-            if path is not None:
-                with path.open("a", encoding="utf-8") as lines:
-                    lines.write(_line(settings, fit) + "\n")
-            advance()
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    found = parallel(joblib.delayed(fitted)(plan, *one) for one in todo)
+    if progress:
+        found = _with_progress_bar(found, len(keys), len(keys) - len(todo))
+    for settings, fit in found:
+        fits[settings, fit.fold] = fit
+        if path is not None:
+            with path.open("a", encoding="utf-8") as lines:
+                lines.write(_line(settings, fit) + "\n")
     return _comparison(plan, methods, fits)
 
 
@@ -203,48 +202,43 @@ def table_of(X: Any, estimator: Any) -> Any:
     return X.drop(columns=TableEncoder().fit(X).dates_)
 
 
-@contextmanager
-def _progress_bar(shown: bool, total: int, done: int) -> Iterator[Callable[[], None]]:
-    """Give a function that advances the bar by one fit."""
-    if not shown:
-        yield lambda: None
-        return
-    advice = "pip install rich, or use progress=False"
-    rich = import_extra("rich.progress", advice)
-    with rich.Progress(
-        rich.TextColumn("fits"),
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TimeElapsedColumn(),
-        rich.TimeRemainingColumn(),
-        console=import_extra("rich.console", advice).Console(stderr=True),
+def _with_progress_bar(fits: Iterable[Any], total: int, done: int) -> Iterator[Any]:
+    """The fits, while a bar on standard error counts them."""
+    from rich import progress
+    from rich.console import Console
+
+    with progress.Progress(
+        progress.TextColumn("fits"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
     ) as bar:
-        yield partial(bar.advance, bar.add_task("fits", total=total, completed=done))
+        task = bar.add_task("fits", total=total, completed=done)
+        for fit in fits:
+            yield fit
+            bar.advance(task)
 
 
 def _comparison(
     plan: Plan, methods: tuple[Method, ...], found: dict[tuple[str, int], Fit]
 ) -> Comparison:
-    fits = tuple(
-        found[repr(method), fold]
-        for method in methods
-        for fold in range(len(plan.folds))
-    )
+    numbers = range(len(plan.folds))
+    fits = tuple(found[repr(method), fold] for method in methods for fold in numbers)
     if all(fit.error is not None for fit in fits):
         errors = {f"{fit.method} with {fit.error}": None for fit in fits}
         raise ValueError(f"All {len(fits)} fits failed: {'; '.join(errors)}")
-    settings, n_rows = plan.settings(), len(plan.data.y)
     constants = []
-    for fold in range(len(plan.folds)):
-        train, test = plan.parts(fold)
+    for train, test in map(plan.parts, numbers):
         prevalence = float(np.average(train.y, weights=train.weight))
-        constants.append(
-            chance(test.y, prevalence, plan.false_positive_rate, test.weight)
-        )
-    log_odds = {m.name: np.full(n_rows, np.nan, np.float32) for m in methods}
+        rate = plan.false_positive_rate
+        constants.append(chance(test.y, prevalence, rate, test.weight))
+    log_odds = {m.name: np.full(len(plan.data.y), np.nan, np.float32) for m in methods}
     for fit in fits:
         if fit.log_odds is not None:
             log_odds[fit.method][plan.folds[fit.fold][1]] = fit.log_odds
+    settings = plan.settings()
     return Comparison(
         methods=methods,
         fits=fits,
