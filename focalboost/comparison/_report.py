@@ -16,32 +16,14 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils.validation import check_consistent_length
 
+from focalboost import diagnostics
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra
 from focalboost.comparison._compare import table_of
 from focalboost.comparison._methods import Method, Part, weighted
-from focalboost.comparison._result import (
-    CONSTANT,
-    LEVEL,
-    METRICS,
-    Comparison,
-    summary,
-)
+from focalboost.comparison._result import CONSTANT, LEVEL, METRICS, Comparison, summary
 from focalboost.comparison._search import fit
-from focalboost.diagnostics._budget import GradientBudget, gradient_budget_by_round
-from focalboost.diagnostics._plots import (
-    axes_of,
-    plot_alerts,
-    plot_gradient_budget,
-    plot_reliability,
-)
-from focalboost.diagnostics._predictions import (
-    Alerts,
-    Reliability,
-    alert_overlap,
-    alerts,
-    reliability,
-)
+from focalboost.diagnostics._plots import axes_of
 from focalboost.losses import FocalLoss
 
 if TYPE_CHECKING:
@@ -208,10 +190,9 @@ def plot_comparison(
     axes = axes_of(ax)
     for place, name in enumerate(names):
         found = comparison.difference(name, reference, metric)
-        if np.isfinite(found.mean):
-            ends = (found.low, found.high)
-            axes.plot(ends, (place, place), color="tab:blue", linewidth=1.5)
-            axes.plot(found.mean, place, "o", color="tab:blue", markersize=4)
+        ends = (found.low, found.high)
+        axes.plot(ends, (place, place), color="tab:blue", linewidth=1.5)
+        axes.plot(found.mean, place, "o", color="tab:blue", markersize=4)
     axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
@@ -229,12 +210,11 @@ def score_table(comparison: Comparison) -> list[list[str]]:
         for metric, form in _FORMATS.items():
             value = row[metric]
             line.append(form.format(value) if np.isfinite(value) else "failed")
+        difference, p = "", ""
         if np.isfinite(row.get("difference", np.nan)):
-            line.append("{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**row))
-            line.append(f"{row['p']:.2g}")
-        else:
-            line += ["", ""]
-        lines.append(line)
+            difference = "{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**row)
+            p = f"{row['p']:.2g}"
+        lines.append([*line, difference, p])
     return lines
 
 
@@ -291,9 +271,31 @@ def _paragraphs(lines: Iterable[str]) -> str:
     return "\n".join(f'<p class="note">{escape(line)}</p>' for line in lines)
 
 
+#: What is said below each figure, by its title.
+_CAPTIONS = {
+    "Differences in average precision": "Each method minus {reference}: means over the "
+    "folds with 95 % intervals. The intervals are corrected for the overlap of the "
+    "training sets, not for the number of methods. An interval across the dotted line "
+    "is compatible with no difference.",
+    "Alerts": "What the rows with the largest scores find, on rows that the models "
+    "have not seen. The bands are 95 % intervals for one model. {overlap}",
+    "Cost": "What alerts and missed positives cost together, by the number of alerts, "
+    "on the same rows. {cheapest}",
+    "Reliability": "Probabilities as each method gives them. On the dotted line they "
+    "are right. Bins hold equally many expected positives, with 95 % intervals. Bins "
+    "without positives are drawn at the lower edge. The focal score is the expit of "
+    "the raw prediction of a focal loss: it is not a probability.",
+    "Gradient budget": "The rows that the loss spends its gradient and curvature on, "
+    "after 0, 10 and 100 rounds, or after the last round. Negatives are blue, "
+    "positives are red, and hard rows are dark. p_t is the posterior of the true "
+    "class. At the start, negatives carry exactly half of the gradient under any loss "
+    "and imbalance.",
+}
+
+
 @contextmanager
 def _figure(
-    parts: list[str], title: str, caption: str, n_axes: int = 1
+    parts: list[str], title: str, n_axes: int = 1, **words: str
 ) -> Iterator[Any]:
     """Give axes to draw on, and add the drawing to the parts of the page.
 
@@ -317,67 +319,37 @@ def _figure(
     parts.append(
         f'<h2>{title}</h2>\n<figure><img alt="{title}" '
         f'src="data:image/svg+xml;base64,{data}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f"<figcaption>{escape(_CAPTIONS[title].format(**words))}</figcaption></figure>"
     )
 
 
 def _figures(comparison: Comparison, estimator: Any, X: Any, costs: Any) -> list[str]:
     """Draw the differences, and for a few methods what their predictions are worth."""
     parts: list[str] = []
-    caption = (
-        f"Each method minus {comparison.reference}: means over the folds with 95 % "
-        "intervals. The intervals are corrected for the overlap of the training sets, "
-        "not for the number of methods. An interval across the dotted line is "
-        "compatible with no difference."
-    )
-    with _figure(parts, "Differences in average precision", caption) as axes:
-        plot_comparison(comparison, ax=axes[0])
+    reference = comparison.reference
+    with _figure(parts, "Differences in average precision", reference=reference) as ax:
+        plot_comparison(comparison, ax=ax[0])
     shown = _shown_methods(comparison)
     if not shown:
         return parts
-
-    predicted = {method.name: _predicted(comparison, method.name) for method in shown}
-    caption = (
-        "What the rows with the largest scores find, on rows that the models have not "
-        "seen. The bands are 95 % intervals for one model. "
-        f"{_overlap(comparison, shown)}"
-    )
-    with _figure(parts, "Alerts", caption, n_axes=2) as axes:
-        found = {name: alerts(rows.y, rows.X) for name, rows in predicted.items()}
-        plot_alerts(found, y="recall", x="false_positive_rate", ax=axes[0])
-        plot_alerts(found, y="precision", ax=axes[1])
-        axes[0].set_xlim(left=0.1 / found[shown[0].name].n_negative)
-
+    seen = {method.name: _predicted(comparison, method.name) for method in shown}
+    found = {name: diagnostics.alerts(rows.y, rows.X) for name, rows in seen.items()}
+    with _figure(parts, "Alerts", 2, overlap=_overlap(comparison, shown)) as ax:
+        diagnostics.plot_alerts(found, y="recall", x="false_positive_rate", ax=ax[0])
+        diagnostics.plot_alerts(found, y="precision", ax=ax[1])
+        ax[0].set_xlim(left=0.1 / found[shown[0].name].n_negative)
     if costs is not None:
-        found = _costs(comparison, predicted, costs)
-        caption = (
-            "What alerts and missed positives cost together, by the number of alerts, "
-            f"on the same rows. {_cheapest(found)}"
-        )
-        with _figure(parts, "Cost", caption) as axes:
-            plot_alerts(found, y="cost", ax=axes[0])
-
-    caption = (
-        "Probabilities as each method gives them. On the dotted line they are right. "
-        "Bins hold equally many expected positives, with 95 % intervals. Bins without "
-        "positives are drawn at the lower edge. The focal score is the expit of the "
-        "raw prediction of a focal loss: it is not a probability."
-    )
-    with _figure(parts, "Reliability", caption) as axes:
-        plot_reliability(_reliabilities(shown, predicted), ax=axes[0])
-
+        found = _costs(comparison, seen, costs)
+        with _figure(parts, "Cost", cheapest=_cheapest(found)) as ax:
+            diagnostics.plot_alerts(found, y="cost", ax=ax[0])
+    with _figure(parts, "Reliability") as ax:
+        diagnostics.plot_reliability(_reliabilities(shown, seen), ax=ax[0])
     budgets = _budgets(comparison, shown, estimator, X)
-    caption = (
-        "The rows that the loss spends its gradient and curvature on, after 0, 10 and "
-        "100 rounds, or after the last round. Negatives are blue, positives are red, "
-        "and hard rows are dark. p_t is the posterior of the true class. At the start, "
-        "negatives carry exactly half of the gradient under any loss and imbalance."
-    )
     if budgets:
-        with _figure(parts, "Gradient budget", caption, n_axes=2) as axes:
-            plot_gradient_budget(budgets, of="gradient", ax=axes[0])
-            plot_gradient_budget(budgets, of="curvature", ax=axes[1])
-            axes[1].set_yticklabels([])
+        with _figure(parts, "Gradient budget", 2) as ax:
+            diagnostics.plot_gradient_budget(budgets, of="gradient", ax=ax[0])
+            diagnostics.plot_gradient_budget(budgets, of="curvature", ax=ax[1])
+            ax[1].set_yticklabels([])
     return parts
 
 
@@ -411,23 +383,23 @@ def _predicted(comparison: Comparison, name: str) -> Part:
 
 def _costs(
     comparison: Comparison, predicted: Mapping[str, Part], costs: Any
-) -> dict[str, Alerts]:
+) -> dict[str, diagnostics.Alerts]:
     pair = (costs["alert"], costs["miss"]) if isinstance(costs, Mapping) else costs
+    pair = [np.broadcast_to(cost, comparison.y_true.shape) for cost in pair]
     found = {}
     for name, rows in predicted.items():
         kept = _is_predicted(comparison, name)
-        alert, miss = (np.asarray(c)[kept] if np.ndim(c) else c for c in pair)
-        found[name] = alerts(rows.y, rows.X, costs=(alert, miss))
+        costs = [cost[kept] for cost in pair]
+        found[name] = diagnostics.alerts(rows.y, rows.X, costs=costs)
     return found
 
 
-def _cheapest(found: Mapping[str, Alerts]) -> str:
+def _cheapest(found: Mapping[str, Any]) -> str:
     """The numbers of alerts with the smallest cost, in words."""
-    parts = []
-    for name, result in found.items():
-        place = int(np.flatnonzero(result.n_alerts == result.cheapest)[0])
-        cost = f"{result.cost[place]:,.0f}" if result.cost is not None else ""
-        parts.append(f"{name}: {cost} with {result.cheapest} alerts")
+    parts = [
+        f"{name}: {np.min(result.cost):,.0f} with {result.cheapest} alerts"
+        for name, result in found.items()
+    ]
     return f"Lowest cost of {'; '.join(parts)}."
 
 
@@ -442,7 +414,7 @@ def _overlap(comparison: Comparison, shown: list[Method]) -> str:
     first, second = (comparison.log_odds[one][rows] for one in (name, reference))
     y_true = comparison.y_true[rows]
     n_alerts = int(y_true.sum())
-    overlap = alert_overlap(y_true, first, second, n_alerts)
+    overlap = diagnostics.alert_overlap(y_true, first, second, n_alerts)
     return (
         f"With {n_alerts} alerts, as many as there are positives, {name} finds "
         f"{len(overlap.only_first)} positives that {reference} misses, and misses "
@@ -453,9 +425,9 @@ def _overlap(comparison: Comparison, shown: list[Method]) -> str:
 
 def _reliabilities(
     shown: list[Method], predicted: Mapping[str, Part]
-) -> dict[str, Reliability]:
+) -> dict[str, diagnostics.Reliability]:
     results = {
-        name: reliability(rows.y, expit(rows.X), rows.weight)
+        name: diagnostics.reliability(rows.y, expit(rows.X), rows.weight)
         for name, rows in predicted.items()
     }
     for method in [m for m in shown if not m.is_log_loss and not m.bagging][:1]:
@@ -464,13 +436,13 @@ def _reliabilities(
         # From 37 on a probability in float64 is 1, which has no raw prediction.
         raw = loss.inverse_posterior(expit(np.clip(log_odds, -700, 36)))
         name = f"focal score of {method.name}"
-        results[name] = reliability(y_true, expit(raw), weight)
+        results[name] = diagnostics.reliability(y_true, expit(raw), weight)
     return results
 
 
 def _budgets(
     comparison: Comparison, shown: list[Method], estimator: Any, X: Any
-) -> dict[str, GradientBudget]:
+) -> dict[str, diagnostics.GradientBudget]:
     """Budgets of models trained on the training rows of the first fold."""
     test = comparison.first_tests[min(comparison.first_tests)]
     train = np.setdiff1d(np.arange(len(comparison.y_true)), test)
@@ -484,7 +456,7 @@ def _budgets(
         weight = weighted(rows, fitted.odds_factor).weight
         rounds = dict.fromkeys(min(n, fitted.n_rounds) for n in ROUNDS)
         features = fitted.transformed(rows.X)
-        for budget in gradient_budget_by_round(
+        for budget in diagnostics.gradient_budget_by_round(
             fitted.model, features, rows.y, rounds, weight
         ):
             budgets[f"{method.name}, {budget.n_rounds} rounds"] = budget
