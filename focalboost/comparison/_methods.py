@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -161,7 +162,9 @@ METHODS = (
 
 def kind_of(column: "pd.Series") -> str | None:
     """Return number, duration, category or date, or None for anything else."""
-    return _KINDS.get(import_pandas().api.types.infer_dtype(column, skipna=True))
+    from pandas.api.types import infer_dtype
+
+    return _KINDS.get(infer_dtype(column, skipna=True))
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -242,8 +245,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: "pd.DataFrame") -> "pd.DataFrame":
         """Return numbers and categories as a new data frame."""
+        import pandas as pd
+
         check_is_fitted(self)
-        pandas = import_pandas()
         columns: dict[str, Any] = {}
         for name, kind in self.kinds_.items():
             column = X[name]
@@ -252,16 +256,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             elif kind == "category":
                 values = self.categories_[name]
                 codes = values.get_indexer(_text(column))  # -1 for all other values
-                columns[name] = pandas.Categorical.from_codes(codes, values)
+                columns[name] = pd.Categorical.from_codes(codes, values)
             else:
                 if kind == "duration":
-                    column = pandas.to_timedelta(column) / np.timedelta64(1, "D")
+                    column = pd.to_timedelta(column) / np.timedelta64(1, "D")
                 columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         names = [
             f"column_{i}" if _REFUSED.search(str(name)) else str(name)
             for i, name in enumerate(columns)
         ]
-        return pandas.DataFrame(columns, index=X.index).set_axis(names, axis=1)
+        return pd.DataFrame(columns, index=X.index).set_axis(names, axis=1)
 
 
 def _text(column: "pd.Series") -> "pd.Series":
@@ -271,7 +275,9 @@ def _text(column: "pd.Series") -> "pd.Series":
 
 def parts_of_dates(name: str, column: "pd.Series") -> dict[str, Any]:
     """Return month, day, weekday and hour as float64, by the names of their columns."""
-    when = import_pandas().to_datetime(column).dt
+    import pandas as pd
+
+    when = pd.to_datetime(column).dt
     parts = {"month": when.month, "day": when.day, "weekday": when.day_of_week}
     parts["hour"] = when.hour + when.minute / 60
     return {f"{name}_{part}": numbers.astype(float) for part, numbers in parts.items()}
@@ -341,10 +347,8 @@ def training_sets(
         members = [np.sort(np.concatenate([positive, share])) for share in shares]
     else:
         rng = np.random.RandomState(random_state)  # what resample takes
-        rows, options = np.arange(len(train.y)), {"stratify": train.y}
-        members = [
-            resample(rows, random_state=rng, **options) for _ in range(N_MEMBERS)
-        ]
+        draw = partial(resample, np.arange(len(train.y)), stratify=train.y)
+        members = [draw(random_state=rng) for _ in range(N_MEMBERS)]
     ratio, parts = class_ratio(train), map(train.rows, members)
     return [(part, ratio / class_ratio(part)) for part in parts]
 
@@ -419,12 +423,9 @@ def _numbers_and_codes(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]
     if not hasattr(X, "select_dtypes"):
         numbers = np.asarray(X, dtype=np.float64)
         return numbers, np.empty((len(numbers), 0))
-    categories = X.select_dtypes("category")
-    numbers = X.drop(columns=categories.columns)
-    codes = np.empty((len(X), categories.shape[1]))
-    for i, name in enumerate(categories):
-        codes[:, i] = categories[name].cat.codes
-    return numbers.to_numpy(dtype=np.float64, na_value=np.nan), codes
+    numbers = X.select_dtypes(exclude="category").to_numpy(np.float64, na_value=np.nan)
+    codes = X.select_dtypes("category").apply(lambda column: column.cat.codes)
+    return numbers, codes.to_numpy(np.float64)
 
 
 def _in_units_of(
@@ -445,14 +446,10 @@ def _like(X: Any, numbers: NDArray[np.float64], codes: NDArray[np.float64]) -> A
     """Numbers and codes as a table of the kind of X."""
     if not hasattr(X, "select_dtypes"):
         return numbers
-    pandas = import_pandas()
+    import pandas as pd
+
     categories = X.select_dtypes("category").columns
-    table = pandas.DataFrame(numbers, columns=X.columns.drop(categories))
+    table = pd.DataFrame(numbers, columns=X.columns.drop(categories))
     for name, column in zip(categories, codes.astype(int).T, strict=True):
-        table[name] = pandas.Categorical.from_codes(column, dtype=X[name].dtype)
+        table[name] = pd.Categorical.from_codes(column, dtype=X[name].dtype)
     return table[X.columns]
-
-
-def import_pandas() -> Any:
-    """Import pandas, or say how to install it."""
-    return import_extra("pandas", "pip install pandas")
