@@ -294,23 +294,17 @@ def _payments(n_samples: int, rng: Rng) -> dict[str, Array]:
 
 def _visits(n_samples: int, n_customers: int, rng: Rng) -> dict[str, Array]:
     """Customer, day and occasion of each payment, in the order of time."""
-    outing = _outings(n_samples, n_customers, rng)
+    visit = _outings(n_samples, n_customers, rng)
     n_sales = 1 + n_samples // 1500
     opening = rng.integers(N_DAYS, size=n_sales) + rng.normal(14, 4, n_sales) % 24 / 24
     sale = rng.integers(n_sales, size=n_samples)
     at_sale = rng.random(n_samples) < 0.01
-    since = rng.exponential(np.where(at_sale, 0.01, 0.04 * outing["several"]))
-    day = np.where(at_sale, opening[sale], outing["start"]) + since
-    day = np.minimum(day, np.nextafter(N_DAYS, 0))
-    visit = {
-        "customer": outing["customer"],
-        "day": day,
-        "online": outing["online"] | at_sale,
-        "sale": np.where(at_sale, sale, -1),
-        "spree": outing["spree"],
-        "journey": outing["journey"],
-    }
-    order = np.argsort(day, kind="stable")
+    since = rng.exponential(np.where(at_sale, 0.01, 0.04 * visit["several"]))
+    day = np.where(at_sale, opening[sale], visit["start"]) + since
+    visit["day"] = np.minimum(day, np.nextafter(N_DAYS, 0))
+    visit["online"] |= at_sale
+    visit["sale"] = np.where(at_sale, sale, -1)
+    order = np.argsort(visit["day"], kind="stable")
     return {name: values[order] for name, values in visit.items()}
 
 
