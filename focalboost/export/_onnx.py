@@ -354,12 +354,7 @@ def _graph_of(model: Any, inputs: Sequence[Any] = ()) -> Any:
     types, info = graph.onnx.TensorProto, graph.onnx.helper.make_tensor_value_info
     n_outputs = trees["n_targets"]
     inputs = inputs or [info("X", types.FLOAT, ["n", model.n_features_in_])]
-    features = [
-        one.name
-        if one.type.tensor_type.elem_type == types.FLOAT
-        else graph.cast(one.name, types.FLOAT)
-        for one in inputs
-    ]
+    features = [graph.cast(one.name, types.FLOAT) for one in inputs]
     X = features[0] if len(inputs) == 1 else graph.add("Concat", *features, axis=1)
     raw = graph.add("TreeEnsembleRegressor", X, domain="ai.onnx.ml", **trees)
     raw = graph.cast(raw, types.DOUBLE)
@@ -370,22 +365,13 @@ def _graph_of(model: Any, inputs: Sequence[Any] = ()) -> Any:
     label, kind = _labels(graph, classes, code)
     several = isinstance(loss, FocalLoss) and n_outputs > 1
     width = n_outputs if several else len(classes)
-    probability = graph.cast(probability, types.FLOAT)
     graph.add("Identity", label, result="label")
-    graph.add("Identity", probability, result="probabilities")
+    graph.add("Cast", probability, result="probabilities", to=types.FLOAT)
     outputs = [
         info("label", kind, ["n", width] if several else ["n"]),
         info("probabilities", types.FLOAT, ["n", width]),
     ]
-    helper, checker = graph.onnx.helper, graph.onnx.checker
-    onnx_model = helper.make_model(
-        helper.make_graph(graph.nodes, "focalboost", inputs, outputs, graph.constants),
-        producer_name="focalboost",
-        ir_version=_IR_VERSION,
-        opset_imports=[helper.make_opsetid(*item) for item in _OPSETS.items()],
-    )
-    checker.check_model(onnx_model)
-    return onnx_model
+    return graph.model(inputs, outputs)
 
 
 class _Graph:
@@ -412,6 +398,19 @@ class _Graph:
 
     def cast(self, name: str, kind: int) -> str:
         return self.add("Cast", name, to=kind)
+
+    def model(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+        """Return the checked model of all that was added."""
+        helper = self.onnx.helper
+        parts = (self.nodes, "focalboost", inputs, outputs, self.constants)
+        model = helper.make_model(
+            helper.make_graph(*parts),
+            producer_name="focalboost",
+            ir_version=_IR_VERSION,
+            opset_imports=[helper.make_opsetid(*item) for item in _OPSETS.items()],
+        )
+        self.onnx.checker.check_model(model)
+        return model
 
     def write(self, function: str, *operands: str | float) -> str:
         """Add what a function of NumPy computes of results and numbers."""
