@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import focalboost
+from focalboost._hosts._imports import INSTALL
 
 if TYPE_CHECKING:
     from focalboost.comparison import Comparison
 
 _ESTIMATORS = {"lightgbm": "FocalLGBMClassifier", "xgboost": "FocalXGBClassifier"}
-_INSTALL = {"lightgbm": "pip install lightgbm", "xgboost": "pip install xgboost-cpu"}
 
 #: The methods without --all.
 _FEW = (
@@ -153,10 +153,6 @@ def _at_least(minimum: int) -> Callable[[str], int]:
 
 def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
     host = _host(parser, options.host)
-    missing = [p for p in ("pandas", "matplotlib", "rich") if find_spec(p) is None]
-    if missing:
-        advice = f"pip install {' '.join(missing)}"
-        parser.error(f"compare needs {', '.join(missing)}: {advice}")
     _check_files(parser, options)
     if options.time is not None and options.group is not None:
         parser.error("--time and --group exclude each other: give one of them")
@@ -211,12 +207,17 @@ def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
 
 
 def _host(parser: _Parser, asked: str | None) -> str:
+    """The host that trains, if it is installed with all that the command needs."""
     installed = [host for host in _ESTIMATORS if find_spec(host) is not None]
     if not installed:
-        advice = _INSTALL["lightgbm"]
+        advice = INSTALL["lightgbm"]
         parser.error(f"neither lightgbm nor xgboost is installed: {advice}")
     if asked is not None and asked not in installed:
-        parser.error(f"--host {asked} is not installed: {_INSTALL[asked]}")
+        parser.error(f"--host {asked} is not installed: {INSTALL[asked]}")
+    missing = [p for p in ("pandas", "matplotlib", "rich") if find_spec(p) is None]
+    if missing:
+        advice = f"pip install {' '.join(missing)}"
+        parser.error(f"compare needs {', '.join(missing)}: {advice}")
     return asked or installed[0]
 
 
