@@ -184,10 +184,6 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
             "alphas": ", ".join(map(repr, loss.alpha or (1.0,) * loss.n_classes)),
         }
     else:
-        reject(
-            "loss",
-            "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost",
-            loss,
-            "Call fit first, or pass FocalLoss(gamma=2).",
-        )
+        rule = "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost"
+        reject("loss", rule, loss, "Call fit first, or pass FocalLoss(gamma=2).")
     return template.format(body="\n".join(statements), result=result, **parts)

@@ -109,12 +109,9 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     if isinstance(model, FocalClassifierMixin):
         return _graph_of(model)
     if not isinstance(model, Pipeline):
-        reject(
-            "model",
-            "a FocalXGBClassifier, a FocalLGBMClassifier or a Pipeline",
-            model,
-            "Fit one, or use posterior_source for other models.",
-        )
+        rule = "a FocalXGBClassifier, a FocalLGBMClassifier or a Pipeline"
+        advice = "Fit one, or use posterior_source for other models."
+        reject("model", rule, model, advice)
     return _graph_of_pipeline(model, X)
 
 
@@ -223,12 +220,9 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
         model.ir_version = _IR_VERSION
         onnx.checker.check_model(model, full_check=True)
     except (RuntimeError, onnx.checker.ValidationError, inference_error) as error:
-        reject(
-            "model",
-            "a pipeline of steps that sklearn-onnx converts in float64",
-            [name for name, _ in steps[:-1]],
-            f"sklearn-onnx says: {error} Compute this step before the pipeline.",
-        )
+        rule = "a pipeline of steps that sklearn-onnx converts in float64"
+        advice = f"sklearn-onnx says: {error} Compute this step before the pipeline."
+        reject("model", rule, [name for name, _ in steps[:-1]], advice)
     if hasattr(X, "columns"):
         _name_inputs(model.graph, X)
     return model
@@ -246,13 +240,13 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
     transform = pipeline[:-1].transform
     features = transform(X)
     if hasattr(pipeline[-1], "get_booster") and issparse(features):
-        reject(
-            "model",
-            "a pipeline of dense features for an export of XGBoost",
-            "sparse features, whose zeros are missing values",
+        rule = "a pipeline of dense features for an export of XGBoost"
+        found = "sparse features, whose zeros are missing values"
+        advice = (
             "Train with OneHotEncoder(sparse_output=False) and "
-            "ColumnTransformer(..., sparse_threshold=0).",
+            "ColumnTransformer(..., sparse_threshold=0)."
         )
+        reject("model", rule, found, advice)
     is_table = hasattr(X, "dtypes")
     dtypes = dict(X.dtypes) if is_table else {"X": np.asarray(X).dtype}
     float32 = (np.float16, np.float32)
@@ -262,12 +256,11 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
     wide = X.astype(dict.fromkeys(narrow, "float64") if is_table else "float64")
     own, other = (np.asarray(one, np.float32) for one in (features, transform(wide)))
     if not np.array_equal(own, other, equal_nan=True):
-        reject(
-            "X",
-            "of float64, as the pipeline computes with float32 numbers otherwise",
-            sorted(map(str, narrow)),
-            "Fit the pipeline on X.astype('float64'), and export it with such rows.",
+        rule = "of float64, as the pipeline computes with float32 numbers otherwise"
+        advice = (
+            "Fit the pipeline on X.astype('float64'), and export it with such rows."
         )
+        reject("X", rule, sorted(map(str, narrow)), advice)
 
 
 def _of_columns(pipeline: Pipeline, X: Any) -> Pipeline:
@@ -331,12 +324,9 @@ def _name_inputs(graph: Any, X: Any) -> None:
     used = [one for one in graph.input if one.name in read]
     dates = [names[one.name] for one in used if _kind(X[names[one.name]]) in "mM"]
     if dates:
-        reject(
-            "X",
-            "without dates in the columns that the pipeline uses",
-            dates,
-            "ONNX has none: make numbers of them before the pipeline, as the hour.",
-        )
+        rule = "without dates in the columns that the pipeline uses"
+        advice = "ONNX has none: make numbers of them before the pipeline, as the hour."
+        reject("X", rule, dates, advice)
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
     for one in used:
