@@ -417,12 +417,8 @@ def _read_fits(path: Path, fingerprint: str) -> dict[tuple[str, int], Fit]:
     head = json.dumps({"format": "focalboost comparison 1", "fingerprint": fingerprint})
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     if lines[:1] not in ([], [head]):
-        reject(
-            "file",
-            "new, or from a comparison of the same data, folds, estimator and grid",
-            str(path),
-            "Name another file, or delete this one.",
-        )
+        rule = "new, or from a comparison of the same data, folds, estimator and grid"
+        reject("file", rule, str(path), "Name another file, or delete this one.")
     fits, whole = {}, [head]
     for line in lines[1:]:
         try:
