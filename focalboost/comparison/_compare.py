@@ -8,6 +8,7 @@ import os
 import signal
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -186,11 +187,12 @@ def compare_losses(
     found = parallel(joblib.delayed(fitted)(plan, *one) for one in todo)
     if progress:
         found = _with_progress_bar(found, len(keys), len(keys) - len(todo))
-    for settings, fit in found:
-        fits[settings, fit.fold] = fit
-        if path is not None:
-            with path.open("a", encoding="utf-8") as lines:
-                lines.write(_line(settings, fit) + "\n")
+    with closing(found):  # after an error the bar must give the cursor back
+        for settings, fit in found:
+            fits[settings, fit.fold] = fit
+            if path is not None:
+                with path.open("a", encoding="utf-8") as lines:
+                    lines.write(_line(settings, fit) + "\n")
     return _comparison(plan, methods, fits)
 
 

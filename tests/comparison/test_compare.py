@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import xgboost
+from rich.progress import Progress
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
@@ -271,6 +272,18 @@ def test_the_bar_is_on_standard_error(small, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "3/3" in err
+
+
+def test_an_error_between_two_fits_ends_the_bar(small, tmp_path, monkeypatch):
+    """A bar that goes on hides the cursor."""
+    stopped, original = [], Progress.stop
+    monkeypatch.setattr(
+        Progress, "stop", lambda bar: stopped.append(bar) or original(bar)
+    )
+    monkeypatch.setattr(_compare, "_line", lambda *entry: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as error:
+        compared(*small, losses=LOSSES[:1], progress=True, file=tmp_path / "fits")
+    assert stopped, error
 
 
 @pytest.mark.parametrize("cls", [FocalXGBClassifier, FocalLGBMClassifier])
