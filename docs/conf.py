@@ -25,12 +25,13 @@ templates_path = ["_templates"]
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have the types
+maximum_signature_line_length = 70
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-#: Shown, but not executed: a cluster of Ray, and scripts with a command line or with
-#: data of their own.
-NOT_EXECUTED = ("fraud_detection", "multiclass_faults", "ray_train")
+#: Shown, but not executed: a script with a command line, and a cluster of Ray.
+NOT_EXECUTED = ("fraud_detection", "ray_train")
 sphinx_gallery_conf = {
     "examples_dirs": str(ROOT / "examples"),
     "gallery_dirs": "gallery",
@@ -39,7 +40,11 @@ sphinx_gallery_conf = {
     "within_subsection_order": "ExampleTitleSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "default_thumb_file": str(ROOT / "docs" / "_static" / "no_picture.svg"),
+    "capture_repr": (),  # no diagram of each fitted estimator
     "remove_config_comments": True,
+    "min_reported_time": 3600,
+    "write_computation_times": False,
     "show_memory": False,
     "show_signature": False,
     "matplotlib_animations": False,
@@ -49,6 +54,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "focalboost"
 html_context = {"default_mode": "light"}
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
