@@ -62,6 +62,7 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"index": []}
+html_use_index = False  # the reference lists all names
 html_show_sourcelink = False
 html_copy_source = False
 
