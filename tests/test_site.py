@@ -63,3 +63,19 @@ def test_formulas_are_drawn(site, browser):
     browser.set_script_timeout(20)
     browser.execute_async_script("MathJax.startup.promise.then(arguments[0])")
     assert browser.execute_script(script) > 20
+
+
+def test_a_phone_scrolls_no_page_sideways(site, browser):
+    """Code, formulas and tables scroll by themselves; the page around them does not."""
+    phone = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    script = """const page = document.querySelector(".bd-article-container");
+        return page.scrollWidth - page.clientWidth"""
+    pages = [page for page in site.rglob("*.html") if "_static" not in page.parts]
+    assert len(pages) > 80
+    wider = {}
+    for page in pages:
+        browser.get(page.as_uri())
+        wider[str(page.relative_to(site))] = browser.execute_script(script)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert {page: by for page, by in wider.items() if by > 0} == {}
