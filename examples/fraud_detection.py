@@ -224,9 +224,10 @@ def print_table(problem, found):
 
 def draw(problem, found, path):
     """Write precision-recall curves and reliability, a column for each host."""
-    from matplotlib.figure import Figure
+    from matplotlib import pyplot
 
-    y, figure = problem.y[problem.test], Figure(figsize=(13, 11), layout="constrained")
+    y = problem.y[problem.test]
+    figure = pyplot.figure(figsize=(13, 11), layout="constrained")
     axes = figure.subplots(2, len(found), sharey="row")
     for host, (curves, bins) in zip(found, axes.T, strict=True):
         predicted = predictions(problem, found[host])
