@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 /* The number that _evaluate.py expects. Change both together. */
-#define INTERFACE 1
+#define INTERFACE 2
 
 /* 16 vectors of 512 bits in float. The tiles of the binary loss stay in the first-level
    cache. */
@@ -152,6 +152,76 @@ INLINE double atanh_polynomial_double(double w) { /* within 1e-16 */
 
 #include "_kernel.h"
 
+/* The sums of a metric: of the losses, and of the weights of each class. They are sums of
+   double for any precision of the arrays. */
+static double total_of(const double *tile) {
+    double total = 0;
+    EACH_ROW total += tile[i];
+    return total;
+}
+
+/* Rows after the last one count nothing. */
+INLINE void drop_rows(double *tile, Py_ssize_t n_rows, Py_ssize_t row) {
+    for (int i = rows_of_tile(n_rows, row); i < TILE; i++)
+        tile[i] = 0;
+}
+
+/* The loss, positives and negatives of a column. Returns 0 if a row needs the formulas. */
+MULTIVERSION static int binary_total(const Binary *loss, const Arrays *arrays,
+                                     Py_ssize_t column, double *sums) {
+    double y[TILE], raw[TILE], weight[TILE], p[TILE], q[TILE], s[TILE], modulation[TILE];
+    double losses[TILE] = {0}, positives[TILE] = {0}, negatives[TILE] = {0};
+    const Py_ssize_t n_rows = arrays->raw.n_rows;
+    for (Py_ssize_t row = 0; row < n_rows; row += TILE) {
+        load_double(raw, &arrays->raw, row, column);
+        load_target_double(y, weight, arrays, row, column);
+        if (!sides_double(y, raw, weight, p, q, s))
+            return 0;
+        drop_rows(weight, n_rows, row);
+        modulation_double(loss, y, weight, q, modulation);
+        EACH_ROW {
+            losses[i] += modulation[i] * s[i];
+            positives[i] += weight[i] * y[i];
+            negatives[i] += weight[i] * (1 - y[i]);
+        }
+    }
+    sums[0] = total_of(losses);
+    sums[1] = total_of(positives);
+    sums[2] = total_of(negatives);
+    return 1;
+}
+
+/* The loss and the weight of each class. Returns 0 if a row needs the formulas. The
+   workspace holds a tile for each class. */
+MULTIVERSION static int softmax_total(const Softmax *loss, const Arrays *arrays,
+                                      double *workspace, double *sums) {
+    Sums_double of_row;
+    double y[TILE], weight[TILE], top[TILE], q[TILE], modulation[TILE];
+    double losses[TILE] = {0};
+    const Py_ssize_t n_rows = arrays->raw.n_rows;
+    for (int k = 0; k <= loss->n_classes; k++)
+        sums[k] = 0;
+    for (Py_ssize_t row = 0; row < n_rows; row += TILE) {
+        load_target_double(y, weight, arrays, row, 0);
+        for (int k = 0; k < loss->n_classes; k++)
+            load_double(workspace + (size_t)k * TILE, &arrays->raw, row, k);
+        int is_bad = !largest_double(workspace, loss->n_classes, top);
+        sum_up_double(loss, y, top, workspace, &of_row);
+        EACH_ROW is_bad |= !(of_row.known[i] == 1) |
+                           !((weight[i] >= 0) & (weight[i] <= FLT_MAX));
+        if (is_bad)
+            return 0;
+        drop_rows(weight, n_rows, row);
+        EACH_ROW q[i] = (of_row.tail[i] + (1 - of_row.own_size[i])) / (1 + of_row.tail[i]);
+        softmax_modulation_double(loss, y, q, modulation);
+        EACH_ROW losses[i] += weight[i] * modulation[i] *
+                              (log1p_any_double(of_row.tail[i]) - of_row.own[i]);
+        EACH_ROW sums[1 + (int)y[i]] += weight[i];
+    }
+    sums[0] = total_of(losses);
+    return 1;
+}
+
 enum { RAW, Y_TRUE, WEIGHT, GRADIENT, CURVATURE, N_ARRAYS };
 
 /* The arrays of one call. release() gives back every buffer that was taken. */
@@ -202,14 +272,14 @@ static int take(Call *call, PyObject *object, int is_output, Numbers *numbers) {
     return is_output ? format == 'f' : 1;
 }
 
-/* Takes all arrays, which must have as many rows each. The weight may be None. */
-static int take_all(Call *call, PyObject *const *objects) {
+/* Takes the first arrays, which must have as many rows each. The weight may be None. */
+static int take_all(Call *call, PyObject *const *objects, int n_arrays) {
     Arrays *arrays = &call->arrays;
     Numbers *const numbers[N_ARRAYS] = {&arrays->raw, &arrays->y_true, &arrays->weight,
                                         &arrays->gradient, &arrays->curvature};
     call->n_taken = 0;
     arrays->has_weight = objects[WEIGHT] != Py_None;
-    for (int i = 0; i < N_ARRAYS; i++) {
+    for (int i = 0; i < n_arrays; i++) {
         if (i == WEIGHT && !arrays->has_weight)
             continue;
         const int usable = take(call, objects[i], i >= GRADIENT, numbers[i]);
@@ -221,6 +291,11 @@ static int take_all(Call *call, PyObject *const *objects) {
     return 1;
 }
 
+static Py_ssize_t columns_of(const Call *call) {
+    const Py_buffer *raw = &call->buffers[RAW];
+    return raw->ndim == 2 ? raw->shape[1] : 1;
+}
+
 static PyObject *binary(PyObject *module, PyObject *args) {
     PyObject *objects[N_ARRAYS];
     Binary loss;
@@ -230,10 +305,9 @@ static PyObject *binary(PyObject *module, PyObject *args) {
                           &loss.gamma[0], &loss.gamma[1], &loss.alpha[0],
                           &loss.alpha[1], &loss.floor, &loss.is_exact))
         return NULL;
-    int done = take_all(&call, objects);
+    int done = take_all(&call, objects, N_ARRAYS);
     if (done == 1) {
-        const Py_buffer *raw = &call.buffers[RAW];
-        const Py_ssize_t n_columns = raw->ndim == 2 ? raw->shape[1] : 1;
+        const Py_ssize_t n_columns = columns_of(&call);
         const int in_double = call.arrays.raw.is_double || !is_half(loss.gamma[0]) ||
                               !is_half(loss.gamma[1]);
         Py_BEGIN_ALLOW_THREADS
@@ -260,7 +334,8 @@ static double *doubles(PyObject *tuple, int count) {
     return values;
 }
 
-static int on_softmax(Call *call, Softmax *loss) {
+/* With sums, those of a metric; without, the gradients and curvatures. */
+static int on_softmax(Call *call, Softmax *loss, double *sums) {
     int in_double = call->arrays.raw.is_double;
     loss->has_many_gammas = loss->has_alpha = 0;
     for (int k = 0; k < loss->n_classes; k++) {
@@ -273,36 +348,100 @@ static int on_softmax(Call *call, Softmax *loss) {
         return 0;
     int done;
     Py_BEGIN_ALLOW_THREADS
-    done = in_double ? softmax_double(loss, &call->arrays, workspace)
-                     : softmax_float(loss, &call->arrays, workspace);
+    if (sums != NULL)
+        done = softmax_total(loss, &call->arrays, workspace, sums);
+    else
+        done = in_double ? softmax_double(loss, &call->arrays, workspace)
+                         : softmax_float(loss, &call->arrays, workspace);
     Py_END_ALLOW_THREADS
     free(workspace);
     return done;
 }
 
-static PyObject *softmax(PyObject *module, PyObject *args) {
-    PyObject *objects[N_ARRAYS], *gammas, *alphas;
-    Softmax loss;
+static int with_softmax(PyObject *const *objects, PyObject *gammas, PyObject *alphas,
+                        double floor, double *sums) {
+    Softmax loss = {.floor = floor, .n_classes = (int)PyTuple_Size(gammas)};
     Call call;
-    if (!PyArg_ParseTuple(args, "OOOOOO!O!d", &objects[RAW], &objects[Y_TRUE],
-                          &objects[WEIGHT], &objects[GRADIENT], &objects[CURVATURE],
-                          &PyTuple_Type, &gammas, &PyTuple_Type, &alphas, &loss.floor))
-        return NULL;
-    loss.n_classes = (int)PyTuple_Size(gammas);
     double *gamma = doubles(gammas, loss.n_classes);
     double *alpha = gamma == NULL ? NULL : doubles(alphas, loss.n_classes);
     int done = -1;
     if (alpha != NULL) {
         loss.gamma = gamma;
         loss.alpha = alpha;
-        done = take_all(&call, objects);
+        done = take_all(&call, objects, sums == NULL ? N_ARRAYS : GRADIENT);
         if (done == 1)
-            done = on_softmax(&call, &loss);
+            done = on_softmax(&call, &loss, sums);
         release(&call);
     }
     free(gamma);
     free(alpha);
+    return done;
+}
+
+static PyObject *softmax(PyObject *module, PyObject *args) {
+    PyObject *objects[N_ARRAYS], *gammas, *alphas;
+    double floor;
+    if (!PyArg_ParseTuple(args, "OOOOOO!O!d", &objects[RAW], &objects[Y_TRUE],
+                          &objects[WEIGHT], &objects[GRADIENT], &objects[CURVATURE],
+                          &PyTuple_Type, &gammas, &PyTuple_Type, &alphas, &floor))
+        return NULL;
+    const int done = with_softmax(objects, gammas, alphas, floor, NULL);
     return done < 0 ? NULL : PyBool_FromLong(done);
+}
+
+/* A tuple of numbers, or None if the formulas have to find them. */
+static PyObject *numbers_of(int done, const double *numbers, Py_ssize_t count) {
+    if (done < 0)
+        return NULL;
+    if (!done)
+        Py_RETURN_NONE;
+    PyObject *tuple = PyTuple_New(count);
+    for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
+        PyObject *number = PyFloat_FromDouble(numbers[i]);
+        if (number == NULL || PyTuple_SetItem(tuple, i, number) < 0)
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+static PyObject *softmax_sums(PyObject *module, PyObject *args) {
+    PyObject *objects[N_ARRAYS], *gammas, *alphas;
+    if (!PyArg_ParseTuple(args, "OOOO!O!", &objects[RAW], &objects[Y_TRUE],
+                          &objects[WEIGHT], &PyTuple_Type, &gammas, &PyTuple_Type,
+                          &alphas))
+        return NULL;
+    const Py_ssize_t count = 1 + PyTuple_Size(gammas);
+    double *sums = malloc(sizeof(double) * (size_t)count);
+    if (sums == NULL)
+        return PyErr_NoMemory();
+    const int done = with_softmax(objects, gammas, alphas, 0, sums);
+    PyObject *result = numbers_of(done, sums, count);
+    free(sums);
+    return result;
+}
+
+static PyObject *binary_sums(PyObject *module, PyObject *args) {
+    PyObject *objects[N_ARRAYS];
+    Binary loss = {.floor = 0, .is_exact = 0};
+    Call call;
+    if (!PyArg_ParseTuple(args, "OOO(dd)(dd)", &objects[RAW], &objects[Y_TRUE],
+                          &objects[WEIGHT], &loss.gamma[0], &loss.gamma[1],
+                          &loss.alpha[0], &loss.alpha[1]))
+        return NULL;
+    int done = take_all(&call, objects, GRADIENT);
+    const Py_ssize_t n_columns = done == 1 ? columns_of(&call) : 0;
+    double *sums = malloc(sizeof(double) * (size_t)(3 * n_columns + 1));
+    done = sums == NULL ? 0 : done;
+    if (done == 1) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t column = 0; done && column < n_columns; column++)
+            done = binary_total(&loss, &call.arrays, column, sums + 3 * column);
+        Py_END_ALLOW_THREADS
+    }
+    release(&call);
+    PyObject *result = numbers_of(done, sums, 3 * n_columns);
+    free(sums);
+    return result;
 }
 
 static PyMethodDef functions[] = {
@@ -312,6 +451,12 @@ static PyMethodDef functions[] = {
     {"softmax", softmax, METH_VARARGS,
      "softmax(raw_prediction, y_true, sample_weight, gradient, curvature, gammas, alphas, "
      "floor) -> whether the last two arrays are filled"},
+    {"binary_sums", binary_sums, METH_VARARGS,
+     "binary_sums(raw_prediction, y_true, sample_weight, gammas, alphas) -> the total "
+     "loss, and the weights of positives and negatives, of each column; or None"},
+    {"softmax_sums", softmax_sums, METH_VARARGS,
+     "softmax_sums(raw_prediction, y_true, sample_weight, gammas, alphas) -> the total "
+     "loss, and the weight of each class; or None"},
     {NULL, NULL, 0, NULL},
 };
 

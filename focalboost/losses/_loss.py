@@ -37,6 +37,7 @@ from focalboost.losses._evaluate import (
     evaluate,
     evaluate_at_once,
     numpy_namespace,
+    sums_at_once,
     underflow_is_zero,
     weighed_labels,
 )
@@ -82,6 +83,13 @@ class _Loss(ABC):
     @abstractmethod
     def _compiled(self, floor: float | None) -> Compiled | None:
         """The kernel's form of ``gradient_curvature``, or of the hessian for None."""
+
+    @abstractmethod
+    def class_masses(self, y_true: Any, sample_weight: Any = None) -> Any:
+        """Return the total weight of every class."""
+
+    #: The kernel's form of ``_sums``.
+    _compiled_sums: ClassVar[str]
 
     @abstractmethod
     def _posterior(self, raw_prediction: Any) -> Array:
@@ -186,6 +194,25 @@ class _Loss(ABC):
             compiled=self._compiled(floor),
         )
         return gradient, curvature
+
+    @underflow_is_zero
+    def _sums(
+        self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
+    ) -> NDArray[np.float64]:
+        """Return the total loss and the class masses, which add up over parts.
+
+        They are computed in float64 for any raw predictions.
+        """
+        arrays = (y_true, raw_prediction, sample_weight)
+        compiled = (self._compiled_sums, self.gammas, self.alphas)
+        found = sums_at_once(arrays, self._columns, compiled)
+        if found is not None:
+            return found
+        raw = as_floating("raw_prediction", np.asarray(raw_prediction))[1]
+        raw = raw.astype(np.float64, copy=False)
+        total = np.sum(self.loss(y_true, raw, sample_weight))
+        masses = self.class_masses(y_true, sample_weight)
+        return np.concatenate([[total], np.ravel(masses)])
 
     def _evaluate(
         self,
@@ -302,6 +329,7 @@ class FocalLoss(_Loss):
 
     _formulas: ClassVar[ModuleType] = _binary
     _columns: ClassVar[None] = None
+    _compiled_sums = "binary_sums"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
@@ -487,6 +515,7 @@ class SoftmaxFocalLoss(_Loss):
     alpha: tuple[float, ...] | None = None
 
     _formulas: ClassVar[ModuleType] = _softmax
+    _compiled_sums = "softmax_sums"
 
     def __post_init__(self) -> None:
         n_classes = whole_number("n_classes", self.n_classes, 2, "Count the classes.")

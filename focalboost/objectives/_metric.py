@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from focalboost._validation import reject, require_positive_total
 from focalboost.losses import FocalLoss, Loss
-from focalboost.losses._evaluate import as_floating
 from focalboost.objectives._grammar import (
     Arguments,
     HostCallable,
@@ -120,11 +119,7 @@ class FocalMetric(HostCallable):
         self, y_true: Any, raw_prediction: Any, sample_weight: Any = None
     ) -> NDArray[np.float64]:
         """Return the total loss and the class masses. The sums of parts add up."""
-        raw = as_floating("raw_prediction", np.asarray(raw_prediction))[1]
-        raw = raw.astype(np.float64, copy=False)
-        total = np.sum(self.loss.loss(y_true, raw, sample_weight))
-        masses: Any = self.loss.class_masses(y_true, sample_weight)
-        return np.concatenate([[total], np.ravel(masses)])
+        return self.loss._sums(y_true, raw_prediction, sample_weight)
 
     def of_sums(self, sums: NDArray[np.float64]) -> float:
         """Return the relative loss of data with the given sums."""

@@ -297,6 +297,61 @@ def test_arrays_of_a_host_give_the_same_in_one_call(loss, dtype, counted):
     assert counted == [True] * 6
 
 
+@pytest.mark.parametrize("n", [1, 255, 256, 257, N_ROWS])
+@each_raw_dtype
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
+def test_sums_are_those_of_the_formulas(loss, dtype, n, counted):
+    """Tiles are filled up with rows that count nothing."""
+    y, raw, weight = arrays_of(loss, dtype, n)
+    for weights in (None, weight, weight.astype(np.float64)):
+        actual = loss._sums(y, raw, weights)
+        total = np.sum(by_formulas(loss.loss, y, raw, weights))
+        masses = by_formulas(lambda y, _, w: loss.class_masses(y, w), y, raw, weights)
+        expected = np.concatenate([[total], np.ravel(masses)])
+        np.testing.assert_allclose(actual, expected, rtol=2e-13, strict=True)
+    assert counted == [True] * 3
+
+
+def test_sums_of_label_columns(counted):
+    rng = np.random.default_rng(0)
+    loss, raw = FocalLoss((1, 2), 0.3), rng.normal(size=(300, 4))
+    y = rng.integers(2, size=raw.shape).astype(np.float32)
+    for order in ("C", "F"):
+        actual = loss._sums(y, np.asarray(raw, order=order), None)
+        columns = [loss._sums(y[:, i], raw[:, i], None) for i in range(4)]
+        expected = [sum(column[0] for column in columns)]
+        expected += [column[k] for k in (1, 2) for column in columns]
+        np.testing.assert_allclose(actual, expected, rtol=1e-13)
+    assert all(counted)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "raw", "weight", "message"),
+    [
+        (FocalLoss(), [0, 2], [0, 0], None, "y_true"),
+        (FocalLoss(), [0, 1], [0, np.inf], None, "raw_prediction"),
+        (FocalLoss(), [0, 1], [0, 0], [1, -1], "sample_weight"),
+        (SoftmaxFocalLoss(2), [0, 2], np.zeros((2, 2)), None, "y_true"),
+        (SoftmaxFocalLoss(2), [0, -1], np.zeros((2, 2)), None, "y_true"),
+        (SoftmaxFocalLoss(2), [0, 0.5], np.zeros((2, 2)), None, "y_true"),
+        (SoftmaxFocalLoss(2), [0, 1], [[0, 0], [0, np.nan]], None, "raw_prediction"),
+        (SoftmaxFocalLoss(2), [0, 1], np.zeros((2, 2)), [np.nan, 1], "sample_weight"),
+    ],
+)
+def test_sums_decline_what_the_formulas_refuse(loss, y, raw, weight, message, counted):
+    arrays = [None if a is None else np.array(a, np.float64) for a in (y, raw, weight)]
+    with pytest.raises(ValueError, match=message):
+        loss._sums(*arrays)
+    assert counted == [False]
+
+
+def test_sums_of_soft_labels(counted):
+    y, raw = np.array([0.25, 1]), np.array([-1.0, 2])
+    expected = [FocalLoss().loss(y, raw).sum(), 1.25, 0.75]
+    np.testing.assert_allclose(FocalLoss()._sums(y, raw, None), expected, rtol=1e-15)
+    assert counted == [False]
+
+
 @pytest.mark.parametrize(
     ("y", "raw", "weight", "n_threads", "message"),
     [
@@ -349,6 +404,7 @@ def test_trainings_are_compiled(host, rare, weighted, counted):
     """What the hosts hand over: LightGBM's labels are views of ctypes arrays."""
     X, y = rare
     weight = np.linspace(0.5, 2, len(y)) if weighted else None
-    host.train(host.data(X, y, weight), 3, loss=FocalLoss(2))
-    assert len(counted) >= 3
+    data = host.data(X, y, weight)
+    host.train(data, 3, loss=FocalLoss(2), evals=[data])
+    assert len(counted) >= 6
     assert all(counted)
