@@ -159,6 +159,8 @@ async def trained(
     from xgboost import config_context, dask
 
     check_update(params, model, rounds)
+    for data_set in [dtrain, *(rows for rows, _ in evals or ())]:
+        await _name_features(client, data_set)
     masses = await client.gather(_on_each_part(client, dtrain, _masses_of, loss))
     target = rows_of_masses(loss, np.sum(masses, axis=0))
     plan = make_plan(params, loss, target, model, curvature, max_learning_rate)
@@ -199,6 +201,32 @@ def _on_each_part(client: Any, data_set: Any, function: Any, *arguments: Any) ->
     ]
 
 
+async def _name_features(client: Any, data_set: Any) -> None:
+    """Give a DaskDMatrix the names of its features.
+
+    XGBoost reads them on the workers that have rows of it. On the others it would miss
+    them before it calls an objective or a metric.
+    """
+    if data_set.feature_names is None:
+        parts = next(iter(data_set.worker_map.values()))
+        options = _options_of(data_set)
+        data_set.feature_names = await client.submit(_names_of, parts[0], options)
+
+
+def _options_of(data_set: Any) -> dict[str, Any]:
+    """With what XGBoost makes a DMatrix of each partition."""
+    return {
+        "missing": data_set.missing,
+        "feature_names": data_set.feature_names,
+        "feature_types": data_set.feature_types,
+        "enable_categorical": data_set.enable_categorical,
+    }
+
+
+def _names_of(rows: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    return import_host("xgboost").DMatrix(rows["data"][:1], **options).feature_names
+
+
 def _masses_of(rows: Mapping[str, Any], loss: Loss) -> NDArray[np.float64]:
     return np.asarray(loss.class_masses(*_labels_and_weights(rows)))
 
@@ -218,13 +246,7 @@ async def _balanced(
     Rows of a single class have the shift of an earlier training. A base_margin takes
     the place of the base_score, so such a data set balances nothing.
     """
-    options = {
-        "missing": data_set.missing,
-        "feature_names": data_set.feature_names,
-        "feature_types": data_set.feature_types,
-        "enable_categorical": data_set.enable_categorical,
-    }
-    predict = partial(_predicted, booster, loss, span, options)
+    predict = partial(_predicted, booster, loss, span, _options_of(data_set))
     parts = _on_each_part(client, data_set, predict)
     with_margin = [client.submit(operator.is_, part, None) for part in parts]
     if any(await client.gather(with_margin)):

@@ -212,6 +212,19 @@ def test_data_frames(host, client, table):
     np.testing.assert_allclose(host.raw(found, frame), host.raw(expected, X), atol=1e-6)
 
 
+@pytest.mark.parametrize("n_partitions", [(4, 1), (1, 8)])
+def test_a_worker_without_rows_of_a_frame(host, client, table, n_partitions):
+    """XGBoost does not tell it the names of the columns, and then asks for them."""
+    X, y, _ = table
+    rows, valid = ([as_frame(a, n) for a in (X, y)] for n in n_partitions)
+    found = host.on_cluster(client, *rows, valid=[tuple(valid)])
+    expected = host.alone(X, y, valid=[(X, y)])
+    histories = [
+        result["history"]["set0"]["relative_focal_loss"] for result in (found, expected)
+    ]
+    np.testing.assert_allclose(*histories, atol=1e-5)
+
+
 def test_the_metric_is_that_of_all_rows(host, client, table):
     """A mean over the workers would be another: their rows weigh differently."""
     X, y, weight = table
