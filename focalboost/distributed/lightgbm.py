@@ -39,12 +39,12 @@ from focalboost.distributed._cluster import (
     parts_of,
     total_of,
 )
+from focalboost.lightgbm._data_sets import KeepParameters
 from focalboost.lightgbm._model import (
-    constant_params,
     earlier_balance_of,
+    errors_explained,
     finished,
     has_split,
-    is_without_features,
     model_to_continue,
 )
 from focalboost.lightgbm._params import (
@@ -55,7 +55,6 @@ from focalboost.lightgbm._params import (
     make_plan,
     rounds_apart,
 )
-from focalboost.lightgbm._text import without_objective
 from focalboost.losses import Loss
 from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
 from focalboost.objectives import Curvature, FocalMetric
@@ -235,7 +234,7 @@ def fitted_host(
         baseline = loss.baseline(*target)
         options["init_score"] = table.constant(baseline)
     init_model = model_to_continue(init_model, plan.params, loss)
-    callbacks = list(callbacks or ())
+    callbacks = [KeepParameters(), *(callbacks or ())]
     # A default of its constructor would count more than another name of the parameter.
     params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
     params |= {**plan.params, "client": client, "n_estimators": n_estimators}
@@ -253,17 +252,13 @@ def fitted_host(
         training.enter_context(_ends_with_its_workers(client))
         # LightGBM says so of its own default.
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
-        try:
-            host.fit(
-                **table.collections(),
-                init_model=init_model,
-                callbacks=callbacks,
-                **options,
-            )
-        except import_host("lightgbm").basic.LightGBMError as error:
-            if not is_without_features(error, plan.params) or not is_new:
-                raise
-            host = _constant_host(plan.params, table.sources["X"])
+        training.enter_context(errors_explained(plan.params))
+        host.fit(
+            **table.collections(),
+            init_model=init_model,
+            callbacks=callbacks,
+            **options,
+        )
     shift = None
     if balances(balance, loss, plan.params["objective"].curvature):
         rows = table if balance is True else evaluation[-1]
@@ -294,26 +289,6 @@ def _evaluated(
     if "eval_X" in signature(DaskLGBMRegressor.fit).parameters:  # LightGBM 4.7
         return {**arguments, "eval_X": tuple(features), "eval_y": tuple(labels)}
     return {**arguments, "eval_set": list(zip(features, labels, strict=True))}
-
-
-def _constant_host(params: Mapping[str, Any], X: Any) -> Any:
-    """A fitted regressor of single leaves of value 0, for tables like X.
-
-    It does not ask the cluster again: LightGBM leaves its network open after an error,
-    and the next training there may wait for ever.
-    """
-    settings = {**params, **constant_params(params), "n_estimators": 1}
-    n_classes = one_value(params, NUM_CLASS, 2)
-    if hasattr(X, "chunks"):
-        rows = np.zeros((n_classes, X.shape[1]))
-    else:
-        rows = X._meta_nonempty.iloc[[0] * n_classes]
-    start = np.zeros((n_classes, n_classes) if n_classes > 2 else n_classes)
-    host = import_host("lightgbm").LGBMRegressor(**settings)
-    host.fit(rows, np.arange(n_classes), init_score=start)
-    text = host.booster_.model_to_string()
-    host.booster_.model_from_string(without_objective(text))
-    return host
 
 
 def _total_of_predicted(client: Any, booster: Any, baseline: Any, rows: Table) -> Total:

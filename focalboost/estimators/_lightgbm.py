@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from lightgbm import Booster, LGBMClassifier, LGBMModel
-from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
@@ -298,16 +297,15 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             shift = Shift(balance, loss, thread_setting(plan.params), earlier)
         settings, watching = watched(shift, plan.params, callbacks)
         metrics = [_on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
-        with without_autologging("lightgbm"):
-            host = _trained(
-                settings,
-                model,
-                {
-                    "X": rows.X,
-                    "y": rows.y,
-                    "sample_weight": rows.weight,
-                    "init_score": init_score,
-                },
+        # LightGBM's classifier would encode the codes anew.
+        explained = _model.errors_explained(settings)
+        with without_autologging("lightgbm"), explained:
+            host = LGBMModel(**settings).fit(
+                rows.X,
+                rows.y,
+                sample_weight=rows.weight,
+                init_score=init_score,
+                init_model=model,
                 eval_names=eval_names,
                 eval_sample_weight=weights,
                 eval_init_score=eval_init_score,
@@ -535,28 +533,6 @@ def _on_posterior(loss: Loss, metric: Any) -> Any:
         return result
 
     return of_raw
-
-
-def _trained(
-    params: Mapping[str, Any],
-    init_model: Booster | None,
-    data: dict[str, Any],
-    **arguments: Any,
-) -> LGBMModel:
-    """LightGBM's own model, fitted; a classifier would encode the codes anew.
-
-    If no feature can be split it is a constant, as with LightGBM's own objective.
-    """
-    try:
-        return LGBMModel(**params).fit(**data, init_model=init_model, **arguments)
-    except LightGBMError as error:
-        if not _model.is_without_features(error, params) or init_model is not None:
-            raise
-    constant = {**params, **_model.constant_params(params), "n_estimators": 1}
-    model = LGBMModel(**constant).fit(**data)
-    text = _text.without_objective(model.booster_.model_to_string())
-    model.booster_.model_from_string(text)
-    return model
 
 
 def _require_one_machine(params: Mapping[str, Any]) -> None:

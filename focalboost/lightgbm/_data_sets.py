@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -238,7 +238,7 @@ def watched(
 
     Early stopping by a parameter becomes the callback that LightGBM would make of it.
     """
-    given = [*(callbacks or ())]
+    given: list[Callable[..., Any]] = [KeepParameters(), *(callbacks or ())]
     if shift is None:
         return params, given
     rounds = one_value(params, EARLY_STOPPING)
@@ -256,6 +256,30 @@ def watched(
         is_before = getattr(callback, "before_iteration", False)
         watching.append(callback if is_before else _Watched(callback, shift))
     return params, watching
+
+
+class KeepParameters:
+    """A callback that keeps LightGBM from setting the parameters a second time.
+
+    It does so before its first step with a callable objective, to take its own
+    objective away. There is none, but its sampler of columns begins anew, so that it
+    draws otherwise than for LightGBM's own objective, and the call fails if no feature
+    can be split.
+
+    Its dart reads a flag that is set only when scores are read, or after a step. So the
+    scores are read first, and then dart's random numbers begin anew.
+    """
+
+    before_iteration, order = True, 0
+
+    def __call__(self, env: Any) -> None:
+        for booster in getattr(env.model, "boosters", [env.model]):  # those of cv
+            is_first = env.iteration == env.begin_iteration
+            if is_first and one_value(booster.params, BOOSTING) == "dart":
+                booster.eval_train(lambda raw, data_set: ("", 0.0, False))
+                with suppress(import_host("lightgbm").basic.LightGBMError):
+                    booster.reset_parameter({"objective": "none"})
+            booster._Booster__set_objective_to_none = True
 
 
 class Shift:

@@ -1,7 +1,8 @@
 """LightGBM models: how they come to stand on their own, their files and checkpoints."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,6 @@ from focalboost.lightgbm._text import (
     value_in,
     with_note,
     without_note,
-    without_objective,
 )
 from focalboost.losses import Loss
 
@@ -262,38 +262,19 @@ def missing_row(
     return MissingRow(host, rounds, np.ravel(np.asarray(raw) + baseline).tolist())
 
 
-def is_without_features(error: Exception, params: Mapping[str, Any]) -> bool:
-    """Whether LightGBM gave up because no feature can be split.
-
-    With an objective of its own it returns a constant model instead.
-    """
-    # It estimates the number of rows in a leaf from the curvatures.
-    if "best_split_info" in str(error):
+@contextmanager
+def errors_explained(params: Mapping[str, Any]) -> Iterator[None]:
+    """Put an error of LightGBM down to the parameter that has caused it."""
+    try:
+        yield
+    except import_host("lightgbm").basic.LightGBMError as error:
+        # It estimates the number of rows in a leaf from the curvatures.
+        if "best_split_info" not in str(error):
+            raise
         least = one_value(params, MIN_CURVATURE, 1e-3)
         advice = "Use 1e-3 or more, and divide sample weights by their mean."
         rule = "so large that a leaf has rows"
         reject("min_sum_hessian_in_leaf", rule, least, advice)
-    return "num_features" in str(error)
-
-
-def constant_model(
-    params: Mapping[str, Any], train_set: "lightgbm.Dataset"
-) -> "lightgbm.Booster":
-    """A model of single leaves of value 0, as a callable objective would leave it."""
-    settings = {**params, **constant_params(params)}
-    booster: lightgbm.Booster = import_host("lightgbm").train(settings, train_set, 1)
-    booster.model_from_string(without_objective(booster.model_to_string()))
-    return booster
-
-
-def constant_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of LightGBM's own objective, for a model of single leaves.
-
-    The leaves are 0 with an init_score, else LightGBM's own start.
-    """
-    several = one_value(params, NUM_CLASS, 1) > 1
-    objective = "multiclass" if several else "binary"
-    return {"objective": objective, "early_stopping_round": 0}
 
 
 def has_split(booster: "lightgbm.Booster") -> bool:

@@ -124,11 +124,6 @@ def is_finalised(text: str) -> bool:
     return True
 
 
-def without_objective(text: str) -> str:
-    """Return the text of the same model that predicts raw."""
-    return text.replace(f"{_objective_line(text)}\n", "")
-
-
 def with_note(text: str, note: str, name: str = "focalboost") -> str:
     """The text of the same model with a note after its parameters."""
     head, end, tail = without_note(text, name).rpartition(_END_OF_PARAMETERS)

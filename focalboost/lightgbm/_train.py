@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from focalboost._hosts._checkpoint import (
     Checkpoint,
@@ -25,6 +25,7 @@ from focalboost._hosts._params import (
 from focalboost._validation import reject
 from focalboost.lightgbm._data_sets import (
     Baseline,
+    KeepParameters,
     Shift,
     digests_of,
     forget_model,
@@ -38,12 +39,11 @@ from focalboost.lightgbm._data_sets import (
 from focalboost.lightgbm._model import (
     Saver,
     checkpoint_in,
-    constant_model,
     earlier_balance_of,
+    errors_explained,
     finished,
     has_split,
     is_unbalanced,
-    is_without_features,
     model_to_continue,
     unbalanced,
 )
@@ -162,9 +162,6 @@ def train(
     without weight counts as 1e-6 of all weight in the baseline, and balance does not
     move it.
 
-    With ``boosting="dart"`` and any callable objective LightGBM reads a flag that it
-    has not set yet: repeated runs may drop different trees, whatever the seed.
-
     Examples
     --------
     >>> import lightgbm, numpy as np, focalboost.lightgbm
@@ -222,18 +219,20 @@ def train(
     start = starting_score(
         loss, plan.params, model, train_set, validation, class_masses
     )
-    with without_autologging("lightgbm"), start as baseline:
+    explained = errors_explained(params)
+    with without_autologging("lightgbm"), start as baseline, explained:
         if file is not None and not is_trained:
             saver = Saver(run, loss, baseline, threads)
             watching.append(saver)
-        booster = _trained(
+        booster: lightgbm.Booster = import_host("lightgbm").train(
             parameters_of(train_set, with_params),
             train_set,
             1 if is_trained else run.left,
-            model,
             valid_sets=validation or None,
             valid_names=valid_names,
             feval=metrics_in(feval) or plan.metric,
+            init_model=model,
+            keep_training_booster=True,
             callbacks=watching,
         )
     warn_of_no_split(has_split(booster), loss)
@@ -252,25 +251,6 @@ def _require_masses(class_masses: Any) -> None:
             "and pass class_masses=total, balance=False."
         )
         reject("class_masses", rule, None, advice)
-
-
-def _trained(
-    params: dict[str, Any],
-    train_set: "lightgbm.Dataset",
-    num_boost_round: int,
-    init_model: "lightgbm.Booster | None",
-    **arguments: Any,
-) -> "lightgbm.Booster":
-    """LightGBM's model, still in training; a constant if no feature can be split."""
-    library = import_host("lightgbm")
-    arguments |= {"init_model": init_model, "keep_training_booster": True}
-    try:
-        booster = library.train(params, train_set, num_boost_round, **arguments)
-    except library.basic.LightGBMError as error:
-        if not is_without_features(error, params) or init_model is not None:
-            raise
-        booster = constant_model(params, train_set)
-    return cast("lightgbm.Booster", booster)
 
 
 def cv(
@@ -368,28 +348,23 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
         else:
             of_model = starting_score(loss, plan.params, model, train_set, [])
             stack.enter_context(of_model)
-        try:
-            history: dict[str, Any] = import_host("lightgbm").cv(
-                parameters_of(train_set, plan.params),
-                train_set,
-                num_boost_round,
-                folds=folds,
-                nfold=nfold,
-                stratified=stratified,
-                shuffle=shuffle,
-                feval=metrics_in(feval) or plan.metric,
-                init_model=model,
-                fpreproc=start,
-                seed=seed,
-                callbacks=None if callbacks is None else list(callbacks),
-                eval_train_metric=eval_train_metric,
-                return_cvbooster=True,
-            )
-        except import_host("lightgbm").basic.LightGBMError as error:
-            if not is_without_features(error, params):
-                raise
-            advice = "Check that its features are not constant."
-            reject("train_set", "with a feature that can be split", "none", advice)
+        stack.enter_context(errors_explained(params))
+        history: dict[str, Any] = import_host("lightgbm").cv(
+            parameters_of(train_set, plan.params),
+            train_set,
+            num_boost_round,
+            folds=folds,
+            nfold=nfold,
+            stratified=stratified,
+            shuffle=shuffle,
+            feval=metrics_in(feval) or plan.metric,
+            init_model=model,
+            fpreproc=start,
+            seed=seed,
+            callbacks=[KeepParameters(), *(callbacks or ())],
+            eval_train_metric=eval_train_metric,
+            return_cvbooster=True,
+        )
         models = history["cvbooster"]
         if models.best_iteration > 0 and model is not None:
             models.best_iteration += model.current_iteration()

@@ -53,8 +53,9 @@ def focal_objective(
         it no round raises the training loss, on the conditions that
         ``FocalLoss.gradient_curvature`` states. "exact" is the hessian itself, which is
         negative for the hardest rows if gamma > 0. At gamma = 0 the model is the host's
-        own log-loss model, unless LightGBM's ``feature_fraction`` is below 1: LightGBM
-        draws other columns for a callable objective. For the softmax, "exact" is the
+        own log-loss model. LightGBM's ``dart`` is an exception, and in a call of
+        LightGBM's own functions so is a ``feature_fraction`` below 1: they draw other
+        trees and columns for a callable objective. For the softmax, "exact" is the
         diagonal of the hessian times the host's own factor, 2 in XGBoost and
         K/(K - 1) in LightGBM. It is no bound for K > 2.
     max_learning_rate : float, default=0.3

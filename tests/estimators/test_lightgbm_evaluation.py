@@ -175,12 +175,12 @@ def test_errors_of_lightgbm_are_passed_on(model, rare):
         model.set_params(num_leaves=1).fit(*rare)
 
 
-def test_a_continuation_without_features_to_split_is_lightgbm_s_error(model, rare):
-    """A constant would not be the model to continue."""
+@pytest.mark.filterwarnings("ignore:The model has learned nothing")
+def test_a_continuation_without_features_to_split_keeps_the_model(model, rare):
     X, y = rare
     first = model.fit(X, y)
-    with pytest.raises(lightgbm.basic.LightGBMError, match="num_features"):
-        clone(model).fit(np.zeros_like(X), y, init_model=first)
+    both = clone(model).fit(np.zeros_like(X), y, init_model=first)
+    np.testing.assert_array_equal(both.predict_proba(X), first.predict_proba(X))
 
 
 @pytest.mark.parametrize(

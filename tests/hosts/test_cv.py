@@ -238,13 +238,10 @@ def test_what_a_host_alone_refuses(rare):
 
 def test_what_lightgbm_alone_refuses(rare):
     X, y = rare
-    params, constant = {"verbosity": -1}, lightgbm.Dataset(X * 0, y)
     with pytest.raises(ValueError, match="train_set must be a lightgbm"):
-        focalboost.lightgbm.cv(params, X)
+        focalboost.lightgbm.cv({}, X)
     with pytest.raises(ValueError, match="num_machines must be 1 for cv"):
         focalboost.lightgbm.cv({"machines": "a:1,b:2"}, lightgbm.Dataset(X, y))
-    with pytest.raises(ValueError, match="train_set must be with a feature that can"):
-        focalboost.lightgbm.cv(params, constant)
 
 
 def test_folds_without_a_split_warn(host, rare):

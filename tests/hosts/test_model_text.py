@@ -12,7 +12,6 @@ from focalboost.lightgbm._text import (
     value_in,
     with_note,
     without_note,
-    without_objective,
 )
 
 #: A tree of LightGBM 4, and with 2 added to its values.
@@ -155,15 +154,6 @@ def test_a_text_of_another_objective_is_refused(scores, found):
     )
     with pytest.raises(ValueError, match=message):
         is_finalised(text.replace(line, f"objective={found}"))
-
-
-@pytest.mark.parametrize("scores", [1, 3])
-def test_an_objective_is_taken_out_again(scores):
-    trees = [TREE] * 3
-    final = model(scores, trees, is_final=True)
-    parameter = f"[objective: {OBJECTIVES[scores].split()[0]}]"
-    plain = without_objective(final)
-    assert plain.replace(parameter, "[objective: custom]") == model(scores, trees)
 
 
 def test_the_number_of_scores_is_that_of_the_header():

@@ -24,9 +24,8 @@ XGBOOST = {
     "monotone": {"monotone_constraints": "(1,0,0,0,0)"},
 }
 
-#: dart without chance: all trees are dropped in every round. With a callable objective
-#: LightGBM (dart.hpp, is_update_score_cur_iter_) reads a flag before it is set, and
-#: depending on it draws one random number more or less; no seed can make that equal.
+#: dart without chance: all trees are dropped in every round. Ours draws one random
+#: number less than LightGBM's own; no seed can make that equal.
 EVERY_TREE_DROPPED = {
     "boosting": "dart",
     "drop_rate": 1.0,
@@ -42,6 +41,8 @@ LIGHTGBM = {
     "goss": {"data_sample_strategy": "goss"},
     "linear": {"linear_tree": True},
     "extra": {"extra_trees": True},
+    "columns": {"feature_fraction": 0.5, "bagging_fraction": 0.6, "bagging_freq": 1},
+    "columns of nodes": {"feature_fraction": 0.8, "feature_fraction_bynode": 0.5},
 }
 
 
