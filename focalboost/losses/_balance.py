@@ -246,25 +246,24 @@ def _shift_of_classes(
     without weight keeps its earlier shift. So does the class of the largest mass,
     because a constant that all classes share changes nothing.
     """
-    from scipy.optimize import root
-
     free = np.flatnonzero(masses > 0)
     free = free[free != np.argmax(masses)]
     shifts = np.zeros(len(masses)) + earlier
     if free.size == 0:
         return shifts
-    share = masses[free] / masses.sum()
 
     def excess(total: Total, values: _Floats) -> _Floats:
         """Log mean posteriors of the free classes above the logs of their shares."""
         shifted = shifts.copy()
         shifted[free] = values
         found = total(partial(_posterior_sums, loss, shifted))
-        return np.asarray(np.log(found[free] / found.sum() / share))
+        ratio = _log_ratio(found / found.sum(), masses / masses.sum())
+        return np.asarray(ratio[free])
 
+    some = _narrowed(total, _evenly_spaced)
+    shifts = _near_shifts(loss, some, masses, shifts)
     # The slopes of the log mean posteriors are those of the log loss, times 1 + gamma:
     # the log-odds of a focal posterior are steeper by about that factor.
-    some = _narrowed(total, _evenly_spaced)
     products = some(partial(_products, loss, shifts))
     shares = products[np.ix_(free, free)] / products.sum(axis=1)[free, None]
     slopes = np.asarray((1 + np.mean(loss.gammas)) * (np.eye(len(free)) - shares))
@@ -272,9 +271,34 @@ def _shift_of_classes(
     for rows in (some, total):
         values, slopes, error = _broyden(partial(excess, rows), values, slopes)
     if not error <= TOLERANCE:
-        values = root(partial(excess, total), np.zeros(free.size), tol=TOLERANCE).x
+        values = _by_turns(partial(excess, total), shifts[free])
     shifts[free] = values
     return shifts
+
+
+def _near_shifts(
+    loss: SoftmaxFocalLoss, total: Total, masses: _Floats, shifts: _Floats
+) -> _Floats:
+    """Shifts with mean posteriors within a factor of e of the shares of the classes.
+
+    Every class takes the step that it would need alone, as in iterative proportional
+    fitting. From farther away steps by the slopes go astray.
+    """
+    present, reference = masses > 0, np.argmax(masses)
+    near = shifts.copy()
+    for _ in range(100):
+        found = total(partial(_posterior_sums, loss, near))
+        excess = _log_ratio(found / found.sum(), masses / masses.sum())
+        if np.max(np.abs(excess[present])) <= 1:
+            break
+        near -= np.where(present, excess / (1 + np.asarray(loss.gammas)), 0)
+    return near - np.where(present, near[reference] - shifts[reference], 0)
+
+
+def _log_ratio(found: _Floats, expected: _Floats) -> _Floats:
+    """The logarithms of ratios of shares, finite where a share has rounded to 0."""
+    tiny = np.finfo(float).tiny
+    return np.asarray(np.log(np.maximum(found, tiny) / np.maximum(expected, tiny)))
 
 
 def _broyden(
@@ -294,9 +318,25 @@ def _broyden(
             break
         is_near = size <= TOLERANCE
         step = -np.linalg.lstsq(slopes, error, rcond=None)[0]
+        if not np.max(np.abs(step)) <= RANGE:
+            break
         values, before, error = values + step, error, excess(values + step)
         slopes = slopes + np.outer(error - before - slopes @ step, step) / (step @ step)
     return values, slopes, float(np.max(np.abs(error)))
+
+
+def _by_turns(excess: Callable[[_Floats], _Floats], values: _Floats) -> _Floats:
+    """A root where steps by the slopes go astray: one class after the other."""
+
+    def of_one(values: _Floats, unit: _Floats, step: float) -> float:
+        return float(unit @ excess(values + step * unit))
+
+    for _ in range(100):
+        for unit in np.eye(len(values)):
+            values = values + unit * _root(partial(of_one, values, unit))
+        if np.max(np.abs(excess(values))) <= TOLERANCE:
+            break
+    return values
 
 
 def _products(loss: SoftmaxFocalLoss, shifts: _Floats, part: Part) -> _Floats:

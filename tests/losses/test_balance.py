@@ -118,6 +118,20 @@ def test_raw_predictions_out_of_the_bins_are_balanced():
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
+@pytest.mark.parametrize("gamma", [0, 2, 20, 300, 1000, (8, 0, 0)], ids=str)
+@pytest.mark.parametrize("size", [5, 20, 40])
+@pytest.mark.parametrize("is_constant", [False, True])
+def test_classes_far_from_balance_are_balanced(gamma, size, is_constant):
+    """Some posteriors round to 0, and their slopes say nothing."""
+    loss, rng = SoftmaxFocalLoss(3, gamma), np.random.default_rng(1)
+    y_true = rng.choice(3, 2000, p=(0.9, 0.07, 0.03))
+    n_rows = 1 if is_constant else len(y_true)
+    raw = np.tile(rng.uniform(-size, size, (n_rows, 3)), (len(y_true) // n_rows, 1))
+    shift = balancing_shift(loss, y_true, raw)
+    found, expected = sums(loss, y_true, raw, np.ones(len(y_true)), shift)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
 @pytest.mark.parametrize("loss", [BINARY[2], SEVERAL[2]], ids=str)
 def test_parts_give_the_shift_of_all_rows(loss):
     y_true, raw, weight = rows(loss)
