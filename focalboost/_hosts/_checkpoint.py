@@ -47,10 +47,10 @@ class Checkpoint:
 
     Notes
     -----
-    The file knows the loss, the curvature, the parameters and the balance of its
-    training. It also has digests of the labels, the weights, the ``base_margin`` or
-    ``init_score`` and the features, in the order of the rows. Use another path for each
-    fold of a cross-validation.
+    The file knows the loss, the curvature, the parameters, the balance and the
+    ``class_masses`` of its training. It also has digests of the labels, the weights,
+    the ``base_margin`` or ``init_score`` and the features, in the order of the rows.
+    Use another path for each fold of a cross-validation.
 
     XGBoost's features are compared as the ``DMatrix`` holds them. For data in external
     memory the numbers of rows, columns and values and the names and types of columns
@@ -114,6 +114,7 @@ def training_of(
     curvature: str,
     max_learning_rate: float | None,
     balance: Balance,
+    class_masses: Any,
     digests: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """What tells a training from others, in types of JSON; digests of its data."""
@@ -123,6 +124,7 @@ def training_of(
         "curvature": curvature,
         "max_learning_rate": max_learning_rate,
         "balance": balance,
+        "class_masses": class_masses,
         **digests,
     }
     as_json: dict[str, Any] = json.loads(json.dumps(known, default=_in_json))
@@ -187,7 +189,7 @@ class Run:
         if other:
             found = {k: training.get(k) for k in other}
             advice = (
-                f"Its {' and '.join(other)} differ: use another path, or remove "
+                f"It differs in {' and '.join(other)}: use another path, or remove "
                 f"{str(path)!r} to start again."
             )
             reject("checkpoint", "of the same training", found, advice)

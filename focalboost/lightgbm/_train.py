@@ -202,7 +202,7 @@ def train(
         require_arrays([train_set, *others])
     run = Run(model_to_continue(init_model, plan.params, loss), num_boost_round)
     if file is not None:
-        settings = loss, params, curvature, max_learning_rate, balance
+        settings = loss, params, curvature, max_learning_rate, balance, class_masses
         training = training_of(*settings, digests_of(train_set, plan.params))
         run.resume(file, training, checkpoint_in)
     is_trained = run.done > 0 and run.left == 0

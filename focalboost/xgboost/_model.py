@@ -228,6 +228,7 @@ def digests_of(dtrain: "xgboost.DMatrix") -> dict[str, str | None]:
         "labels": digest(dtrain.get_label()),
         "weights": digest(weights_of(dtrain)),
         "base_margin": digest(margin if len(margin) else None),
+        "feature_weights": digest(dtrain.get_float_info("feature_weights")),
         "features": digest(names, size, *_feature_arrays(dtrain)),
     }
 

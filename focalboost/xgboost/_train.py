@@ -202,7 +202,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     require_same("evals", "of the same length", n_evals, "Use a DMatrix without rows.")
     run = Run(given, num_boost_round)
     if file is not None:
-        known = loss, settings, curvature, max_learning_rate, balance
+        known = loss, settings, curvature, max_learning_rate, balance, class_masses
         training = training_of(*known, digests_of(dtrain))
         run.resume(file, training, checkpoint_in)
     if run.done > 0:

@@ -240,7 +240,7 @@ def test_another_training_is_refused(host, rare, path):
         ({"max_learning_rate": 1.5}, "max_learning_rate"),
         ({"balance": False}, "balance"),
     ):
-        with pytest.raises(ValueError, match=f"of the same training.* Its {what} diff"):
+        with pytest.raises(ValueError, match=f"of the same.* It differs in {what}:"):
             trained(host, rare, 5, checkpoint=path, **options)
     with pytest.raises(ValueError, match="num_boost_round must be at least the 3"):
         trained(host, rare, 2, checkpoint=path)
@@ -277,7 +277,7 @@ def test_other_data_are_refused(host, rare, path, rounds):
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
     host.train(host.data(X, y, weight), 3, checkpoint=path)
     for what, data in other_data(X, y, weight):
-        match = rf"of the same training.* Its {what}( and weights)? differ"
+        match = rf"of the same training.* It differs in {what}( and weights)?:"
         with pytest.raises(ValueError, match=match):
             host.train(host.data(*data), rounds, checkpoint=path)
     host.train(host.data(X, y, weight), rounds, checkpoint=path)
@@ -294,11 +294,34 @@ def test_another_start_is_refused(host, rare, path):
         return given
 
     host.train(data(-1), 3, checkpoint=path)
-    with pytest.raises(ValueError, match=f"Its {name} differ"):
+    with pytest.raises(ValueError, match=f"It differs in {name}"):
         host.train(data(-2), 3, checkpoint=path)
-    with pytest.raises(ValueError, match=f"Its {name} differ"):
+    with pytest.raises(ValueError, match=f"It differs in {name}"):
         trained(host, rare, 3, checkpoint=path)
     host.train(data(-1), 3, checkpoint=path)
+
+
+def test_other_class_masses_are_refused(host, rare, path):
+    masses = np.array(FocalLoss().class_masses(rare[1]))
+    trained(host, rare, 3, checkpoint=path, class_masses=2 * masses)
+    for other in (None, 3 * masses):
+        with pytest.raises(ValueError, match="It differs in class_masses: use another"):
+            trained(host, rare, checkpoint=path, class_masses=other)
+    trained(host, rare, checkpoint=path, class_masses=tuple(2 * masses))
+
+
+def test_other_weights_of_features_are_refused(rare, tmp_path):
+    """XGBoost draws columns by them, which the data set holds."""
+    path = tmp_path / "model.ubj"
+
+    def data(weights):
+        return xgboost.DMatrix(*rare, feature_weights=weights)
+
+    for rounds in (3, 5):
+        XGBoostDriver().train(data([1, 2, 3, 4, 5]), rounds, checkpoint=path)
+    for other in (None, [5, 4, 3, 2, 1]):
+        with pytest.raises(ValueError, match="It differs in feature_weights: use"):
+            XGBoostDriver().train(data(other), 5, checkpoint=path)
 
 
 TARGETS = {"binary": 2, "softmax": 3, "multilabel": 2}
@@ -324,7 +347,7 @@ def test_a_fold_does_not_get_the_model_of_another(host, target, is_sorted, path)
     what = "features" if is_sorted else "labels"
     for fold in folds[1:]:
         table = X[fold], labels[fold]
-        with pytest.raises(ValueError, match=rf"Its {what} differ: use another path"):
+        with pytest.raises(ValueError, match=rf"It differs in {what}: use another"):
             trained(host, table, 5, params=params, checkpoint=path)
     assert path.read_bytes() == before
 
@@ -381,7 +404,7 @@ def test_lightgbm_s_features_in_any_form(form, built, rare, tmp_path):
     other = X.copy()
     other[:2] = X[1::-1]
     for rounds in (3, 5):
-        with pytest.raises(ValueError, match="Its features differ"):
+        with pytest.raises(ValueError, match="It differs in features"):
             host.train(data(other, built[1]), rounds, checkpoint=path)
     # LightGBM cannot predict these to continue; Arrow tables not before 4.7.
     unpredictable = ["arrays", "rows"] + ["arrow"] * (version("lightgbm") < (4, 7))
@@ -400,7 +423,7 @@ def test_lightgbm_s_features_without_raw_data(rare, tmp_path):
     again = host.train(freed, 3, checkpoint=path)
     assert_same(host, again, booster, X)
     other = lightgbm.Dataset(X[::-1].copy(), y, params=params).construct()
-    with pytest.raises(ValueError, match="Its features differ"):
+    with pytest.raises(ValueError, match="It differs in features"):
         host.train(other, 3, checkpoint=path)
 
 
@@ -413,7 +436,7 @@ def test_lightgbm_s_features_in_a_file(rare, tmp_path):
     booster = host.train(lightgbm.Dataset(table), checkpoint=path)
     assert_same(host, booster, expected, X)
     np.savetxt(table, np.column_stack([y, X[::-1]]), delimiter=",")
-    with pytest.raises(ValueError, match="Its features differ"):
+    with pytest.raises(ValueError, match="It differs in features"):
         host.train(lightgbm.Dataset(table), checkpoint=path)
 
 
@@ -487,7 +510,7 @@ def test_xgboost_s_features_in_any_form(form, rare, tmp_path):
     if form == "external quantiles":
         others = others[:2]
     for other in others:
-        with pytest.raises(ValueError, match="Its features differ"):
+        with pytest.raises(ValueError, match="It differs in features"):
             host.train(data(other), 5, checkpoint=path)
     host.train(data(X), 5, checkpoint=path)
 
@@ -500,7 +523,7 @@ def test_all_rows_of_xgboost_count(monkeypatch, rare, tmp_path):
     for row in (0, 63, 64, len(y) - 1):
         other = X.copy()
         other[row, 0] += 1
-        with pytest.raises(ValueError, match="Its features differ"):
+        with pytest.raises(ValueError, match="It differs in features"):
             trained(host, (other, y), 3, checkpoint=path)
     trained(host, rare, 5, checkpoint=path)
 
@@ -555,7 +578,7 @@ def test_a_file_that_does_not_know_its_curvature_is_refused(host, rare, path):
         module = sys.modules[f"focalboost.{host.name}._train"]
         patch.setattr(module, "training_of", without_curvature)
         trained(host, rare, 3, checkpoint=path)
-    with pytest.raises(ValueError, match=r"got {'curvature': None}\. Its curvature"):
+    with pytest.raises(ValueError, match=r"None}\. It differs in curvature:"):
         trained(host, rare, checkpoint=path)
 
 
@@ -576,7 +599,7 @@ def test_numbers_of_numpy_are_those_of_python(host, rare, path):
 
 def test_what_json_has_no_form_for_is_told_apart():
     known = [
-        training_of(FocalLoss(), {"a": value}, "exact", None, True, {})["params"]
+        training_of(FocalLoss(), {"a": value}, "exact", None, True, None, {})["params"]
         for value in (np.arange(2000), np.longdouble(1), np.longdouble(2), {1}, {2})
     ]
     assert known[0] == {"a": list(range(2000))}
