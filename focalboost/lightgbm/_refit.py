@@ -13,7 +13,12 @@ from focalboost._hosts._params import (
     learning_rate_bound,
     thread_setting,
 )
-from focalboost._validation import codes_of, reject, require_weights_of_hosts
+from focalboost._validation import (
+    codes_of,
+    reject,
+    require_length,
+    require_weights_of_hosts,
+)
 from focalboost.lightgbm._model import (
     booster_of,
     booster_of_text,
@@ -147,6 +152,7 @@ def refit(
     if weight is not None:
         require_weights_of_hosts(weight)
     leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
+    require_length("y", labels, len(leaf))
     leaf = leaf.reshape(len(labels), -1)
     rows = Part(labels, None, weight)
     values, raw = _refitted(text, leaf, rows, loss, curvature, decay_rate)

@@ -193,6 +193,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         file = checked_checkpoint(checkpoint, stops_early, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
+        for data_set, _ in evals or ():
+            _target_of(data_set, "evals")
         # A training of new trees takes the balance back on XGBoost's own copy.
         read = booster_of if is_update(settings) else in_balance
         given = None if xgb_model is None else read(xgb_model)
@@ -391,15 +393,15 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
     return Finisher()
 
 
-def _target_of(dtrain: Any) -> tuple[Any, Any]:
+def _target_of(data_set: Any, name: str = "dtrain") -> tuple[Any, Any]:
     """Labels and weights of a DMatrix with labels."""
     advice = "Use xgboost.DMatrix(X, label=y)."
-    if not isinstance(dtrain, import_host("xgboost").DMatrix):
-        reject("dtrain", "an xgboost.DMatrix", type(dtrain).__name__, advice)
-    labels = labels_of(dtrain)
-    if len(labels) == 0 and not (dtrain.num_row() == 0 and n_workers() > 1):
-        reject("dtrain", "with labels", "none", advice)
-    return labels, weights_of(dtrain)
+    if not isinstance(data_set, import_host("xgboost").DMatrix):
+        reject(name, "an xgboost.DMatrix", type(data_set).__name__, advice)
+    labels = labels_of(data_set)
+    if len(labels) == 0 and not (data_set.num_row() == 0 and n_workers() > 1):
+        reject(name, "with labels", "none", advice)
+    return labels, weights_of(data_set)
 
 
 def _masses_of_workers(

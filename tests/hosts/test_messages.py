@@ -19,6 +19,13 @@ def test_several_classes_without_num_class(host, faults):
         host.train(host.data(*faults), 2)
 
 
+def test_an_evaluation_set_without_labels(host, mixed):
+    X, y = mixed
+    name = {"xgboost": "evals", "lightgbm": "valid_sets"}[host.name]
+    with pytest.raises(ValueError, match=f"^{name} must be with labels; got 'none'"):
+        host.train(host.data(X, y), 2, evals=[host.data(X, None)])
+
+
 def test_a_gamma_that_leaves_nothing_to_learn(host, mixed):
     with pytest.warns(UserWarning, match="The focusing parameter is 50, which makes"):
         host.train(host.data(*mixed), 2, loss=FocalLoss(gamma=50))

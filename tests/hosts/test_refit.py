@@ -202,6 +202,13 @@ def test_arguments_of_a_refit(options, message):
         focalboost.lightgbm.refit(trained(loss, rounds=2), *data_of(loss), **options)
 
 
+@pytest.mark.parametrize("n_rows", [1, 5, -1])
+def test_labels_of_other_rows_are_refused(n_rows):
+    X, y = data_of(FocalLoss())
+    with pytest.raises(ValueError, match=rf"^y must be of shape \({len(y)},\)"):
+        focalboost.lightgbm.refit(trained(FocalLoss(), rounds=2), X, y[:n_rows])
+
+
 def test_models_that_cannot_be_refitted():
     X, y = data_of(FocalLoss())
     data_set = lightgbm.Dataset(X, y, free_raw_data=False)
