@@ -43,7 +43,7 @@ writes a report as one HTML file. The verdict may be to use log loss.
 """
 
 _DATA = """\
-a .csv or .parquet file; or an .npz file with features in X and
+a .csv, .csv.gz or .parquet file; or an .npz file with features in X and
 labels in y, or in the array that --target names; or an .npz file with columns c000,
 c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns as JSON
 in meta
