@@ -55,6 +55,10 @@ from focalboost.losses import FocalLoss
 
 LossLike = Method | FocalLoss | str
 
+#: Rows of each class to train on: the search holds out a quarter, and SMOTE needs two
+#: positives besides.
+MIN_TRAIN = 3
+
 #: Training and test rows.
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -98,7 +102,8 @@ def compare_losses(
         What to compare. The others are compared with the first one. A str is the name
         of one of ``METHODS``.
     cv : int, splitter or iterable of splits, optional
-        Folds. An int means shuffled, stratified folds. The default is
+        Folds. Each needs three rows of each class to train on, and one to test. An int
+        means shuffled, stratified folds. The default is
         ``RepeatedStratifiedKFold(n_splits=5, n_repeats=2)``: fewer folds make the
         intervals wide. Use ``TimeSeriesSplit()`` for rows in order of time.
     groups : array-like of shape (n_samples,), optional
@@ -306,13 +311,25 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
         cv = kind(n_folds, shuffle=True, random_state=random_state)
     splitter = check_cv(cv, data.y, classifier=True)
     folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
-    for number, rows in enumerate(folds):
-        found = [np.unique(data.y[part]).tolist() for part in rows]
-        if found != [[0, 1], [0, 1]]:
-            shown = f"in fold {number} {found[0]} and {found[1]}"
-            rule = "splits with both classes in training and test rows"
-            reject("cv", rule, shown, "Use fewer folds, or stratified folds.")
+    fault = too_few_in(folds, data.y)
+    if fault is not None:
+        rule = f"splits with both classes, {MIN_TRAIN} rows of each to train on"
+        reject("cv", rule, fault, "Use fewer folds, or stratified folds.")
     return folds
+
+
+def too_few_in(folds: Iterable[Fold], y: NDArray[np.int8]) -> str | None:
+    """Say which fold has too few rows of a class, if one has."""
+    for number, rows in enumerate(folds):
+        n_train, n_test = (
+            int(np.bincount(y[part], minlength=2).min()) for part in rows
+        )
+        if n_train < MIN_TRAIN or n_test < 1:
+            return (
+                f"fold {number} has {n_train} rows of the rarer class to train on, and "
+                f"{n_test} to test"
+            )
+    return None
 
 
 def _first_tests(folds: list[Fold], n_rows: int) -> dict[int, NDArray[np.intp]]:
