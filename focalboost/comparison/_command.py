@@ -21,10 +21,7 @@ import focalboost
 from focalboost._hosts._imports import INSTALL
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from focalboost.comparison import Comparison
-    from focalboost.comparison.tables import LabelledTable
 
 _ESTIMATORS = {"lightgbm": "FocalLGBMClassifier", "xgboost": "FocalXGBClassifier"}
 
@@ -251,7 +248,7 @@ def _methods(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _folds(parser: _Parser, options: argparse.Namespace, table: LabelledTable) -> Any:
+def _folds(parser: _Parser, options: argparse.Namespace, table: Any) -> Any:
     """Folds forward in time, of whole groups, or stratified."""
     from sklearn.model_selection import RepeatedStratifiedKFold
 
@@ -282,7 +279,7 @@ def _folds(parser: _Parser, options: argparse.Namespace, table: LabelledTable) -
     return folds
 
 
-def _folds_by_time(n_folds: int, times: pd.Series) -> list[Any]:
+def _folds_by_time(n_folds: int, times: Any) -> list[Any]:
     """Test rows that are later than all rows trained on: a tie is not earlier."""
     from sklearn.model_selection import TimeSeriesSplit
 
@@ -291,7 +288,7 @@ def _folds_by_time(n_folds: int, times: pd.Series) -> list[Any]:
     return [(train[ordered[train] < ordered[test[0]]], test) for train, test in splits]
 
 
-def _folds_by_group(options: argparse.Namespace, table: LabelledTable) -> list[Any]:
+def _folds_by_group(options: argparse.Namespace, table: Any) -> list[Any]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     first, repeats = options.seed, options.repeats or 2

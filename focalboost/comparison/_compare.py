@@ -51,6 +51,7 @@ from focalboost.comparison._search import (
     tuned,
 )
 from focalboost.diagnostics._budget import host_of
+from focalboost.estimators._rows import column_of
 from focalboost.losses import FocalLoss
 
 LossLike = Method | FocalLoss | str
@@ -206,7 +207,11 @@ def table_of(X: Any, estimator: Any) -> Any:
     X = as_pandas(X)
     if isinstance(estimator, Pipeline) or not hasattr(X, "dtypes"):
         return X
-    return X.drop(columns=TableEncoder().fit(X).dates_)
+    dates = TableEncoder().fit(X).dates_
+    if len(dates) == X.shape[1]:
+        advice = "Use make_pipeline(TableEncoder(date_parts=True), estimator)."
+        reject("X", "of a column or more that is no date", dates, advice)
+    return X.drop(columns=dates)
 
 
 def _with_progress_bar(fits: Iterable[Any], total: int, done: int) -> Iterator[Any]:
@@ -284,13 +289,11 @@ def _method(loss: LossLike) -> Method:
 
 
 def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
-    labels = np.asarray(y)
-    is_missing = labels != labels  # only NaN differs from itself
-    classes = np.unique(labels[~is_missing])
-    if len(classes) != 2 or is_missing.any() or labels.ndim != 1:
-        rule = "a column of labels of two classes, none missing"
-        advice = "Use y == label for the class to find, and drop rows without a label."
-        reject("y", rule, classes[:5].tolist(), advice)
+    labels = column_of(y)
+    classes = np.unique(labels)
+    if len(classes) != 2:
+        advice = "Use y == label for the class to find."
+        reject("y", "labels of two classes", classes[:5].tolist(), advice)
     part = part_of(X, labels == classes[1], sample_weight)
     if part.weight is not None:
         require_weights(np, part.weight)
@@ -299,6 +302,7 @@ def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
 
 def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     """The rows of each fold. Both classes must be in both parts."""
+    groups = None if groups is None else column_of(groups, "groups")
     if cv is None and groups is None:
         cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=random_state)
     elif cv is None or isinstance(cv, int):
