@@ -171,6 +171,7 @@ def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
         parser.error(str(error))
     estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
     print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
+    _check_positives(parser, options, table.y_true)
     folds = _folds(parser, options, table)
     points = comparison.default_grid(estimator)
     try:
@@ -248,19 +249,26 @@ def _methods(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _folds(parser: _Parser, options: argparse.Namespace, table: Any) -> Any:
-    """Folds forward in time, of whole groups, or stratified."""
-    from sklearn.model_selection import RepeatedStratifiedKFold
+def _check_positives(parser: _Parser, options: argparse.Namespace, y_true: Any) -> None:
+    """End if a fold could have too few rows of a class to train on."""
+    from focalboost.comparison._compare import MIN_TRAIN
 
-    from focalboost.comparison._compare import MIN_TRAIN, too_few_in
-
-    y_true, n = table.y_true, options.folds
+    n = options.folds
     n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
     # A fold tests on a share of them, rounded up.
     needed = next(k for k in range(n, n + 5) if k - math.ceil(k / n) >= MIN_TRAIN)
     if n_rarer < needed:
         rule = f"{n} folds need at least {needed}"
         parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
+
+
+def _folds(parser: _Parser, options: argparse.Namespace, table: Any) -> Any:
+    """Folds forward in time, of whole groups, or stratified."""
+    from sklearn.model_selection import RepeatedStratifiedKFold
+
+    from focalboost.comparison._compare import too_few_in
+
+    n = options.folds
     if table.times is None and table.groups is None:
         return RepeatedStratifiedKFold(
             n_splits=n, n_repeats=options.repeats or 2, random_state=options.seed
@@ -273,7 +281,7 @@ def _folds(parser: _Parser, options: argparse.Namespace, table: Any) -> Any:
         option, folds = "--group", _folds_by_group(options, table)
     else:
         option, folds = "--time", _folds_by_time(n, table.times)
-    fault = too_few_in(folds, y_true)
+    fault = too_few_in(folds, table.y_true)
     if fault is not None:
         parser.error(f"{fault}: use fewer --folds, or leave out {option}")
     return folds

@@ -46,8 +46,11 @@ WRITTEN_NUMBER = re.compile(
     r"(\s?[^\w\s]|\s[A-Za-z]{3})?"
 )
 
-#: A date with three parts, whose form to_datetime finds.
-WRITTEN_DATE = re.compile(r"\d{1,4}([./ -])(\d{1,2}|[A-Za-z]{3})\1(\d{4}|\d{2})\b.*")
+#: Three parts that may be a date, which pandas judges. The version 1.2.10 is none.
+WRITTEN_DATE = re.compile(
+    r"(\d{4}[./ -]\w{1,3}[./ -]\d{1,2}|\d{1,2}[./ -]\w{1,3}[./ -]\d{4}"
+    r"|\d\d[./-]\w{2,3}[./-]\d\d)\b.*"
+)
 
 #: How to write a file again, by its ending.
 WRITERS = {
@@ -425,9 +428,11 @@ def _dates(column: pd.Series) -> pd.Series:
         found = [read(dayfirst=False), read(dayfirst=True)]
     whole = [dates for dates in found if dates.notna().all()]
     if len(whole) == 2 and not whole[0].equals(whole[1]):
+        typed = shlex.quote(str(column.name))
         raise DataError(
             f"column {column.name!r} holds dates such as {column.iloc[0]!r}, with the "
-            "day or the month first: write them as YYYY-MM-DD, or leave the column out"
+            "day or the month first: write them as YYYY-MM-DD, or leave them out with "
+            f"--drop {typed}"
         )
     if whole:
         return whole[0]

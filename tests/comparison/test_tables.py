@@ -92,8 +92,11 @@ def test_time_spans_are_times(payments, tmp_path):
 def test_dates_that_may_be_of_two_forms_are_refused(tmp_path):
     table = pd.DataFrame({"a": range(8), "y": [0, 1] * 4})
     table["t"] = [f"0{i}.0{9 - i}.2020" for i in range(1, 9)]
+    path = written(table, tmp_path)
     with pytest.raises(DataError, match="write them as YYYY-MM-DD"):
-        read_table(written(table, tmp_path), "y", time="t")
+        read_table(path, "y", time="t")
+    with pytest.raises(DataError, match="YYYY-MM-DD, or leave them out with --drop t"):
+        read_table(path, "y")
 
 
 def test_numbers_that_are_text_are_numbers(payments, tmp_path):
@@ -451,9 +454,11 @@ def test_amounts_with_signs_are_pointed_out(form, payments, tmp_path):
     assert "are taken for categories: 'amount'. Write them as 1234.5" in remark
 
 
-def test_codes_with_digits_are_no_amounts(payments, tmp_path):
+def test_codes_with_digits_are_neither_amounts_nor_dates(payments, tmp_path):
     codes = (payments.index % 5).map("4:{}.0.0".format)
-    path = written(payments.assign(code=codes, shop="24 hours"), tmp_path)
+    version = (payments.index % 5).map("1.{}.10".format)
+    columns = {"code": codes, "shop": "24 hours", "version": version}
+    path = written(payments.assign(**columns), tmp_path)
     assert read_table(path, "fraud").remarks == []
 
 
