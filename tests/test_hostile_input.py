@@ -287,6 +287,10 @@ FITS = {
         {"y": pd.Series(at(Y, np.nan)).astype("Int64")},
         (ValueError, "Input y contains NaN"),
     ),
+    "y of text with NA": (
+        {"y": pd.Series(np.where(Y > 0, "a", None)).astype("string")},
+        (ValueError, r"y must be labels, none missing; got '\d+ missing'. Drop rows"),
+    ),
     "y boolean": ({"y": pd.Series(Y > 0).astype("boolean")}, None),
     "y of dates": ({"y": np.where(Y > 0, *np.array(["2020", "2021"], "M8[Y]"))}, None),
     "y complex": ({"y": Y + 0j}, (ValueError, "Complex data not supported")),

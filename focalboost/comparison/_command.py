@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import platform
 import shlex
@@ -43,7 +44,7 @@ writes a report as one HTML file. The verdict may be to use log loss.
 """
 
 _DATA = """\
-a .csv or .parquet file; or an .npz file with features in X and
+a .csv, .csv.gz or .parquet file; or an .npz file with features in X and
 labels in y, or in the array that --target names; or an .npz file with columns c000,
 c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns as JSON
 in meta
@@ -170,21 +171,16 @@ def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
         parser.error(str(error))
     estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
     print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
-    y_true = table.y_true
-    n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
-    # The search splits the training rows of each fold, and SMOTE needs two positives.
-    needed = max(options.folds, 4)
-    if n_rarer < needed:
-        rule = f"{options.folds} folds need at least {needed}"
-        parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
+    _check_positives(parser, options, table.y_true)
+    folds = _folds(parser, options, table)
     points = comparison.default_grid(estimator)
     try:
         found = comparison.compare_losses(
             estimator,
             table.features,
-            y_true,
+            table.y_true,
             losses=_methods(options),
-            cv=_folds(options, y_true, table.groups),
+            cv=folds,
             grid=[{**point, "n_estimators": options.rounds} for point in points],
             random_state=options.seed,
             n_jobs=options.jobs,
@@ -231,6 +227,10 @@ def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
             parser.error(f"{name} {path}: create its folder first")
         if path.is_dir():
             parser.error(f"{name} {path} is a folder: name a file in it")
+        if not os.access(path.parent, os.W_OK):
+            parser.error(
+                f"{name} {path}: its folder cannot be written to, name another"
+            )
     files = {"DATA": options.data, **results}
     for (name, path), (other, same) in combinations(files.items(), 2):
         is_one = os.path.realpath(path) == os.path.realpath(same)
@@ -249,23 +249,63 @@ def _methods(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _folds(options: argparse.Namespace, y_true: Any, groups: Any) -> Any:
-    """Folds forward in time, of whole groups, or stratified."""
-    from sklearn import model_selection
+def _check_positives(parser: _Parser, options: argparse.Namespace, y_true: Any) -> None:
+    """End if a fold could have too few rows of a class to train on."""
+    from focalboost.comparison._compare import MIN_TRAIN
 
-    if options.time is not None:
-        return model_selection.TimeSeriesSplit(options.folds)
-    repeats, seed = options.repeats or 2, options.seed
-    if groups is None:
-        return model_selection.RepeatedStratifiedKFold(
-            n_splits=options.folds, n_repeats=repeats, random_state=seed
+    n = options.folds
+    n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
+    # A fold tests on a share of them, rounded up.
+    needed = next(k for k in range(n, n + 5) if k - math.ceil(k / n) >= MIN_TRAIN)
+    if n_rarer < needed:
+        rule = f"{n} folds need at least {needed}"
+        parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
+
+
+def _folds(parser: _Parser, options: argparse.Namespace, table: Any) -> Any:
+    """Folds forward in time, of whole groups, or stratified."""
+    from sklearn.model_selection import RepeatedStratifiedKFold
+
+    from focalboost.comparison._compare import too_few_in
+
+    n = options.folds
+    if table.times is None and table.groups is None:
+        return RepeatedStratifiedKFold(
+            n_splits=n, n_repeats=options.repeats or 2, random_state=options.seed
         )
+    n_groups = n if table.groups is None else table.groups.nunique()
+    if n_groups < n:
+        advice = f"use --folds {n_groups} or less, or another column"
+        parser.error(f"--group {options.group} has {n_groups} values: {advice}")
+    if table.times is None:
+        option, folds = "--group", _folds_by_group(options, table)
+    else:
+        option, folds = "--time", _folds_by_time(n, table.times)
+    fault = too_few_in(folds, table.y_true)
+    if fault is not None:
+        parser.error(f"{fault}: use fewer --folds, or leave out {option}")
+    return folds
+
+
+def _folds_by_time(n_folds: int, times: Any) -> list[Any]:
+    """Test rows that are later than all rows trained on: a tie is not earlier."""
+    from sklearn.model_selection import TimeSeriesSplit
+
+    ordered = times.array  # dates of Python compare, and so do those of pandas
+    splits = TimeSeriesSplit(n_folds).split(ordered)
+    return [(train[ordered[train] < ordered[test[0]]], test) for train, test in splits]
+
+
+def _folds_by_group(options: argparse.Namespace, table: Any) -> list[Any]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    first, repeats = options.seed, options.repeats or 2
     return [
         fold
-        for number in range(seed, seed + repeats)
-        for fold in model_selection.StratifiedGroupKFold(
-            options.folds, shuffle=True, random_state=number
-        ).split(y_true, y_true, groups)
+        for seed in range(first, first + repeats)
+        for fold in StratifiedGroupKFold(
+            options.folds, shuffle=True, random_state=seed
+        ).split(table.y_true, table.y_true, table.groups)
     ]
 
 

@@ -51,9 +51,14 @@ from focalboost.comparison._search import (
     tuned,
 )
 from focalboost.diagnostics._budget import host_of
+from focalboost.estimators._rows import column_of
 from focalboost.losses import FocalLoss
 
 LossLike = Method | FocalLoss | str
+
+#: Rows of each class to train on: the search holds out a quarter, and SMOTE needs two
+#: positives besides.
+MIN_TRAIN = 3
 
 #: Training and test rows.
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -98,7 +103,8 @@ def compare_losses(
         What to compare. The others are compared with the first one. A str is the name
         of one of ``METHODS``.
     cv : int, splitter or iterable of splits, optional
-        Folds. An int means shuffled, stratified folds. The default is
+        Folds. Each needs three rows of each class to train on, and one to test. An int
+        means shuffled, stratified folds. The default is
         ``RepeatedStratifiedKFold(n_splits=5, n_repeats=2)``: fewer folds make the
         intervals wide. Use ``TimeSeriesSplit()`` for rows in order of time.
     groups : array-like of shape (n_samples,), optional
@@ -201,7 +207,11 @@ def table_of(X: Any, estimator: Any) -> Any:
     X = as_pandas(X)
     if isinstance(estimator, Pipeline) or not hasattr(X, "dtypes"):
         return X
-    return X.drop(columns=TableEncoder().fit(X).dates_)
+    dates = TableEncoder().fit(X).dates_
+    if len(dates) == X.shape[1]:
+        advice = "Use make_pipeline(TableEncoder(date_parts=True), estimator)."
+        reject("X", "of a column or more that is no date", dates, advice)
+    return X.drop(columns=dates)
 
 
 def _with_progress_bar(fits: Iterable[Any], total: int, done: int) -> Iterator[Any]:
@@ -279,13 +289,11 @@ def _method(loss: LossLike) -> Method:
 
 
 def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
-    labels = np.asarray(y)
-    is_missing = labels != labels  # only NaN differs from itself
-    classes = np.unique(labels[~is_missing])
-    if len(classes) != 2 or is_missing.any() or labels.ndim != 1:
-        rule = "a column of labels of two classes, none missing"
-        advice = "Use y == label for the class to find, and drop rows without a label."
-        reject("y", rule, classes[:5].tolist(), advice)
+    labels = column_of(y)
+    classes = np.unique(labels)
+    if len(classes) != 2:
+        advice = "Use y == label for the class to find."
+        reject("y", "labels of two classes", classes[:5].tolist(), advice)
     part = part_of(X, labels == classes[1], sample_weight)
     if part.weight is not None:
         require_weights(np, part.weight)
@@ -294,6 +302,7 @@ def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
 
 def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     """The rows of each fold. Both classes must be in both parts."""
+    groups = None if groups is None else column_of(groups, "groups")
     if cv is None and groups is None:
         cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=random_state)
     elif cv is None or isinstance(cv, int):
@@ -306,13 +315,25 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
         cv = kind(n_folds, shuffle=True, random_state=random_state)
     splitter = check_cv(cv, data.y, classifier=True)
     folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
-    for number, rows in enumerate(folds):
-        found = [np.unique(data.y[part]).tolist() for part in rows]
-        if found != [[0, 1], [0, 1]]:
-            shown = f"in fold {number} {found[0]} and {found[1]}"
-            rule = "splits with both classes in training and test rows"
-            reject("cv", rule, shown, "Use fewer folds, or stratified folds.")
+    fault = too_few_in(folds, data.y)
+    if fault is not None:
+        rule = f"splits with both classes, {MIN_TRAIN} rows of each to train on"
+        reject("cv", rule, fault, "Use fewer folds, or stratified folds.")
     return folds
+
+
+def too_few_in(folds: Iterable[Fold], y: NDArray[np.int8]) -> str | None:
+    """Say which fold has too few rows of a class, if one has."""
+    for number, rows in enumerate(folds):
+        n_train, n_test = (
+            int(np.bincount(y[part], minlength=2).min()) for part in rows
+        )
+        if n_train < MIN_TRAIN or n_test < 1:
+            return (
+                f"fold {number} has {n_train} rows of the rarer class to train on, and "
+                f"{n_test} to test"
+            )
+    return None
 
 
 def _first_tests(folds: list[Fold], n_rows: int) -> dict[int, NDArray[np.intp]]:

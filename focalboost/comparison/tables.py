@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import codecs
-import csv
 import json
 import re
 import shlex
@@ -40,6 +39,34 @@ TIME_NAMES = ("time", "timestamp", "datetime")
 SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'"}  # as they are typed
 IDENTIFIER_NAME = re.compile(r"(^|[\W_])(id|uuid|guid)$|[a-z]I[Dd]$")
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+
+#: A number with thousands separators, a sign of a currency or per cent.
+WRITTEN_NUMBER = re.compile(
+    r"[+-]?[^\w\s]?\s?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?([eE][+-]?\d+)?"
+    r"(\s?[^\w\s]|\s[A-Za-z]{3})?"
+)
+
+#: Three parts that may be a date, which pandas judges. The version 1.2.10 is none.
+WRITTEN_DATE = re.compile(
+    r"(\d{4}[./ -]\w{1,3}[./ -]\d{1,2}|\d{1,2}[./ -]\w{1,3}[./ -]\d{4}"
+    r"|\d\d[./-]\w{2,3}[./-]\d\d)\b.*"
+)
+
+#: How to write a file again, by its ending.
+WRITERS = {
+    ".csv": "DataFrame.to_csv",
+    ".csv.gz": "DataFrame.to_csv",
+    ".parquet": "DataFrame.to_parquet",
+    ".npz": "np.savez(path, X=X, y=y)",
+}
+
+#: What to do about a file that is no text, by its first two bytes.
+NO_TEXT = {
+    codecs.BOM_UTF16_LE: "add --encoding utf-16",
+    codecs.BOM_UTF16_BE: "add --encoding utf-16",
+    b"\x1f\x8b": "it is compressed, let its name end in .csv.gz",
+    b"PK": "it is a workbook or an archive, save its table as CSV",
+}
 
 #: Share of different values from which a column looks like an identifier.
 IDENTIFIER_SHARE = 0.9
@@ -100,11 +127,11 @@ def read_table(
     Parameters
     ----------
     path : Path
-        A .csv or .parquet file, or an .npz file of one of two kinds. The first kind
-        has the features in ``X``, of shape (n_samples, n_features), and the labels in
-        ``y`` or in the array that ``target`` names. The second kind has one array for
-        each column (``c000``, ``c001``, ...), the labels in ``y``, and the names and
-        kinds ("num" or "cat") of the columns as JSON in ``meta``.
+        A .csv, .csv.gz or .parquet file, or an .npz file of one of two kinds. The first
+        kind has the features in ``X``, of shape (n_samples, n_features), and the labels
+        in ``y`` or in the array that ``target`` names. The second kind has one array
+        for each column (``c000``, ``c001``, ...), the labels in ``y``, and the names
+        and kinds ("num" or "cat") of the columns as JSON in ``meta``.
     target : str, optional
         The column of labels. Only an .npz file has a default.
     positive : str, optional
@@ -165,10 +192,7 @@ def read_table(
     if left.shape[1] == 0:
         raise DataError(f"{path} has no column besides {target!r}: add features")
     features = _features(left, categorical)
-    groups = None if group is None else columns[group]
-    if groups is not None and groups.isna().any():
-        fault = f"group column {group!r} lacks {groups.isna().sum()} values"
-        raise DataError(f"{fault}: fill them, each with a value of its own")
+    groups = None if group is None else _groups(columns[group])
     settled = ["date"] * date_parts + ["time"] * (time is not None)
     return LabelledTable(
         features=_table(features, date_parts),
@@ -199,12 +223,14 @@ class _Contents(NamedTuple):
 
 def _contents(path: Path, form: dict[str, str]) -> _Contents:
     readers = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
-    ending = path.suffix.lower()
-    if ending not in readers:
-        raise DataError(f"{path}: give a file that ends in {', '.join(readers)}")
+    readers[".csv.gz"] = _read_csv
+    found = [ending for ending in WRITERS if path.name.lower().endswith(ending)]
+    if not found:
+        raise DataError(f"{path}: give a file that ends in {', '.join(WRITERS)}")
+    ending = found[0]
     if not path.is_file():
         raise DataError(f"{path} is not there: check the path")
-    if form and ending != ".csv":
+    if form and readers[ending] is not _read_csv:
         options = " ".join(f"--{name}" for name in form)
         raise DataError(f"{path} is not a CSV file: leave out {options}")
     try:
@@ -214,7 +240,8 @@ def _contents(path: Path, form: dict[str, str]) -> _Contents:
     except pd.errors.EmptyDataError:
         contents = _Contents(pd.DataFrame(), pd.DataFrame())
     except (OSError, ValueError, TypeError, BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as {ending}: {error}") from error
+        fault = f"{path} cannot be read as {ending}: {error}"
+        raise DataError(f"{fault}: write it again, with {WRITERS[ending]}") from error
     if contents.columns.empty:
         raise DataError(f"{path} is empty: give a file with a header and rows")
     return contents
@@ -226,25 +253,32 @@ def _read_csv(
     separator = {"tab": "\t"}.get(separator, separator)
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"  # of Excel, with a byte-order mark
+    if len(separator) != 1:
+        fault = f"--separator {separator!r} is not one character"
+        raise DataError(f"{fault}: give ';' or tab")
+    read = partial(pd.read_csv, path, sep=separator, encoding=encoding)
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            lines = csv.reader(file, delimiter=separator)
-            header, first = next(lines, []), next(lines, [])
+        # The names before pandas changes those that are there twice.
+        head = read(header=None, nrows=1, dtype=str, keep_default_na=False)
+        header = head.iloc[0].tolist()
         for other, typed in SEPARATORS.items():
             if len(header) == 1 and other != separator and other in header[0]:
                 fault = f"is separated by {typed}"
                 raise DataError(f"{path} {fault}: add --separator {typed}")
         _require_unique(path, header)
-        if len(first) > len(header):  # pandas would take the first column for an index
-            raise DataError(f"{path} has rows longer than its header: correct them")
-        columns = pd.read_csv(
-            path, sep=separator, decimal=decimal, encoding=encoding, low_memory=False
-        )
+        # With a longer row, which is an error here, the first column becomes an index.
+        read(header=None, nrows=2)
+        columns = read(decimal=decimal, low_memory=False)
     except UnicodeError as error:
-        is_wide = path.read_bytes()[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        other = "utf-16" if is_wide else "cp1252 (Western Europe, Windows), or another"
+        with path.open("rb") as file:
+            start = file.read(2)
+        other = "add --encoding cp1252 (Western Europe, Windows), or another"
         fault = f"is not {encoding.removesuffix('-sig')} text"
-        raise DataError(f"{path} {fault}: add --encoding {other}") from error
+        raise DataError(f"{path} {fault}: {NO_TEXT.get(start, other)}") from error
+    except pd.errors.ParserError as error:
+        advice = "correct the header or this row, or put quotes around text"
+        fault = f"cannot be read as .csv: {' '.join(str(error).split())}"
+        raise DataError(f"{path} {fault}: {advice}") from error
     except LookupError as error:
         fault = f"Python has no encoding {encoding!r}"
         raise DataError(f"{fault}: give --encoding utf-8, cp1252 or utf-16") from error
@@ -262,7 +296,10 @@ def _read_parquet(path: Path) -> _Contents:
     from pyarrow import parquet
 
     _require_unique(path, parquet.read_schema(path).names)
-    columns = pd.read_parquet(path).rename(columns=str).reset_index(drop=True)
+    table = pd.read_parquet(path)
+    is_named = any(name is not None for name in table.index.names)
+    table = table.reset_index(drop=not is_named)
+    columns = table.set_axis(map(str, table.columns), axis=1)
     return _Contents(columns, columns)
 
 
@@ -328,7 +365,10 @@ def _binary(labels: pd.Series, positive: str | None) -> tuple[NDArray[np.int8], 
     """Labels as 0 and 1: 1 is the label to find, or 1, or the rarer of two others."""
     name, n_missing = labels.name, int(labels.isna().sum())
     if n_missing:
-        raise DataError(f"target {name!r} lacks {n_missing} labels: drop these rows")
+        raise DataError(
+            f"target {name!r} lacks {n_missing} labels: drop these rows, or write "
+            "other words if labels are None, NA or null"
+        )
     values = list(labels.value_counts().index)
     if positive is not None:
         found = [value for value in values if _is_named(value, positive)]
@@ -362,7 +402,12 @@ def _is_named(value: Any, text: str) -> bool:
 
 def _times(column: pd.Series) -> pd.Series:
     """Numbers as they are, all else as dates; none may be missing."""
-    times = column if pd.api.types.is_numeric_dtype(column) else _dates(column)
+    is_number = pd.api.types.is_numeric_dtype(column)
+    if is_number or kind_of(column) == "duration":
+        times = column
+    else:
+        numbers = pd.to_numeric(column.astype(str), errors="coerce")
+        times = numbers if numbers.notna().mean() > 0.5 else _dates(column)
     if times.isna().any():
         raise DataError(
             f"time column {column.name!r} has neither a number nor a date in row "
@@ -383,13 +428,25 @@ def _dates(column: pd.Series) -> pd.Series:
         found = [read(dayfirst=False), read(dayfirst=True)]
     whole = [dates for dates in found if dates.notna().all()]
     if len(whole) == 2 and not whole[0].equals(whole[1]):
+        typed = shlex.quote(str(column.name))
         raise DataError(
-            f"time column {column.name!r} holds dates such as {column.iloc[0]!r}, with "
-            "the day or the month first: write them as YYYY-MM-DD"
+            f"column {column.name!r} holds dates such as {column.iloc[0]!r}, with the "
+            "day or the month first: write them as YYYY-MM-DD, or leave them out with "
+            f"--drop {typed}"
         )
     if whole:
         return whole[0]
     return max([standard, *found], key=lambda dates: dates.notna().sum())
+
+
+def _groups(column: pd.Series) -> pd.Series:
+    if kind_of(column) is None:
+        fault = f"group column {column.name!r} holds neither numbers, text nor dates"
+        raise DataError(f"{fault}: name another --group")
+    if column.isna().any():
+        fault = f"group column {column.name!r} lacks {column.isna().sum()} values"
+        raise DataError(f"{fault}: fill them, each with a value of its own")
+    return column
 
 
 def _costs(
@@ -401,15 +458,19 @@ def _costs(
     rule, advice = "two numbers", "ALERT MISS, or --cost ALERT --cost-column COLUMN"
     if column is not None:
         rule, advice = "a number", "ALERT, the cost of an alert"
-        column = _typed(column)
-        is_number = kind_of(column) == "number"
-        if not (is_number and column.between(0, np.finfo(float).max).all()):
+        numbers = pd.to_numeric(column.astype(str), errors="coerce")
+        is_cost = numbers.between(0, np.finfo(float).max)
+        if not is_cost.all():
+            row = is_cost.idxmin() + 1
             fault = f"cost column {column.name!r} holds other values than numbers >= 0"
-            raise DataError(f"{fault}: correct them, or name another --cost-column")
+            raise DataError(
+                f"{fault}, the first in row {row}: correct them, or name another "
+                "--cost-column"
+            )
     needed = 2 if column is None else 1
     if cost is None or len(cost) != needed or not all(0 <= c < np.inf for c in cost):
         raise DataError(f"--cost is {rule} >= 0 here: give --cost {advice}")
-    return (cost[0], cost[1] if column is None else column.to_numpy())
+    return (cost[0], cost[1] if column is None else numbers.to_numpy())
 
 
 def _features(
@@ -417,7 +478,9 @@ def _features(
 ) -> dict[str, pd.Series]:
     """Columns as what they are. All that cannot be used are named in one error."""
     features = {
-        str(name): column.astype("category") if name in categorical else _typed(column)
+        str(name): column.astype("category")
+        if name in categorical and kind_of(column) is not None
+        else _typed(column)
         for name, column in columns.items()
     }
     faults: dict[str, list[str]] = {}
@@ -455,12 +518,20 @@ def _typed(column: pd.Series) -> pd.Series:
         numbers = pd.to_numeric(column.astype(object), errors="coerce")
         if (numbers.notna() | column.isna()).all():
             return numbers.astype(np.float64)
-        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-        return dates if (dates.notna() | column.isna()).all() else column
+        return _with_dates(column)
     if kind == "number":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(numbers, index=column.index, name=column.name)
     return column
+
+
+def _with_dates(column: pd.Series) -> pd.Series:
+    """Text that is dates throughout as dates, other text as it is."""
+    values = column.dropna()
+    dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
+    if dates.isna().any() and values.astype(str).str.fullmatch(WRITTEN_DATE).all():
+        dates = _dates(values)
+    return column if dates.isna().any() else dates.reindex(column.index)
 
 
 def _fault(column: pd.Series) -> str | None:
@@ -487,8 +558,8 @@ _REMARKS = {
     "add --date-parts.",
     "time": "{names}: a time, and rows are split at random. If you will predict later "
     "rows from earlier ones, these scores may be optimistic: use --time {typed}.",
-    "numbers": "Numbers with text among them are taken for categories: {names}. "
-    "Correct the text, or leave them out with --drop {typed}.",
+    "numbers": "Numbers with text in or among them are taken for categories: {names}. "
+    "Write them as 1234.5, or leave them out with --drop {typed}.",
     "identifier": "These look like identifiers: {names}. Leave them out with --drop "
     "{typed}, or keep the rows of each together with --group.",
 }
@@ -514,8 +585,7 @@ def _marks(column: pd.Series) -> tuple[str, ...]:
     if column.dtype == "category" or kind == "duration":
         return ()
     if kind == "category":
-        numbers = pd.to_numeric(values.astype(object), errors="coerce")
-        if numbers.notna().mean() > 0.5:
+        if values.astype(str).str.fullmatch(WRITTEN_NUMBER).mean() > 0.5:
             return ("numbers",)
     elif (values % 1 != 0).any():
         return ()

@@ -473,12 +473,13 @@ def _checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
             np.broadcast_to(np.asarray(cost, dtype=np.float64), y.shape)
             for cost in pair
         )
-        finite = np.isfinite(of_alert) & np.isfinite(of_miss)
-        is_valid = np.all(finite & (of_alert >= 0) & (of_miss >= 0))
     except (TypeError, ValueError):
-        is_valid = np.False_
-    if not is_valid:
         reject("costs", rule, costs, advice)
+    for cost in (of_alert, of_miss):
+        is_cost = (cost >= 0) & (cost < np.inf)
+        if not is_cost.all():
+            row = int(np.argmin(is_cost))
+            reject("costs", rule, f"{cost[row]:g} in row {row}", advice)
     return of_alert, of_miss * y
 
 

@@ -121,7 +121,7 @@ class Target:
         sample_weight: NDArray[np.float64] | None,
         of_model: ModelLabels | None = None,
     ) -> None:
-        labels = _column(y)
+        labels = column_of(y)
         check_classification_targets(labels)
         self.classes: NDArray[Any] = np.unique(labels)
         if of_model is not None:
@@ -143,7 +143,7 @@ class Target:
     def encode(self, y: Any) -> NDArray[Any]:
         """Labels of an evaluation set as 0 to K - 1; an unknown one is an error."""
         advice = "Drop these rows, or relabel them."
-        return codes_of(_column(y), self.classes, "eval_set", advice)
+        return codes_of(column_of(y), self.classes, "eval_set", advice)
 
     def weigh(self, encoded: NDArray[Any], sample_weight: Any, own: Any = None) -> Any:
         """The sample weights times the class weights, or the set's own class weights.
@@ -209,7 +209,7 @@ def target_of(
     return Target(y, class_weight, sample_weight, of_model)
 
 
-def _column(y: Any) -> NDArray[Any]:
+def column_of(y: Any, name: str = "y") -> NDArray[Any]:
     """Labels as an array (n,), none of them missing."""
     if y is None:
         reject(
@@ -218,16 +218,22 @@ def _column(y: Any) -> NDArray[Any]:
             None,
             "A classifier requires y to be passed, but the target y is None.",
         )
-    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
-    if dtype is not None and dtype.kind in "biuf" and not y.isna().any():
-        y = y.to_numpy(dtype=dtype)  # nullable, which scikit-learn turns into floats
-    labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    dtype = getattr(y, "dtype", None)
+    numbers = getattr(dtype, "numpy_dtype", None)
+    n_missing = int(y.isna().sum()) if hasattr(dtype, "na_value") else 0
+    if n_missing and numbers is None:  # scikit-learn trips over NA among text
+        advice = "Drop rows without one."
+        reject(name, "labels, none missing", f"{n_missing} missing", advice)
+    if numbers is not None and numbers.kind in "biuf" and not n_missing:
+        y = y.to_numpy(dtype=numbers)  # nullable, which scikit-learn turns into floats
+    labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
     if labels.dtype.kind == "O":
         try:
             np.unique(labels)
         except TypeError:
             kinds = sorted({type(label).__name__ for label in labels.flat})
-            reject("y", "labels of one kind, none missing", kinds, "Use y.astype(str).")
+            advice = f"Drop rows without one, and use {name}.astype(str)."
+            reject(name, "labels of one kind, none missing", kinds, advice)
         if all(isinstance(label, bool | Integral | np.bool_) for label in labels.flat):
             labels = np.array(labels.tolist())
     if labels.ndim == 2 and labels.shape[1] > 1:

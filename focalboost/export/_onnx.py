@@ -122,7 +122,8 @@ def register_converters() -> None:
     estimators, alone and inside other models of scikit-learn, and their probabilities
     are the class-posterior. The converters of onnxmltools would give focal scores.
     Train XGBoost on dense features: it reads zeros of sparse ones as missing values,
-    and ONNX does not.
+    and ONNX does not. Calibrate with ``CalibratedClassifierCV(method="sigmoid")``:
+    sklearn-onnx makes steps of ``"isotonic"``, between which scikit-learn interpolates.
 
     Examples
     --------
@@ -151,6 +152,7 @@ def register_converters() -> None:
                 "nocl": [True, False],
                 "zipmap": [True, False, "columns"],
                 "output_class_labels": [False, True],
+                "raw_scores": [False, True],
             },
         )
 
@@ -171,9 +173,12 @@ def _set_types(operator: Any) -> None:
             "Encode text and categories in the pipeline, as OrdinalEncoder does.",
         )
     info = types.onnx.helper.make_tensor_value_info
-    inputs = [
-        info(one.onnx_name, types.guess_proto_type(one.type), ["n", one.type.shape[1]])
-        for one in operator.inputs
+    widths = [one.type.shape[1] for one in operator.inputs]
+    inputs = [  # a selection of features counts them in NumPy's integers
+        info(
+            one.onnx_name, types.guess_proto_type(one.type), ["n", width and int(width)]
+        )
+        for one, width in zip(operator.inputs, widths, strict=True)
     ]
     # It asks for the nodes after that, with the same operator.
     operator.focalboost_graph = _graph_of(operator.raw_operator, inputs)
@@ -191,8 +196,12 @@ def _set_types(operator: Any) -> None:
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the graph of an estimator to that of sklearn-onnx."""
+    model, graph = operator.raw_operator, operator.focalboost_graph
+    # CalibratedClassifierCV asks for what it has calibrated: decision_function.
+    if container.get_options(model, {"raw_scores": False})["raw_scores"]:
+        graph = _graph_of(model, graph.graph.input, raw_scores=True)
     add_graph = _import_tools("skl2onnx.helpers").add_onnx_graph
-    add_graph(scope, operator, container, operator.focalboost_graph)
+    add_graph(scope, operator, container, graph)
 
 
 def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
@@ -335,8 +344,13 @@ def _name_inputs(graph: Any, X: Any) -> None:
     graph.input.extend(used)
 
 
-def _graph_of(model: Any, inputs: Sequence[Any] = ()) -> Any:
-    """The graph of a fitted estimator, whose input is "X" unless others are given."""
+def _graph_of(
+    model: Any, inputs: Sequence[Any] = (), *, raw_scores: bool = False
+) -> Any:
+    """The graph of a fitted estimator, whose input is "X" unless others are given.
+
+    With raw scores, what ``decision_function`` gives is in place of the probabilities.
+    """
     classes, loss = model.classes_, model.focal_loss_
     is_xgboost = hasattr(model, "get_booster")
     trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
@@ -349,9 +363,9 @@ def _graph_of(model: Any, inputs: Sequence[Any] = ()) -> Any:
     raw = graph.add("TreeEnsembleRegressor", X, domain="ai.onnx.ml", **trees)
     raw = graph.cast(raw, types.DOUBLE)
     if isinstance(loss, FocalLoss):
-        probability, code = _posterior(graph, loss, raw, n_outputs)
+        probability, code = _posterior(graph, loss, raw, n_outputs, raw_scores)
     else:
-        probability, code = _posterior_of_classes(graph, loss, raw)
+        probability, code = _posterior_of_classes(graph, loss, raw, raw_scores)
     label, kind = _labels(graph, classes, code)
     several = isinstance(loss, FocalLoss) and n_outputs > 1
     width = n_outputs if several else len(classes)
@@ -417,24 +431,25 @@ class _Graph:
 
 
 def _posterior(
-    graph: _Graph, loss: FocalLoss, raw: str, n_outputs: int
+    graph: _Graph, loss: FocalLoss, raw: str, n_outputs: int, raw_scores: bool
 ) -> tuple[str, str]:
-    """Add the posterior, and the codes of the likeliest labels."""
+    """Add the posterior or its logit, and the codes of the likeliest labels."""
     odds = written_log_odds(loss, graph.write, raw)
     is_positive = graph.add("Greater", odds, graph.constant(0.0))
-    probability = graph.add("Sigmoid", odds)
+    link = "Identity" if raw_scores else "Sigmoid"
+    probability = graph.add(link, odds)
     code = graph.cast(is_positive, graph.onnx.TensorProto.INT64)
     if n_outputs > 1:
         return probability, code
-    negative = graph.add("Sigmoid", graph.add("Neg", odds))
+    negative = graph.add(link, graph.add("Neg", odds))
     both = graph.add("Concat", negative, probability, axis=1)
     return both, graph.add("Squeeze", code, graph.constant([1]))
 
 
 def _posterior_of_classes(
-    graph: _Graph, loss: SoftmaxFocalLoss, raw: str
+    graph: _Graph, loss: SoftmaxFocalLoss, raw: str, raw_scores: bool
 ) -> tuple[str, str]:
-    """Add the posterior, and the codes of the likeliest labels.
+    """Add the posterior or its logarithm, and the codes of the likeliest labels.
 
     The logsumexp in a margin is that of the other classes alone, gathered for every
     class, so that nothing cancels.
@@ -448,7 +463,8 @@ def _posterior_of_classes(
     if loss.alpha is not None:
         weight = graph.add("Sub", weight, graph.constant([np.log(loss.alpha)]))
     code = graph.add("ArgMax", weight, axis=1, keepdims=0)
-    return graph.add("Softmax", weight, axis=1), code
+    link = "LogSoftmax" if raw_scores else "Softmax"
+    return graph.add(link, weight, axis=1), code
 
 
 def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:

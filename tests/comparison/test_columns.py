@@ -202,6 +202,11 @@ def test_columns_that_no_fit_can_read_are_refused_at_once(host, payments):
         compared(estimator, twice, y)
     with pytest.raises(ValueError, match=r"columns of X; got \['till'\]"):
         TableEncoder(categorical=["till"]).fit(X)
+    dates = pd.DataFrame({"paid": pd.date_range("2024-01-01", periods=len(X))})
+    left_out = pytest.warns(UserWarning, match="are dates and are left out")
+    message = r"a column or more that is no date; got \['paid'\]. Use make_pipeline"
+    with left_out, pytest.raises(ValueError, match=message):
+        compared(estimator, dates, y)
 
 
 def test_every_kind_of_column_becomes_a_number_or_a_category():

@@ -122,13 +122,39 @@ def test_folds_go_forward_in_time(everyday, tmp_path, monkeypatch, capsys):
     X, y_true, cv = seen["X"], seen["y"], seen["cv"]
     np.testing.assert_array_equal(X["customer_id"], everyday["customer_id"])
     np.testing.assert_array_equal(y_true, everyday["fraud"] == "yes")
-    assert all(train.max() < test.min() for train, test in cv.split(X))
+    assert all(train.max() < test.min() for train, test in cv)
     assert not {"paid", "note", "fraud"} & set(X)
     assert X["shop"].dtype == "category"
     out = " ".join(capsys.readouterr().out.split())
     assert "look like identifiers: 'customer_id'. Leave them out with --drop" in out
     assert "optimistic" not in out
     assert "2 folds" in out
+
+
+def test_rows_of_one_time_are_in_one_part(everyday, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    days = pd.to_datetime(everyday["paid"]).dt.date
+    everyday.assign(paid=days.astype(str)).to_csv("p.csv", index=False)
+    seen = spied(monkeypatch)
+    options = ("--target", "fraud", "--time", "paid", *EVERYDAY)
+    main(["compare", "p.csv", *options, "--folds", "3", "--rounds", "5"])
+    for train, test in seen["cv"]:
+        assert days.iloc[train].max() < days.iloc[test].min()
+        assert days.iloc[train].nunique() == len(days.iloc[: test[0]].unique()) - (
+            days.iloc[test[0] - 1] == days.iloc[test[0]]
+        )
+
+
+def test_a_folder_that_cannot_be_written_to_ends_the_run_at_once(
+    table, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    table.to_csv("p.csv", index=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(SystemExit):
+        main(["compare", "p.csv", "--target", "fraud"])
+    said = "--report comparison.html: its folder cannot be written to, name another"
+    assert said in capsys.readouterr().err
 
 
 def test_groups_stay_together(everyday, tmp_path, monkeypatch, capsys):
@@ -265,6 +291,22 @@ BAD = {
     "report folder": (("compare", "p.csv", "--report", "."), "--report . is a folder"),
     "resume folder": (("compare", "p.csv", "--resume", "."), "--resume . is a folder"),
     "few": (("compare", "p.csv", "--target", "rare"), "3 rows of the rarer class"),
+    "few for two folds": (
+        ("compare", "p.csv", "--target", "rare", "--folds", "2"),
+        "3 rows of the rarer class: 2 folds need at least 6",
+    ),
+    "few groups": (
+        ("compare", "p.csv", "--target", "fraud", "--group", "half"),
+        "--group half has 2 values: use --folds 2 or less, or another column",
+    ),
+    "groups of a class": (
+        ("compare", "p.csv", "--target", "fraud", "--group", "label", "--folds", "2"),
+        "rarer class to train on, and 0 to test: use fewer --folds, or leave out --gro",
+    ),
+    "one time": (
+        ("compare", "p.csv", "--target", "fraud", "--time", "one"),
+        "fold 0 has 0 rows of the rarer class to train on, and",
+    ),
 }
 
 
@@ -273,14 +315,16 @@ def test_bad_arguments_end_with_one_line(fault, table, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     arguments, message = BAD[fault]
     rare = (np.arange(len(table)) < 3).astype(int)
-    frame = table.assign(rare=rare)
-    if fault == "few":
+    half = np.arange(len(table)) % 2
+    frame = table.assign(rare=rare, half=half, label=table["fraud"], one=1)
+    if "rare" in arguments:
         frame = frame.drop(columns="fraud")
     frame.to_csv("p.csv", index=False)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     out, err = capsys.readouterr()
-    out = "" if fault == "few" else out  # the data have been described by then
+    out = out.removeprefix("p.csv: rare = 1 is the class to find.\n")
+    out = out.removeprefix("p.csv: fraud = yes is the class to find.\n")
     result = subprocess.CompletedProcess(arguments, ended.value.code, out, err)
     said = message_of(result)
     assert said.startswith("python -m focalboost")

@@ -39,6 +39,15 @@ def test_groups_of_one_class_cannot_be_a_fold():
         folds_of(LeaveOneGroupOut(), DATA, np.where(Y == 1, 1, 0), 0)
 
 
+def test_a_fold_has_positives_enough_for_the_search():
+    """The search holds out a quarter of the rows: one of two positives, or none."""
+    few = np.flatnonzero(Y)[:5]
+    y = np.isin(np.arange(len(Y)), few).astype(np.int8)
+    assert len(folds_of(3, DATA._replace(y=y), None, 0)) == 3
+    with pytest.raises(ValueError, match="has 2 rows of the rarer class to train"):
+        folds_of(2, DATA._replace(y=y), None, 0)
+
+
 def test_groups_are_those_of_the_comparison(host):
     options = {"losses": ["log loss", "focal, γ = 2"], "cv": 2, "progress": False}
     estimator = host.classifier(n_estimators=5, n_jobs=1)

@@ -1,5 +1,6 @@
 """Files become numbers and labels, or are refused with what to change."""
 
+import gzip
 import json
 import sys
 
@@ -81,11 +82,21 @@ def test_dates_of_any_form_are_in_order(form, tmp_path):
     assert found.tolist() == list(range(40))
 
 
+def test_time_spans_are_times(payments, tmp_path):
+    spans = pd.to_timedelta(payments["day"], "D")[::-1].to_numpy()
+    payments.assign(span=spans).to_parquet(tmp_path / "p.parquet")
+    table = read_table(tmp_path / "p.parquet", "fraud", time="span")
+    assert table.features["day"].is_monotonic_decreasing
+
+
 def test_dates_that_may_be_of_two_forms_are_refused(tmp_path):
     table = pd.DataFrame({"a": range(8), "y": [0, 1] * 4})
     table["t"] = [f"0{i}.0{9 - i}.2020" for i in range(1, 9)]
+    path = written(table, tmp_path)
     with pytest.raises(DataError, match="write them as YYYY-MM-DD"):
-        read_table(written(table, tmp_path), "y", time="t")
+        read_table(path, "y", time="t")
+    with pytest.raises(DataError, match="YYYY-MM-DD, or leave them out with --drop t"):
+        read_table(path, "y")
 
 
 def test_numbers_that_are_text_are_numbers(payments, tmp_path):
@@ -195,8 +206,13 @@ def test_without_a_target_the_columns_are_named(payments, tmp_path):
     ("name", "content", "message"),
     [
         ("empty.csv", b"", "empty"),
-        ("broken.parquet", b"PAR1, or not", "cannot be read as .parquet"),
-        ("broken.npz", b"not a zip", "cannot be read as .npz"),
+        ("broken.parquet", b"PAR1, or not", "it again, with DataFrame.to_parquet$"),
+        ("broken.npz", b"not a zip", r"write it again, with np.savez\(path, X=X, y=y"),
+        ("zipped.csv", gzip.compress(b"a,b\n"), "let its name end in .csv.gz$"),
+        ("book.csv", b"PK\x03\x04\xff", "is a workbook or an archive, save its table"),
+        ("open.csv", b'a,b\n"1,2\n', "string starting at row 1: correct the header or"),
+        ("more.csv", b"a,b\n1,2\n3,4,5\n", "in line 3, saw 3: correct the header"),
+        ("blank.csv", b"\nfraud,a,fraud\n0,1,0\n", "several columns named 'fraud'"),
         ("binary.csv", b"a,\x81\n", "is not utf-8 text: add --encoding cp1252"),
         ("wide.csv", "a,b\n".encode("utf-16"), "text: add --encoding utf-16$"),
         ("semicolon.csv", b"a;b\n1,5;2\n", "by ';': add --separator ';'"),
@@ -206,8 +222,8 @@ def test_without_a_target_the_columns_are_named(payments, tmp_path):
             b"fraud,a,fraud\n0,1,0\n",
             "several columns named 'fraud': rename",
         ),
-        ("long.csv", b"fraud,a\n0,1,2\n1,2,3\n", "rows longer than its header"),
-        ("payments.xlsx", b"", "ends in .csv, .parquet, .npz"),
+        ("long.csv", b"fraud,a\n0,1,2\n1,2,3\n", "2 fields in line 2, saw 3: correct"),
+        ("payments.xlsx", b"", "ends in .csv, .csv.gz, .parquet"),
     ],
 )
 def test_files_of_another_kind_are_refused(name, content, message, tmp_path):
@@ -243,6 +259,7 @@ CSV_FORMS = {
     "byte-order mark": ({"encoding": "utf-8-sig"}, {}),
     "utf-16": ({"encoding": "utf-16"}, {"encoding": "utf-16"}),
     "cp1252": ({"encoding": "cp1252"}, {"encoding": "cp1252"}),
+    "gzip": ({"compression": "gzip"}, {}),
 }
 
 
@@ -250,8 +267,9 @@ CSV_FORMS = {
 def test_other_forms_of_csv_are_read_with_their_options(form, payments, tmp_path):
     wrote, options = CSV_FORMS[form]
     payments = payments.rename(columns={"amount": "Betrag in €"})
-    payments.to_csv(tmp_path / "p.csv", index=False, **wrote)
-    table = read_table(tmp_path / "p.csv", "fraud", **options)
+    path = tmp_path / ("p.csv.gz" if form == "gzip" else "p.csv")
+    payments.to_csv(path, index=False, **wrote)
+    table = read_table(path, "fraud", **options)
     pd.testing.assert_frame_equal(
         table.features, payments.drop(columns="fraud"), check_dtype=False
     )
@@ -261,6 +279,48 @@ def test_an_encoding_that_python_lacks_is_named(payments, tmp_path):
     path = written(payments, tmp_path)
     with pytest.raises(DataError, match="no encoding 'ebcdic': give --encoding utf-8"):
         read_table(path, "fraud", encoding="ebcdic")
+
+
+@pytest.mark.parametrize("separator", [";;", ""])
+def test_a_separator_is_one_character(separator, payments, tmp_path):
+    path = written(payments, tmp_path)
+    with pytest.raises(DataError, match="is not one character: give ';' or tab"):
+        read_table(path, "fraud", separator=separator)
+
+
+def test_a_field_may_be_longer_than_those_of_python_s_reader(payments, tmp_path):
+    text = np.where(payments.index == 0, "x" * 200_000, "y")
+    table = read_table(written(payments.assign(text=text), tmp_path), "fraud")
+    assert len(table.features["text"][0]) == 200_000
+
+
+def test_an_index_with_a_name_is_a_column_as_in_csv(payments, tmp_path):
+    path = tmp_path / "p.parquet"
+    payments.assign(customer=payments.index % 20).set_index("customer").to_parquet(path)
+    table = read_table(path, "fraud", group="customer")
+    assert table.groups.nunique() == 20
+    assert list(table.features) == ["day", "amount", "hour"]
+
+
+def test_names_of_several_levels_are_text(payments, tmp_path):
+    payments.columns = pd.MultiIndex.from_product([["a"], payments.columns])
+    payments.to_parquet(tmp_path / "p.parquet")
+    table = read_table(tmp_path / "p.parquet", "('a', 'fraud')")
+    assert next(iter(table.features)) == "('a', 'day')"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"group": "list"}, "'list' holds neither numbers, text nor dates: name anoth"),
+        ({"categorical": ["list"]}, "neither numbers, text nor dates: 'list'"),
+        ({"time": "list"}, "time column 'list' has neither a number nor a date"),
+    ],
+)
+def test_columns_of_lists_are_good_for_nothing(options, message, payments, tmp_path):
+    payments.assign(list=[[1, 2]] * N_ROWS).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(DataError, match=message):
+        read_table(tmp_path / "p.parquet", "fraud", **options)
 
 
 def test_options_of_csv_are_of_csv_alone(payments, tmp_path):
@@ -295,16 +355,24 @@ def test_options_of_csv_are_of_csv_alone(payments, tmp_path):
         ),
         (
             {"cost": [1.0], "cost_column": "shop"},
-            "cost column 'shop' holds other values than numbers >= 0: correct them",
+            "cost column 'shop' holds other values than numbers >= 0, the f",
         ),
+        (
+            {"cost": [1.0], "cost_column": "part"},
+            "numbers >= 0, the first in row 3: correct them",
+        ),
+        ({"time": "part"}, "neither a number nor a date in row 5: correct or drop"),
         ({"group": "shop"}, "group column 'shop' lacks 1 values: fill them"),
         ({"time": "shop"}, "time column 'shop' has neither a number nor a date in row"),
     ],
 )
 def test_options_that_do_not_fit_are_named(options, message, payments, tmp_path):
     shop = np.where(payments.index == 7, None, "fuel")
+    part = payments["hour"].astype(str).where(payments.index != 4, "noon")
+    part = part.where(payments.index != 2, "-1")
+    path = written(payments.assign(shop=shop, part=part), tmp_path)
     with pytest.raises(DataError) as error:
-        read_table(written(payments.assign(shop=shop), tmp_path), "fraud", **options)
+        read_table(path, "fraud", **options)
     assert message in str(error.value)
 
 
@@ -371,9 +439,37 @@ def test_traps_among_the_columns_are_pointed_out(payments, tmp_path):
     assert "--drop customer_id reference" in text
     assert "Dates are left out: 'paid'" in text
     assert "use --time paid" in text
-    assert "text among them are taken for categories: 'hour'. Correct" in text
+    assert "text in or among them are taken for categories: 'hour'. Write" in text
     settled = {"time": "paid", "drop": ["hour", "reference"], "group": "customer_id"}
     assert read_table(path, "fraud", **settled).remarks == []
+
+
+@pytest.mark.parametrize(
+    "form", ["{:,.2f}", "${:.2f}", "{:.2f} EUR", "{:.1f} %", "'{:.0f}", "-{:.3e}€"]
+)
+def test_amounts_with_signs_are_pointed_out(form, payments, tmp_path):
+    amount = (1e4 * payments["amount"]).map(form.format)
+    path = written(payments.assign(amount=amount), tmp_path)
+    (remark,) = read_table(path, "fraud").remarks
+    assert "are taken for categories: 'amount'. Write them as 1234.5" in remark
+
+
+def test_codes_with_digits_are_neither_amounts_nor_dates(payments, tmp_path):
+    codes = (payments.index % 5).map("4:{}.0.0".format)
+    version = (payments.index % 5).map("1.{}.10".format)
+    columns = {"code": codes, "shop": "24 hours", "version": version}
+    path = written(payments.assign(**columns), tmp_path)
+    assert read_table(path, "fraud").remarks == []
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y %H:%M", "%d-%b-%y"])
+def test_dates_of_another_form_are_dates(form, payments, tmp_path):
+    days = pd.Series(pd.date_range("2024-01-01", periods=N_ROWS))
+    paid = days.dt.strftime(form).where(payments.index % 9 > 0)
+    path = written(payments.assign(paid=paid), tmp_path)
+    table = read_table(path, "fraud", date_parts=True)
+    expected = days.dt.month.where(payments.index % 9 > 0)
+    np.testing.assert_array_equal(table.features["paid_month"], expected)
 
 
 @pytest.mark.parametrize("name", ["TimeStamp", "time"])

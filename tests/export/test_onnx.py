@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from exported import SIMULATED, each_host, each_problem, fitted, simulated
 from optional import FocalLGBMClassifier, FocalXGBClassifier, xgboost
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -351,7 +353,11 @@ def test_steps_that_are_no_column_transformer(name):
     """Scaled values lie on XGBoost's thresholds, to the last bit of float32."""
     table, y = everyday()
     table = table[["an amount", "small", "flag"]]
-    for steps in ([], [StandardScaler()], [SimpleImputer(), StandardScaler()]):
+    scaled, selected = (
+        [SimpleImputer(), StandardScaler()],
+        [SimpleImputer(), SelectKBest(k=2)],
+    )
+    for steps in ([], scaled[1:], scaled, selected):
         model = make_pipeline(*steps, small_estimator(name))
         for X in (table, table.to_numpy(float)):
             expected = model.fit(X, y).predict_proba(X)
@@ -381,6 +387,25 @@ def test_sklearn_onnx_converts_registered_estimators(name, kind):
         probability = session.run(None, {session.get_inputs()[0].name: X})[1]
         expected = estimator.predict_proba(X)
         np.testing.assert_allclose(probability, expected, rtol=RTOL, atol=1e-7)
+
+
+@each_host
+@pytest.mark.parametrize("kind", ["dense", "three classes"])
+def test_a_calibrated_estimator_is_served_as_it_was_calibrated(name, kind):
+    """scikit-learn calibrates decision_function, which is no probability."""
+    register_converters()
+    problem = simulated(kind)
+    X = problem.X.astype(np.float32)
+    model = CalibratedClassifierCV(small_estimator(name), cv=2).fit(X, problem.y)
+    options = {id(model): {"zipmap": False}}
+    graph = skl2onnx.to_onnx(
+        model, X[:1], options=options, target_opset={"": 17, "ai.onnx.ml": 3}
+    )
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    probability = session.run(None, {"X": X})[1]
+    np.testing.assert_allclose(
+        probability, model.predict_proba(X), rtol=RTOL, atol=1e-6
+    )
 
 
 @each_host
