@@ -160,12 +160,8 @@ def booster_of(model: Any, name: str) -> "lightgbm.Booster":
     return booster
 
 
-def continuable(
-    model: Any, params: Mapping[str, Any], name: str = "init_model"
-) -> "lightgbm.Booster":
-    """The model to continue, as a booster that predicts scores by itself."""
-    booster = booster_of(model, name)
-    text = booster.model_to_string(num_iteration=1)
+def require_continuable(text: str, params: Mapping[str, Any], name: str) -> None:
+    """Check that a model predicts scores by itself, as many as there will be."""
     expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
     if found != expected:
         rule = f"a model with {expected} raw prediction(s) for each row"
@@ -174,7 +170,6 @@ def continuable(
         given = "a model trained with a callable objective"
         advice = "Call focalboost.lightgbm.finalise(booster, baseline) on it first."
         reject(name, "a model that predicts probabilities", given, advice)
-    return booster
 
 
 def model_to_continue(
@@ -183,24 +178,24 @@ def model_to_continue(
     """The model as training left it; one of another loss raises a warning."""
     if init_model is None:
         return None
-    booster = continuable(init_model, params)
-    known = provenance_of(booster, "init_model")
-    warn_of_another_loss(known, loss, "init_model", stacklevel=4)
-    return unbalanced(booster)
-
-
-def unbalanced(booster: "lightgbm.Booster") -> "lightgbm.Booster":
-    """The model as training left it, before it was balanced."""
-    balance = balance_of(booster, "init_model")
-    if not np.any(balance):
-        return booster
-    text = shifted_text(booster.model_to_string(num_iteration=-1), -balance)
+    booster = booster_of(init_model, "init_model")
+    text = booster.model_to_string(num_iteration=1)
+    require_continuable(text, params, "init_model")
     known = provenance_in(text, "init_model")
-    if known is not None:
-        earlier = known.unbalanced
-        note = note_of(known._replace(unbalanced=None, earlier=earlier))
-        text = with_note(text, note)
-    return booster_of_text(text, "init_model")
+    warn_of_another_loss(known, loss, "init_model", stacklevel=4)
+    return unbalanced(booster, known)
+
+
+def unbalanced(
+    booster: "lightgbm.Booster", known: Provenance | None
+) -> "lightgbm.Booster":
+    """The model as training left it, before it was balanced, given what it says."""
+    if known is None or not np.any(known.unbalanced or 0.0):
+        return booster
+    shift = -np.asarray(known.unbalanced)
+    text = shifted_text(booster.model_to_string(num_iteration=-1), shift)
+    note = note_of(known._replace(unbalanced=None, earlier=known.unbalanced))
+    return booster_of_text(with_note(text, note), "init_model")
 
 
 def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
@@ -209,15 +204,9 @@ def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
     return earlier_balance(known)
 
 
-def is_unbalanced(booster: "lightgbm.Booster") -> bool:
-    """Whether the note of a model knows no balance."""
-    known = provenance_of(booster, "checkpoint")
-    return known is None or known.unbalanced is None
-
-
-def balance_of(booster: "lightgbm.Booster", name: str = "model") -> NDArray[np.float64]:
+def balance_of(booster: "lightgbm.Booster") -> NDArray[np.float64]:
     """What the balance has added to the raw predictions of a model."""
-    known = provenance_of(booster, name)
+    known = provenance_of(booster, "model")
     return np.asarray((known and known.unbalanced) or 0.0)
 
 

@@ -22,8 +22,8 @@ from focalboost._validation import (
 from focalboost.lightgbm._model import (
     booster_of,
     booster_of_text,
-    continuable,
     provenance_in,
+    require_continuable,
 )
 from focalboost.lightgbm._params import DEFAULT_LEARNING_RATE, LEARNING_RATE
 from focalboost.lightgbm._text import (
@@ -138,7 +138,7 @@ def refit(
     known = _provenance(text, loss)
     loss = known.loss
     n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
-    continuable(given, {"num_class": n_scores}, "booster")
+    require_continuable(text, {"num_class": n_scores}, "booster")
     if "\nleaf_const=" in text:
         advice = "Train it without linear_tree."
         reject("booster", "a model whose leaves are constants", "linear_tree", advice)

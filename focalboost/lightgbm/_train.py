@@ -43,8 +43,8 @@ from focalboost.lightgbm._model import (
     errors_explained,
     finished,
     has_split,
-    is_unbalanced,
     model_to_continue,
+    provenance_of,
     unbalanced,
 )
 from focalboost.lightgbm._params import (
@@ -205,14 +205,17 @@ def train(
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
         training = training_of(*settings, digests_of(train_set, plan.params))
         run.resume(file, training, checkpoint_in)
-    is_trained = run.done > 0 and run.left == 0
-    if is_trained and not (wants_balance and is_unbalanced(run.model)):
-        finished_before: lightgbm.Booster = run.model
-        return finished_before
-    model = None if run.model is None else unbalanced(run.model)
+    model: lightgbm.Booster | None = run.model
+    is_trained = model is not None and run.done > 0 and run.left == 0
+    if model is not None and run.done > 0:
+        known = provenance_of(model, "checkpoint")
+        is_balanced = known is not None and known.unbalanced is not None
+        if is_trained and (is_balanced or not wants_balance):
+            return model
+        model = unbalanced(model, known)
     threads, shift, saver = thread_setting(params), None, None
     if wants_balance:
-        only = run.model.current_iteration() if is_trained else None
+        only = model.current_iteration() if model and is_trained else None
         shift = Shift(balance, loss, threads, earlier_balance_of(model), only=only)
     given = None if is_trained else callbacks
     with_params, watching = watched(shift, plan.params, given)
