@@ -187,7 +187,8 @@ def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
             file=options.resume,
         )
     except (OSError, ValueError) as error:
-        parser.error(str(error))
+        # The argument is named as it was typed.
+        parser.error(str(error).replace("file must", "--resume must", 1))
     _print(found, table.remarks)
     comparison.write_report(
         found,

@@ -75,7 +75,7 @@ def test_the_command_prints_a_table_and_writes_a_report(
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--resume", "fits.jsonl", "--seed", "1"])
     assert ended.value.code == 2
-    message = "file must be new, or from a comparison of the same data"
+    message = "error: --resume must be new, or from a comparison of the same data"
     assert message in capsys.readouterr().err
 
 
