@@ -193,11 +193,14 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         file = checked_checkpoint(checkpoint, stops_early, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
-        for data_set, _ in evals or ():
+        read = list(evals or ())
+        if custom_metric is not None:  # which may do without labels
+            read = read[-1:] if balance == "validation" else []
+        for data_set, _ in read:
             _target_of(data_set, "evals")
         # A training of new trees takes the balance back on XGBoost's own copy.
-        read = booster_of if is_update(settings) else in_balance
-        given = None if xgb_model is None else read(xgb_model)
+        booster_in = booster_of if is_update(settings) else in_balance
+        given = None if xgb_model is None else booster_in(xgb_model)
         check_update(settings, given, num_boost_round, checkpoint=file)
     masses = _masses_of_workers(loss, target, class_masses)
     n_evals = len(evals or ())

@@ -26,6 +26,19 @@ def test_an_evaluation_set_without_labels(host, mixed):
         host.train(host.data(X, y), 2, evals=[host.data(X, None)])
 
 
+def test_a_metric_of_one_s_own_may_do_without_labels(mixed):
+    X, y = mixed
+    data, unlabelled, seen = xgboost.DMatrix(X, y), [(xgboost.DMatrix(X), "new")], {}
+    options = {"evals": unlabelled, "evals_result": seen, "verbose_eval": False}
+    options["custom_metric"] = lambda raw, _: ("mean", float(raw.mean()))
+    focalboost.xgboost.train({"nthread": 1}, data, 2, **options)
+    assert len(seen["new"]["mean"]) == 2
+    with pytest.raises(ValueError, match="evals must be with labels"):
+        focalboost.xgboost.train(
+            {"nthread": 1}, data, 2, **options, balance="validation"
+        )
+
+
 def test_a_gamma_that_leaves_nothing_to_learn(host, mixed):
     with pytest.warns(UserWarning, match="The focusing parameter is 50, which makes"):
         host.train(host.data(*mixed), 2, loss=FocalLoss(gamma=50))
