@@ -54,5 +54,6 @@ def test_pairs(name, options, tmp_path):
     assert (table.loc[table["method"] == "own", "ratio"] == 1).all()
     assert (table["ratio"] > 0).all()
     if name == "small.py":
+        assert {"own, evaluated", "gamma = 2, evaluated"} <= set(table["method"])
         leaves = table.set_index(["host", "threads", "method"])["leaves"].unstack()
         assert (leaves["own"] == leaves["gamma = 0"]).all()

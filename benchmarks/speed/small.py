@@ -5,7 +5,9 @@ OMP_WAIT_POLICY=passive python benchmarks/speed/small.py [--rows N ...]
 
 At gamma = 0 with the exact hessian the trees are the host's own, and the leaves are
 printed beside. "stored gradients" is what a custom objective costs XGBoost if it does
-nothing. Prints the table and stores it in benchmarks/results/small.csv.
+nothing. "evaluated" are trainings that evaluate their loss on as many rows again, as
+for early stopping; the unit is the host's own of that kind. Prints the table and stores
+it in benchmarks/results/small.csv.
 """
 
 from collections.abc import Iterator
@@ -22,25 +24,36 @@ import focalboost.lightgbm
 import focalboost.xgboost
 
 
-def trainings(host: str, X: Any, y: Any, threads: int, rounds: int) -> dict[str, Any]:
-    """What trains, by name, the host's own first. Data sets are built."""
+def trainings(
+    host: str, X: Any, y: Any, threads: int, rounds: int, evaluated: bool
+) -> dict[str, Any]:
+    """What trains, by name, the host's own first. Data sets are built.
+
+    Evaluated is the loss on as many rows again, in each round.
+    """
     params = {"learning_rate": RATE, "max_depth": 6}
     if host == "xgboost":
         params |= {"nthread": threads, "verbosity": 0}
-        data: Any = xgboost.DMatrix(X, y, nthread=threads)
+        data, valid = (xgboost.DMatrix(X, y, nthread=threads) for _ in range(2))
         own = {"objective": "binary:logistic", "base_score": float(y.mean())}
+        options: Any = {"evals": [(valid, "valid")], "verbose_eval": False}
         stored = partial(Replayed().train, params | own, data, rounds)
     else:
         params |= {"num_threads": threads, "verbosity": -1, "force_col_wise": True}
         data = lightgbm.Dataset(X, y, params=params, free_raw_data=False).construct()
-        own, stored = {"objective": "binary"}, None
+        valid = lightgbm.Dataset(X, y, reference=data, free_raw_data=False).construct()
+        own, options, stored = {"objective": "binary"}, {"valid_sets": [valid]}, None
     library = {"xgboost": xgboost, "lightgbm": lightgbm}[host]
-    ours = getattr(focalboost, host)
-    found = {"own": partial(library.train, params | own, data, rounds)}
+    ours, name = getattr(focalboost, host), ", evaluated" if evaluated else ""
+    evaluation = options if evaluated else {}
+    train = partial(library.train, params | own, data, rounds, **evaluation)
+    found = {f"own{name}": train}
     for _, gamma, options in OURS:
-        train = partial(ours.train, params, data, rounds, **options)
-        found[f"gamma = {gamma}"] = train
-    return found | ({"stored gradients": stored} if stored else {})
+        given = options | evaluation
+        found[f"gamma = {gamma}{name}"] = partial(
+            ours.train, params, data, rounds, **given
+        )
+    return found | ({"stored gradients": stored} if stored and not evaluated else {})
 
 
 def leaves_of(booster: Any) -> int:
@@ -52,10 +65,10 @@ def leaves_of(booster: Any) -> int:
 
 def rows(options: Any) -> Iterator[dict[str, Any]]:
     sizes = product(options.rows, options.columns, options.threads)
-    for size, host in product(sizes, ("xgboost", "lightgbm")):
+    for size, host, evaluated in product(sizes, ("xgboost", "lightgbm"), (False, True)):
         n_rows, columns, threads = size
         X, y = table(n_rows, columns)
-        functions = trainings(host, X, y, threads, options.rounds)
+        functions = trainings(host, X, y, threads, options.rounds, evaluated)
         known = {"host": host, "rows": n_rows, "columns": columns, "threads": threads}
         known["rounds"] = options.rounds
         leaves = {name: leaves_of(train()) for name, train in functions.items()}
