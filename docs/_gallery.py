@@ -9,6 +9,6 @@ def arguments(gallery_conf: dict[str, Any], script_vars: dict[str, Any]) -> list
     """Return the command line of an example: the main job in a size for a page."""
     if Path(script_vars["src_file"]).stem != "fraud_detection":
         return []
-    size = ["--rows", "100000", "--imbalance", "300", "--rounds", "200"]
+    size = ["--rows", "60000", "--imbalance", "200", "--rounds", "100"]
     picture = Path(gettempdir()) / "fraud_detection.png"
     return [*size, "--threads", "1", "--picture", str(picture)]

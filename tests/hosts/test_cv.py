@@ -238,10 +238,11 @@ def test_what_a_host_alone_refuses(rare):
 
 def test_what_lightgbm_alone_refuses(rare):
     X, y = rare
+    data = lightgbm.Dataset(X, y)
     with pytest.raises(ValueError, match="train_set must be a lightgbm"):
         focalboost.lightgbm.cv({}, X)
     with pytest.raises(ValueError, match="num_machines must be 1 for cv"):
-        focalboost.lightgbm.cv({"machines": "a:1,b:2"}, lightgbm.Dataset(X, y))
+        focalboost.lightgbm.cv({"machines": "a:1,b:2"}, data)
 
 
 def test_folds_without_a_split_warn(host, rare):
