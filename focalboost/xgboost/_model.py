@@ -69,8 +69,9 @@ def in_balance(xgb_model: Any) -> "xgboost.Booster":
         xgb_model = xgb_model.get_booster()
     if not isinstance(xgb_model, library.Booster):
         xgb_model = booster_of_file(xgb_model, "xgb_model")
+    elif f'"{_host()}"' not in (xgb_model.attr(MISSING_ROW) or ""):
+        _require_same_prediction(xgb_model, "xgb_model")
     booster: xgboost.Booster = xgb_model
-    _require_same_prediction(booster, "xgb_model")
     best = booster.attr("best_iteration")
     if best is not None:
         booster = booster.copy() if is_linear(booster) else booster[: int(best) + 1]
@@ -188,8 +189,12 @@ def _missing_row(booster: "xgboost.Booster") -> MissingRow:
     raw = booster.predict(
         library.DMatrix(row, nthread=1), output_margin=True, validate_features=False
     )
-    host, rounds = f"XGBoost {library.__version__}", booster.num_boosted_rounds()
-    return MissingRow(host, rounds, raw.ravel().tolist())
+    return MissingRow(_host(), booster.num_boosted_rounds(), raw.ravel().tolist())
+
+
+def _host() -> str:
+    """XGBoost and its version, which reads what it has written itself."""
+    return f"XGBoost {import_host('xgboost').__version__}"
 
 
 def _require_same_prediction(booster: "xgboost.Booster", name: str) -> None:
