@@ -65,6 +65,7 @@ def test_formulas_are_drawn(site, browser):
     assert browser.execute_script(script) > 20
 
 
+@pytest.mark.slow  # it opens a hundred pages
 def test_a_phone_scrolls_no_page_sideways(site, browser):
     """Code, formulas and tables scroll by themselves; the page around them does not."""
     phone = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": True}
