@@ -286,11 +286,9 @@ def finished(
     classes: Any = None,
 ) -> "lightgbm.Booster":
     """The booster at the end of a training, with its baseline, shift and note."""
-    if shift is None:
-        note = Provenance(loss, classes)
-        return finalise_with_note(booster, baseline, note_of(note))
-    note = Provenance(loss, classes, shift.tolist())
-    return finalise_with_note(booster, baseline + shift, note_of(note))
+    start = baseline if shift is None else baseline + shift
+    note = Provenance(loss, classes, None if shift is None else shift.tolist())
+    return finalise_with_note(booster, start, note_of(note))
 
 
 class Saver:

@@ -188,9 +188,10 @@ def _fit(arrays: tuple[Any, Any, Any], n_classes: int | None) -> bool:
     if not all(map(_is_native, (y, raw) if weight is None else arrays)):
         return False
     shape = y.shape if n_classes is None else (*y.shape, n_classes)
-    if raw.shape != shape or not (weight is None or weight.shape == y.shape):
+    # One weight for each row counts in all of its columns.
+    if weight is not None and weight.shape not in (y.shape, y.shape[:1]):
         return False
-    return bool(raw.ndim > 0 and raw.size > 0)
+    return bool(raw.shape == shape and raw.ndim > 0 and raw.size > 0)
 
 
 def _is_native(array: Any) -> bool:

@@ -431,7 +431,8 @@ static PyObject *binary_sums(PyObject *module, PyObject *args) {
     int done = take_all(&call, objects, GRADIENT);
     const Py_ssize_t n_columns = done == 1 ? columns_of(&call) : 0;
     double *sums = malloc(sizeof(double) * (size_t)(3 * n_columns + 1));
-    done = sums == NULL ? 0 : done;
+    if (done == 1 && sums == NULL)
+        done = 0;
     if (done == 1) {
         Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t column = 0; done && column < n_columns; column++)

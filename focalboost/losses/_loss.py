@@ -64,6 +64,7 @@ class _Loss(ABC):
     """What the losses of two and of K classes share."""
 
     _formulas: ClassVar[ModuleType]  #: of the loss and its derivatives
+    _compiled_sums: ClassVar[str]  #: the kernel's form of ``_sums``
 
     @property
     @abstractmethod
@@ -87,9 +88,6 @@ class _Loss(ABC):
     @abstractmethod
     def class_masses(self, y_true: Any, sample_weight: Any = None) -> Any:
         """Return the total weight of every class."""
-
-    #: The kernel's form of ``_sums``.
-    _compiled_sums: ClassVar[str]
 
     @abstractmethod
     def _posterior(self, raw_prediction: Any) -> Array:

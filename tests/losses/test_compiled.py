@@ -317,13 +317,24 @@ def test_sums_of_label_columns(counted):
     rng = np.random.default_rng(0)
     loss, raw = FocalLoss((1, 2), 0.3), rng.normal(size=(300, 4))
     y = rng.integers(2, size=raw.shape).astype(np.float32)
-    for order in ("C", "F"):
-        actual = loss._sums(y, np.asarray(raw, order=order), None)
-        columns = [loss._sums(y[:, i], raw[:, i], None) for i in range(4)]
+    of_rows = rng.lognormal(size=300)
+    for order, weight in (("C", None), ("F", None), ("C", of_rows), ("F", of_rows)):
+        actual = loss._sums(y, np.asarray(raw, order=order), weight)
+        columns = [loss._sums(y[:, i], raw[:, i], weight) for i in range(4)]
         expected = [sum(column[0] for column in columns)]
         expected += [column[k] for k in (1, 2) for column in columns]
         np.testing.assert_allclose(actual, expected, rtol=1e-13)
-    assert all(counted)
+    assert counted == [True] * 20
+
+
+def test_one_weight_for_each_row_of_label_columns(counted):
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=(300, 4)).astype(np.float32)
+    arrays = y, rng.normal(size=y.shape), rng.lognormal(size=300)
+    at_once = FocalLoss().gradient_curvature(*arrays, dtype=np.float32)
+    expected = FocalLoss().gradient_curvature(*arrays, dtype="float32")
+    np.testing.assert_array_equal(at_once, expected)
+    assert counted == [True, True]
 
 
 @pytest.mark.parametrize(
