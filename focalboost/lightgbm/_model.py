@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -230,8 +231,8 @@ def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
         reject(name, "a LightGBM model", text, f"LightGBM says: {error}")
     note = value_in(text, MISSING_ROW)
     if note is not None:
-        found = missing_row(booster, booster.current_iteration())
-        require_same_prediction(note, found, np.float64, name)
+        predict = partial(missing_row, booster, booster.current_iteration())
+        require_same_prediction(note, _host(), predict, np.float64, name)
     return booster
 
 
@@ -247,8 +248,12 @@ def missing_row(
     """What a model predicts for a row of missing values."""
     row = np.full((1, booster.num_feature()), np.nan)
     raw = booster.predict(row, num_iteration=rounds, raw_score=True, **options)
-    host = f"LightGBM {import_host('lightgbm').__version__}"
-    return MissingRow(host, rounds, np.ravel(np.asarray(raw) + baseline).tolist())
+    return MissingRow(_host(), rounds, np.ravel(np.asarray(raw) + baseline).tolist())
+
+
+def _host() -> str:
+    """LightGBM and its version."""
+    return f"LightGBM {import_host('lightgbm').__version__}"
 
 
 @contextmanager

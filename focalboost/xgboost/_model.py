@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def in_balance(xgb_model: Any) -> "xgboost.Booster":
         xgb_model = xgb_model.get_booster()
     if not isinstance(xgb_model, library.Booster):
         xgb_model = booster_of_file(xgb_model, "xgb_model")
-    elif f'"{_host()}"' not in (xgb_model.attr(MISSING_ROW) or ""):
+    else:
         _require_same_prediction(xgb_model, "xgb_model")
     booster: xgboost.Booster = xgb_model
     best = booster.attr("best_iteration")
@@ -96,11 +97,10 @@ def take_balance_back(booster: "xgboost.Booster", name: str) -> None:
     if known is None or known.unbalanced is None:
         return
     learner = learner_of(booster)
-    score = learner["learner_model_param"]["base_score"]
-    before = _start_of_score(learner, known.unbalanced)
+    balanced_start = _start_of_score(learner, _base_score_in(learner))
+    shift = balanced_start - _start_of_score(learner, known.unbalanced)
     set_base_score(booster, known.unbalanced)
-    earlier = (_start_of_score(learner, json.loads(score)) - before).tolist()
-    known = known._replace(unbalanced=None, earlier=earlier)
+    known = known._replace(unbalanced=None, earlier=shift.tolist())
     booster.set_attr(**{PROVENANCE: note_of(known), MISSING_ROW: None})
 
 
@@ -121,21 +121,13 @@ def set_base_score(booster: "xgboost.Booster", score: Any) -> None:
     booster.set_param({"base_score": score[0] if is_single else score})
 
 
-def start_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
-    """The raw predictions that trees add to."""
-    return base_score_and_start(booster)[1]
-
-
-def base_score_and_start(
-    booster: "xgboost.Booster",
-) -> tuple[Any, NDArray[np.float64]]:
-    """The base_score as set_base_score takes it, and the raw predictions it means."""
-    learner = learner_of(booster)
-    base_score = json.loads(learner["learner_model_param"]["base_score"])
-    return base_score, _start_of_score(learner, base_score)
+def _base_score_in(learner: dict[str, Any]) -> Any:
+    """The base_score in a configuration, as set_base_score takes it."""
+    return json.loads(learner["learner_model_param"]["base_score"])
 
 
 def _start_of_score(learner: dict[str, Any], base_score: Any) -> NDArray[np.float64]:
+    """The raw predictions that trees add to."""
     score = np.asarray(base_score, dtype=np.float64)
     is_probability = learner["objective"]["name"] == "binary:logistic"
     return np.asarray(logit(score) if is_probability else score)
@@ -161,14 +153,11 @@ def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
         reject(name, "a whole XGBoost model", source, _ADVICE)
     library = import_host("xgboost")
     try:
-        # With more threads than one the prediction of one row would wait for them.
-        one = {"nthread": 1}
-        booster: xgboost.Booster = library.Booster(one, model_file=content)
+        booster: xgboost.Booster = library.Booster(model_file=content)
     except (library.core.XGBoostError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         reject(name, "an XGBoost model", source, f"{_ADVICE} XGBoost says: {reason}")
     _require_same_prediction(booster, name)
-    booster.set_param({"nthread": 0})
     booster.set_attr(**{DIGEST: None})
     return booster
 
@@ -193,7 +182,7 @@ def _missing_row(booster: "xgboost.Booster") -> MissingRow:
 
 
 def _host() -> str:
-    """XGBoost and its version, which reads what it has written itself."""
+    """XGBoost and its version."""
     return f"XGBoost {import_host('xgboost').__version__}"
 
 
@@ -201,7 +190,8 @@ def _require_same_prediction(booster: "xgboost.Booster", name: str) -> None:
     """Reject a model that XGBoost misreads; before 3.1 it misreads newer ones."""
     note = booster.attr(MISSING_ROW)
     if note is not None:
-        require_same_prediction(note, _missing_row(booster), np.float32, name)
+        predict = partial(_missing_row, booster)
+        require_same_prediction(note, _host(), predict, np.float32, name)
 
 
 def checkpoint_in(path: Any) -> tuple["xgboost.Booster", str | None]:
@@ -317,8 +307,11 @@ def _shift(
     # A base_margin takes the place of the base_score.
     if over_workers(lambda: len(data_set.get_base_margin())) > 0:
         return None
+    learner = learner_of(booster)
+    start = _start_of_score(learner, _base_score_in(learner))
+    kind = learner["gradient_booster"]
     # A linear model adds its first base_score to all its columns.
-    if is_linear(booster) and start_of(booster).size > 1:
+    if kind["name"] == "gblinear" and start.size > 1:
         return None
     with failing_together():
         labels = labels_of(data_set)
@@ -326,7 +319,8 @@ def _shift(
         if isinstance(loss, SoftmaxFocalLoss):
             columns = (loss.n_classes,)
         # XGBoost gives the predictions of a worker without rows any shape.
-        raw = _raw_predictions(booster, data_set, rounds).reshape(len(labels), *columns)
+        raw = _raw_predictions(booster, kind, start, data_set, rounds)
+        raw = raw.reshape(len(labels), *columns)
         part = Part(labels, raw, weights_of(data_set), n_threads)
     return balancing_shift_of_parts(
         loss,
@@ -341,14 +335,17 @@ def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
 
 
 def _raw_predictions(
-    booster: "xgboost.Booster", data_set: "xgboost.DMatrix", rounds: int | None
+    booster: "xgboost.Booster",
+    kind: dict[str, Any],
+    start: NDArray[np.float64],
+    data_set: "xgboost.DMatrix",
+    rounds: int | None,
 ) -> NDArray[np.float32]:
     """Raw predictions; XGBoost still has those of the last round of a training.
 
     With dart these are without the trees that the last round dropped, and a copy
     forgets them. Rounds after an early stop are taken off; a linear model has none.
     """
-    kind = learner_of(booster)["gradient_booster"]
     drops = _drops_trees(kind)
     booster = booster.copy() if drops else booster
     raw = booster.predict(data_set, output_margin=True, training=not drops)
@@ -356,7 +353,7 @@ def _raw_predictions(
     if rounds is None or rounds >= last or kind["name"] == "gblinear":
         return np.asarray(raw)
     rest = booster.predict(data_set, output_margin=True, iteration_range=(rounds, last))
-    return np.asarray(raw - (rest - start_of(booster)))
+    return np.asarray(raw - (rest - start))
 
 
 def _drops_trees(kind: dict[str, Any]) -> bool:
@@ -378,7 +375,9 @@ def shift_base_score(
     booster: "xgboost.Booster", loss: Loss, shift: NDArray[np.float64]
 ) -> Any:
     """Add a constant to the raw predictions of a model, and return its base_score."""
-    before, start = base_score_and_start(booster)
+    learner = learner_of(booster)
+    before = _base_score_in(learner)
+    start = _start_of_score(learner, before)
     set_base_score(booster, as_base_score(loss, start + shift))
     return before
 

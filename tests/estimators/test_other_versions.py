@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -118,6 +119,7 @@ def test_a_note_that_is_damaged(rare, tmp_path):
 def test_the_tolerance_is_that_of_the_dtype():
     note = json.dumps(_note.MissingRow("host 1", 3, [1.0]))
     near = _note.MissingRow("host 2", 3, [1.001])
-    _note.require_same_prediction(note, near, np.float32, "model")
+    check = partial(_note.require_same_prediction, note, "host 2", lambda: near)
+    check(np.float32, "model")
     with pytest.raises(ValueError, match="model must be"):
-        _note.require_same_prediction(note, near, np.float64, "model")
+        check(np.float64, "model")
