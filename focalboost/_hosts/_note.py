@@ -44,8 +44,8 @@ def note_of(provenance: Provenance) -> str:
     known |= {name: value for name, value in shifts.items() if value is not None}
     if classes is None or classes.dtype.kind not in _KINDS:
         return json.dumps(known)
-    values = classes.astype(str) if classes.dtype.kind in "mM" else classes
-    labels = {"classes": values.tolist(), "dtype": classes.dtype.str}
+    kind = {"M": "U", "m": "i8"}.get(classes.dtype.kind, classes.dtype)
+    labels = {"classes": classes.astype(kind).tolist(), "dtype": classes.dtype.str}
     try:
         return json.dumps({**known, **labels})
     except TypeError:

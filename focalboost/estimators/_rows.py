@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing, check_array
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_feature_names,
@@ -55,7 +54,7 @@ def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) 
         return X
     checked = check_array(
         X,
-        accept_sparse=True,
+        accept_sparse=("csr", "csc"),  # others become the first
         ensure_all_finite=False,  # NaN is a missing value, inf the host's to judge
         ensure_min_samples=min_samples,
         estimator=estimator,
@@ -155,6 +154,7 @@ class Target:
             return sample_weight
         if sample_weight is None:
             return weights[encoded]
+        sample_weight = _flat(sample_weight)
         require_length("sample_weight", sample_weight, len(encoded))
         return np.asarray(sample_weight, dtype=np.float64) * weights[encoded]
 
@@ -262,13 +262,19 @@ def class_weights(
             class_weight,
             "Use class_weight={label: weight}.",
         )
-    weights = np.asarray(
-        compute_class_weight(class_weight, classes=classes, y=classes), np.float64
-    )
-    if not np.all((weights >= 0) & np.isfinite(weights)):
+    missing = [label for label in classes if label not in class_weight]
+    if missing and len(missing) + len(class_weight) > len(classes):
         reject(
             "class_weight",
-            "made of finite numbers >= 0",
+            f"by label, and y has the labels {classes.tolist()}",
+            class_weight,
+            f"Add {np.asarray(missing).tolist()}, or leave out labels that y lacks.",
+        )
+    weights = np.array([class_weight.get(label, 1) for label in classes], np.float64)
+    if not (np.all((weights >= 0) & np.isfinite(weights)) and weights.any()):
+        reject(
+            "class_weight",
+            "made of finite numbers >= 0, not all of them 0",
             class_weight,
             "Use 0 for a class that should not count.",
         )
@@ -427,7 +433,7 @@ def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight)
     weight: NDArray[np.float64] = check_array(
-        sample_weight,
+        _flat(sample_weight),
         dtype=np.float64,
         ensure_2d=False,
         ensure_all_finite=False,
@@ -437,6 +443,12 @@ def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     require_weights(np, weight)
     require_positive_total(float(weight.sum()))
     return weight
+
+
+def _flat(sample_weight: Any) -> Any:
+    """Weights (n,), which XGBoost takes as a column as well."""
+    is_column = np.shape(sample_weight)[1:] == (1,)
+    return np.ravel(sample_weight) if is_column else sample_weight
 
 
 def require_numbers(X: Any) -> None:

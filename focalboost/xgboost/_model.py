@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from scipy.special import logit
 
 from focalboost._hosts._checkpoint import Run, digest
 from focalboost._hosts._files import DIGEST, UNSIGNED, content_of, signed
@@ -27,7 +26,7 @@ from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import labels_of, weights_of
 from focalboost.objectives._grammar import failing_together, over_workers
-from focalboost.xgboost._params import as_base_score
+from focalboost.xgboost._params import as_base_score, start_of_probability
 
 if TYPE_CHECKING:
     import xgboost
@@ -130,7 +129,7 @@ def _start_of_score(learner: dict[str, Any], base_score: Any) -> NDArray[np.floa
     """The raw predictions that trees add to."""
     score = np.asarray(base_score, dtype=np.float64)
     is_probability = learner["objective"]["name"] == "binary:logistic"
-    return np.asarray(logit(score) if is_probability else score)
+    return start_of_probability(score) if is_probability else score
 
 
 def learner_of(booster: "xgboost.Booster") -> dict[str, Any]:

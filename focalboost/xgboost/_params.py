@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
@@ -177,7 +177,8 @@ def _refuse_conflicts(
                 metric,
                 "XGBoost would evaluate it on the focal score, which is no "
                 "probability. Leave it out for the relative focal loss, or pass a "
-                "callable, which XGBoost minimises: return 1 - score for a score.",
+                "callable (to train as custom_metric), which XGBoost minimises: return "
+                "1 - score for a score.",
             )
 
 
@@ -233,6 +234,13 @@ def as_base_score(loss: Loss, raw: NDArray[np.float64]) -> float | list[float]:
     return base_score
 
 
+def start_of_probability(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The raw prediction that XGBoost makes of a probability, in float32 as it does."""
+    one, least = np.float32(1), np.float32(SMALLEST_BASE_SCORE)
+    inside = np.clip(np.float32(score), least, one - least)
+    return np.asarray(-np.log(one / inside - one), dtype=np.float64)
+
+
 def _baseline(loss: Loss, target: tuple[Any, Any]) -> float | list[float]:
     """The baseline as a base_score."""
     score: NDArray[np.float64] = np.asarray(loss.baseline(*target))
@@ -258,7 +266,7 @@ def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> N
     if isinstance(loss, FocalLoss):
         if not np.all((score >= 0) & (score <= 1)):
             return
-        score = logit(np.clip(score, SMALLEST_BASE_SCORE, 1 - SMALLEST_BASE_SCORE))
+        score = start_of_probability(score)
     warn_of_poor_base_score(loss, score, *target)
 
 

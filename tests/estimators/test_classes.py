@@ -81,6 +81,29 @@ def test_one_class_alone_has_no_model(host, mixed, label):
         host.estimator().fit(X, [label] * len(X))
 
 
+def test_class_weights_of_digits_as_text(host, mixed):
+    """scikit-learn reads such labels as numbers, and does not find them in the dict."""
+    X, y = mixed
+    of_text = host.estimator(n_estimators=2, class_weight={"0": 1, "1": 3})
+    of_numbers = host.estimator(n_estimators=2, class_weight={0: 1, 1: 3, 7: 2})
+    np.testing.assert_array_equal(
+        of_text.fit(X, y.astype(int).astype(str)).predict_proba(X),
+        of_numbers.fit(X, y).predict_proba(X),
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({0: 1, "1": 3}, r"class_weight must be by label.*Add \[1.*\], or leave out"),
+        ({0: 0, 1: 0}, "class_weight must be made of .* not all of them 0"),
+    ],
+)
+def test_class_weights_that_cannot_be(host, class_weight, message, mixed):
+    with pytest.raises(ValueError, match=message):
+        host.estimator(class_weight=class_weight).fit(*mixed)
+
+
 @pytest.mark.parametrize("by", ["class_weight", "sample_weight"])
 def test_a_class_without_weight_trains(host, named, by):
     X, y = named

@@ -42,7 +42,8 @@ def a_lazy_polars_frame(X):
 
 
 FRAMES = [a_pandas_frame, a_polars_frame, an_arrow_table]
-KINDS = [np.asarray, list, sparse_rows, *FRAMES, a_lazy_polars_frame]
+SPARSE = [sparse_rows, scipy.sparse.coo_matrix, scipy.sparse.bsr_matrix]
+KINDS = [np.asarray, list, *SPARSE, *FRAMES, a_lazy_polars_frame]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,6 +82,25 @@ def test_a_start_of_rows_of_weight_0(host, n_classes, flat, faults):
     np.testing.assert_array_equal(
         raw(X, y, start, weight), raw(X[kept], y[kept], start[kept])
     )
+
+
+@pytest.mark.parametrize("class_weight", [None, {0: 1, 1: 3}])
+def test_weights_may_be_a_column(host, class_weight, mixed):
+    X, y = mixed
+    weight = 1 + np.arange(len(y)) % 3
+
+    def fitted(weight):
+        model = host.estimator(n_estimators=3, class_weight=class_weight)
+        options = {}
+        if host.name == "xgboost":  # LightGBM refuses a column for a set
+            options = {"sample_weight_eval_set": [weight], "verbose": False}
+            options["eval_set"] = [(X, 1 - y)]
+        return model.fit(X, y, sample_weight=weight, **options)
+
+    one, other = fitted(weight), fitted(weight.reshape(-1, 1))
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    if host.name == "xgboost":
+        assert one.evals_result_ == other.evals_result_
 
 
 def test_balanced_weights_count_the_rows_that_count(host, mixed):
@@ -173,7 +193,7 @@ def test_bins_of_xgboost_move_with_weights_unless_they_hold_every_value(mixed):
         (np.full(3000, -1.0), "sample_weight must be finite and >= 0"),
         (np.full(3000, np.nan), "sample_weight must be finite and >= 0"),
         (np.ones(2999), r"sample_weight must be of shape \(3000,\)"),
-        (np.ones((3000, 1)), r"sample_weight must be of shape \(3000,\)"),
+        (np.ones((3000, 2)), r"sample_weight must be of shape \(3000,\)"),
     ],
     ids=["zero", "negative", "missing", "short", "matrix"],
 )

@@ -86,6 +86,7 @@ LABELS = {
     "text": np.array(['say "no": [x]\n', "yes, α %41"]),
     "objects": np.array(["no", "yes"], dtype=object),
     "days": np.array(["2020-01-01", "2021-05-03"], dtype="datetime64[D]"),
+    "spans": np.array([1, 30], dtype="timedelta64[D]"),
 }
 
 

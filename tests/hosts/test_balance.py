@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score
 import focalboost.lightgbm
 import focalboost.xgboost
 from focalboost import FocalLoss, SoftmaxFocalLoss
+from focalboost.xgboost._params import start_of_probability
 
 #: XGBoost has float32 scores, and keeps its base_score in float32.
 RTOL = 1e-6
@@ -247,6 +248,16 @@ def test_every_booster_of_xgboost(params, rare):
     host = XGBoostDriver()
     booster = host.train(host.data(X, y), 10, params)
     assert excess(host, FocalLoss(), booster, X, y) < RTOL
+
+
+@with_base_scores
+@pytest.mark.parametrize("base_score", [0, 1e-9, 2e-6, 0.3, 0.5, 0.999, 1])
+def test_a_base_score_is_read_as_xgboost_reads_it(base_score, rare):
+    """XGBoost keeps it 1e-6 from 0 and 1, and takes its log-odds in float32."""
+    data = xgboost.DMatrix(*rare)
+    params = {"objective": "binary:logistic", "base_score": base_score}
+    raw = xgboost.train(params, data, 0).predict(data, output_margin=True)
+    assert start_of_probability(np.float64(base_score)) == pytest.approx(raw[0], 1e-7)
 
 
 @with_base_scores
