@@ -264,15 +264,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             eval_class_weight=eval_class_weight,
             eval_init_score=eval_init_score,
         )
-        sets, weights = rows.evaluation(
-            _pairs_of(eval_set, eval_X, eval_y),
-            eval_sample_weight,
-            eval_class_weight,
-            by_weight=False,
-        )
-        for features_of_set, _ in sets:
-            require_numbers(features_of_set)
-            require_names_of_training(features_of_set, rows.X)
+        pairs = _pairs_of(eval_set, eval_X, eval_y)
+        sets, weights = _evaluation(rows, pairs, eval_sample_weight, eval_class_weight)
         given = _as_given(sets, eval_set=eval_set, eval_X=eval_X, eval_y=eval_y)
         plan = make_plan(
             without_spare_classes(host_params, NUM_CLASS, loss),
@@ -487,6 +480,17 @@ def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
         return []
     several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
     return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
+
+
+def _evaluation(
+    rows: TrainingRows, pairs: list[Any], weights: Any, class_weights: Any
+) -> tuple[list[Any], Any]:
+    """The evaluation sets as LightGBM can read them, and their weights."""
+    sets, weights = rows.evaluation(pairs, weights, class_weights, by_weight=False)
+    for features_of_set, _ in sets:
+        require_numbers(features_of_set)
+        require_names_of_training(features_of_set, rows.X)
+    return sets, weights
 
 
 def _as_given(sets: list[Any], **given: Any) -> dict[str, Any]:

@@ -372,21 +372,33 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
         if models.best_iteration > 0 and model is not None:
             models.best_iteration += model.current_iteration()
         warn_of_no_split(all(map(has_split, models.boosters)), loss)
-        best = models.best_iteration
         for booster, baseline in zip(models.boosters, baselines, strict=True):
-            # The models keep the rounds after the best one.
-            text, shift = booster.model_to_string(num_iteration=-1), None
+            shift = None
             if balances(balance, loss, curvature):
                 earlier = earlier_balance_of(model)
                 shift = Shift(balance, loss, thread_setting(params), earlier)
-                shift.keep(booster, best if best > 0 else None)
-            booster.free_dataset()
-            booster.model_from_string(text)
-            booster.best_iteration = best
-            finished(booster, baseline, loss, None if shift is None else shift.value())
+            _finish_fold(booster, baseline, loss, shift, models.best_iteration)
     if not return_cvbooster:
         del history["cvbooster"]
     return history
+
+
+def _finish_fold(
+    booster: "lightgbm.Booster",
+    baseline: Baseline,
+    loss: Loss,
+    shift: Shift | None,
+    best: int,
+) -> None:
+    """Make the booster of a fold a model, which keeps the rounds after the best one."""
+    text, added = booster.model_to_string(num_iteration=-1), None
+    if shift is not None:
+        shift.keep(booster, best if best > 0 else None)
+        added = shift.value()
+    booster.free_dataset()
+    booster.model_from_string(text)
+    booster.best_iteration = best
+    finished(booster, baseline, loss, added)
 
 
 def _start_of_folds(
