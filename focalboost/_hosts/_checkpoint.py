@@ -24,9 +24,10 @@ class Checkpoint:
 
     If the file exists, training continues from it, up to ``num_boost_round`` rounds in
     all. So the same call, repeated after a crash, ends with the model of an
-    uninterrupted training. (Rows and features that are drawn at random are drawn anew,
-    as in any continued training of the hosts.) Remove the file to start again. The file
-    is a plain model of the host. Continue only from files that you trust.
+    uninterrupted training. (What is drawn at random, such as rows, features and the
+    trees that dart drops, is drawn anew, as in any continued training of the hosts.)
+    Remove the file to start again. The file is a plain model of the host. Continue only
+    from files that you trust.
 
     Parameters
     ----------

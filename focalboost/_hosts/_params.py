@@ -184,8 +184,8 @@ Balance = bool | Literal["validation"]
 
 def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
     """Return True, False or "validation", for which there have to be such rows."""
-    if isinstance(balance, bool):
-        return balance
+    if isinstance(balance, bool | np.bool_):
+        return bool(balance)
     if not (isinstance(balance, str) and balance == "validation"):
         advice = f"Use {name}=True to balance the posteriors on the training rows."
         reject(name, 'True, False or "validation"', balance, advice)

@@ -52,6 +52,7 @@ def _by_partition(name: str) -> Any:
             return getattr(DaskLGBMClassifier, name)(self, X, **options)
         return answers_of(self.to_local(), name, X, **options)
 
+    answers.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     return answers
 
 
@@ -60,7 +61,8 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
 
     It is ``FocalLGBMClassifier`` on Dask arrays and data frames. Labels, class weights,
     baseline, metric and answers are as those of ``FocalDaskXGBClassifier``.
-    ``save_model`` writes a file that ``FocalLGBMClassifier`` loads as well.
+    ``save_model`` writes a file that ``FocalLGBMClassifier`` loads as well. An
+    evaluation set has at least as many rows as X has partitions with rows.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ from focalboost.losses import Loss
 from focalboost.objectives import FocalMetric
 from focalboost.objectives._grammar import n_workers
 from focalboost.xgboost import _model, _params
-from focalboost.xgboost._model import balanced
+from focalboost.xgboost._model import balancing
 from focalboost.xgboost._params import OBJECTIVES
 from focalboost.xgboost._train import has_split, warn_of_fallback
 
@@ -256,6 +256,11 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         if eval_set is None or not fits:
             weights = given  # XGBoost words the error
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
+        wanted = balance if balances(balance, loss) else False
+        keeper = balancing(
+            loss, wanted, host.data_sets, self.n_jobs or None, ends_at_best=True
+        )
+        host.callbacks = [*(self.callbacks or ()), keeper]  # others may cut the model
         with without_autologging("xgboost"):
             host.fit(
                 rows.X,
@@ -269,15 +274,11 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 base_margin_eval_set=base_margin_eval_set,
                 feature_weights=feature_weights,
             )
-        booster, before = host.get_booster(), None
+        booster = host.get_booster()
         warn_of_fallback(self.device, booster)
         warn_of_no_split(has_split(booster), loss)
-        if balances(balance, loss):
-            best = booster.attr("best_iteration")
-            rounds = None if best is None else int(best) + 1
-            data_set = host.data_sets[0 if balance is True else -1]
-            n_threads = self.n_jobs or None
-            booster, before = balanced(booster, loss, data_set, rounds, n_threads)
+        is_update = _params.is_update(self.get_xgb_params())
+        booster, before = keeper.balanced(booster, is_update)
         _model.set_provenance(booster, Provenance(loss, classes, before))
         self._Booster = booster
         self._learned(loss, classes, getattr(host, "evals_result_", None))

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,17 @@ from focalboost._hosts._note import (
     read_note,
     require_same_prediction,
 )
+from focalboost._hosts._params import Balance
 from focalboost._validation import reject
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import labels_of, weights_of
 from focalboost.objectives._grammar import failing_together, over_workers
-from focalboost.xgboost._params import as_base_score, start_of_probability
+from focalboost.xgboost._params import (
+    as_base_score,
+    has_base_scores,
+    start_of_probability,
+)
 
 if TYPE_CHECKING:
     import xgboost
@@ -262,35 +267,61 @@ def balanced(
     booster: "xgboost.Booster",
     loss: Loss,
     data_set: "xgboost.DMatrix",
-    rounds: int | None = None,
-    n_threads: int | None = None,
+    n_threads: int | None,
 ) -> tuple["xgboost.Booster", Any]:
     """The model in balance on a data set, and the base_score it had, or None."""
-    shift = _shift(booster, loss, data_set, rounds, n_threads)
+    shift = _shift(booster, loss, data_set, n_threads)
     return (booster, None) if shift is None else shifted(booster, loss, shift)
 
 
 def balancing(
-    loss: Loss, data_set: "xgboost.DMatrix | None", n_threads: int | None
+    loss: Loss,
+    balance: Balance,
+    data_sets: Sequence["xgboost.DMatrix"],
+    n_threads: int | None,
+    *,
+    ends_at_best: bool = False,
 ) -> Any:
-    """A callback that keeps the balancing shift of a training as ``shift``.
+    """A callback that finds the balancing shift of a training.
 
     XGBoost continues a copy of a model. Before the first round its balance is taken
     back, and after the last one XGBoost still has the raw predictions of its data sets.
-    ``shift`` is None without a data set to balance, or where there is no balance.
+    Of these the first is the training set. Predictions may end at the best round, whose
+    raw predictions are kept: to predict them anew may take longer than the training.
     """
 
     class Balancing(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
         shift: Any = None
+        at_best: Any = None
 
         def before_training(self, model: Any) -> Any:
             take_balance_back(model, "xgb_model")
             return model
 
+        def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            best = model.attr("best_iteration") if ends_at_best and balance else None
+            if best is not None and int(best) + 1 == model.num_boosted_rounds():
+                self.at_best = _last_predictions(model, self.rows())
+            return False
+
         def after_training(self, model: Any) -> Any:
-            if data_set is not None:
-                self.shift = _shift(model, loss, data_set, None, n_threads)
+            if balance:
+                best = model.attr("best_iteration") if ends_at_best else None
+                end = None if best is None else (int(best) + 1, self.at_best)
+                self.shift = _shift(model, loss, self.rows(), n_threads, end)
             return model
+
+        def rows(self) -> "xgboost.DMatrix":
+            return data_sets[0 if balance is True else -1]
+
+        def balanced(self, model: Any, is_update: bool) -> tuple[Any, Any]:
+            """The trained model in balance, and the base_score it had, or None."""
+            if not has_base_scores():  # it calls back in any order: another may cut it
+                self.after_training(model)
+            if self.shift is None:
+                return model, None
+            model = _without_predictions(model, is_update)
+            return model, shift_base_score(model, loss, self.shift)
 
     return Balancing()
 
@@ -299,10 +330,13 @@ def _shift(
     booster: "xgboost.Booster",
     loss: Loss,
     data_set: "xgboost.DMatrix",
-    rounds: int | None,
     n_threads: int | None,
+    end: tuple[int, Any] | None = None,
 ) -> NDArray[np.float64] | None:
-    """The balancing shift on the rows of all workers, or None where there is none."""
+    """The balancing shift on the rows of all workers, or None where there is none.
+
+    The end is the number of rounds that count, and the raw predictions after them.
+    """
     # A base_margin takes the place of the base_score.
     if over_workers(lambda: len(data_set.get_base_margin())) > 0:
         return None
@@ -318,7 +352,7 @@ def _shift(
         if isinstance(loss, SoftmaxFocalLoss):
             columns = (loss.n_classes,)
         # XGBoost gives the predictions of a worker without rows any shape.
-        raw = _raw_predictions(booster, kind, start, data_set, rounds)
+        raw = _raw_predictions(booster, kind, data_set, end)
         raw = raw.reshape(len(labels), *columns)
         part = Part(labels, raw, weights_of(data_set), n_threads)
     return balancing_shift_of_parts(
@@ -336,23 +370,30 @@ def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
 def _raw_predictions(
     booster: "xgboost.Booster",
     kind: dict[str, Any],
-    start: NDArray[np.float64],
     data_set: "xgboost.DMatrix",
-    rounds: int | None,
+    end: tuple[int, Any] | None,
 ) -> NDArray[np.float32]:
-    """Raw predictions; XGBoost still has those of the last round of a training.
+    """Raw predictions; a linear model has no rounds to leave out.
 
-    With dart these are without the trees that the last round dropped, and a copy
-    forgets them. Rounds after an early stop are taken off; a linear model has none.
+    Those that XGBoost has of dart are without the trees that the last round dropped,
+    and trees weigh less since the best round. A copy forgets them.
     """
-    drops = _drops_trees(kind)
-    booster = booster.copy() if drops else booster
-    raw = booster.predict(data_set, output_margin=True, training=not drops)
-    last = booster.num_boosted_rounds()
-    if rounds is None or rounds >= last or kind["name"] == "gblinear":
+    rounds, at_best = end or (booster.num_boosted_rounds(), None)
+    if _drops_trees(kind):
+        span = (0, rounds)
+        raw = booster.copy().predict(data_set, output_margin=True, iteration_range=span)
         return np.asarray(raw)
-    rest = booster.predict(data_set, output_margin=True, iteration_range=(rounds, last))
-    return np.asarray(raw - (rest - start))
+    if rounds < booster.num_boosted_rounds() and kind["name"] != "gblinear":
+        return np.asarray(at_best)
+    return _last_predictions(booster, data_set)
+
+
+def _last_predictions(
+    booster: "xgboost.Booster", data_set: "xgboost.DMatrix"
+) -> NDArray[np.float32]:
+    """Raw predictions after the last round of a training, which XGBoost still has."""
+    raw = booster.predict(data_set, output_margin=True, training=True)
+    return np.asarray(raw)
 
 
 def _drops_trees(kind: dict[str, Any]) -> bool:
@@ -381,7 +422,7 @@ def shift_base_score(
     return before
 
 
-def without_predictions(
+def _without_predictions(
     booster: "xgboost.Booster", is_update: bool
 ) -> "xgboost.Booster":
     """A model just trained, which keeps no predictions, as XGBoost 3 leaves it."""

@@ -21,7 +21,7 @@ from focalboost._hosts._params import (
     thread_setting,
 )
 from focalboost._validation import reject
-from focalboost.losses import FocalLoss, Loss
+from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.objectives import (
     Curvature,
     FocalMetric,
@@ -110,7 +110,7 @@ def make_plan(
         allows_zero=True,  # where a scheduler starts
     )
     if target is not None:
-        given = started(given, loss, target, xgb_model)
+        given = started(given, loss, target, curvature, xgb_model)
     device, threads = given.get("device"), thread_setting(given)
     if not (isinstance(device, str) and device[:4] == "cuda" and has_gpu(device)):
         device = None  # CuPy cannot use it; XGBoost takes arrays of the host as well
@@ -125,6 +125,7 @@ def started(
     params: dict[str, Any],
     loss: Loss,
     target: tuple[Any, Any],
+    curvature: Curvature,
     xgb_model: "xgboost.Booster | None" = None,
 ) -> dict[str, Any]:
     """The parameters with a base_score, unless a model to continue has one."""
@@ -139,7 +140,7 @@ def started(
         require_model_of(loss, xgb_model, "xgb_model")
         return params
     if "base_score" not in params:
-        return {**params, "base_score": _baseline(loss, target)}
+        return {**params, "base_score": _baseline(loss, target, curvature)}
     _check_base_score(params["base_score"], loss, target)
     return params
 
@@ -241,8 +242,14 @@ def start_of_probability(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(-np.log(one / inside - one), dtype=np.float64)
 
 
-def _baseline(loss: Loss, target: tuple[Any, Any]) -> float | list[float]:
-    """The baseline as a base_score."""
+def _baseline(
+    loss: Loss, target: tuple[Any, Any], curvature: Curvature
+) -> float | list[float]:
+    """The baseline as a base_score.
+
+    For the exact log loss of several classes it is XGBoost's own start, which adds
+    1e-6 to each share of the weight, in float32.
+    """
     score: NDArray[np.float64] = np.asarray(loss.baseline(*target))
     if score.ndim > 0 and not has_base_scores():
         reject(
@@ -253,6 +260,11 @@ def _baseline(loss: Loss, target: tuple[Any, Any]) -> float | list[float]:
             "estimator in OneVsRestClassifier or MultiOutputClassifier of "
             "scikit-learn.",
         )
+    is_own = loss.is_log_loss and curvature == "exact"
+    if is_own and isinstance(loss, SoftmaxFocalLoss):
+        masses = np.asarray(loss.class_masses(*target))
+        shares = masses / masses.sum()
+        score = np.log(np.float32(shares) + np.float32(SMALLEST_BASE_SCORE))
     return as_base_score(loss, score)
 
 

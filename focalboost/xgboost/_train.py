@@ -50,14 +50,11 @@ from focalboost.xgboost._model import (
     save_checkpoint,
     saver,
     set_provenance,
-    shift_base_score,
-    without_predictions,
 )
 from focalboost.xgboost._params import (
     Plan,
     by_position,
     check_update,
-    has_base_scores,
     is_update,
     make_plan,
     started,
@@ -217,10 +214,9 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     if given is not None:
         warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
         warn_of_bins(dtrain)
-    to_balance = None
-    if balances(balance, loss, curvature):
-        to_balance = dtrain if balance is True else list(evals or ())[-1][0]
-    keeper = balancing(loss, to_balance, plan.objective.n_threads)
+    sets = [dtrain, *(data_set for data_set, _ in evals or ())]
+    wanted = balance if balances(balance, loss, curvature) else False
+    keeper = balancing(loss, wanted, sets, plan.objective.n_threads)
     savers = [saver(run, loss)] if file else []
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
@@ -236,14 +232,9 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         callbacks=[*(callbacks or ()), *savers, keeper],  # others may cut the model
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
-    if not has_base_scores():  # it calls back in any order: another may have cut it
-        keeper.after_training(booster)
     warn_of_fallback(plan.params.get("device"), booster)
     warn_of_no_split(has_split(booster), loss)
-    before = None
-    if keeper.shift is not None:
-        booster = without_predictions(booster, is_update(settings))
-        before = shift_base_score(booster, loss, keeper.shift)
+    booster, before = keeper.balanced(booster, is_update(settings))
     set_provenance(booster, Provenance(loss, None, before))
     if file is not None:
         save_checkpoint(run, run.last_note(), booster)
@@ -370,7 +361,8 @@ def _start_of_fold(
             dtrain, dtest, params = fpreproc(dtrain, dtest, params)
             params = make_plan(params, loss, None, None, curvature, limit).params
         masses = _masses_of_workers(loss, _target_of(dtrain), None)
-        return dtrain, dtest, started(params, loss, rows_of_masses(loss, masses))
+        rows = rows_of_masses(loss, masses)
+        return dtrain, dtest, started(params, loss, rows, curvature)
 
     return start
 
@@ -388,7 +380,7 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
                 before = None
                 if balance:
                     rows = fold.dtest if balance == "validation" else fold.dtrain
-                    copy, before = balanced(fold.bst, loss, rows, n_threads=threads)
+                    copy, before = balanced(fold.bst, loss, rows, threads)
                     fold.bst.load_model(copy.save_raw("ubj"))  # keeps no predictions
                 set_provenance(fold.bst, Provenance(loss, None, before))
             return model

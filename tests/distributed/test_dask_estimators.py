@@ -1,6 +1,7 @@
 """The estimators on two processes: the answers of the estimators of one."""
 
 import asyncio
+import inspect
 import pickle
 from dataclasses import dataclass
 from typing import Any
@@ -219,6 +220,13 @@ def test_parameters_are_those_of_one_process(host):
     extra = {"coll_cfg"} if host is XGBOOST else {"client"}
     assert params.keys() - host.alone().get_params().keys() <= extra
     assert clone(model).get_params() == params
+
+
+@pytest.mark.parametrize("name", ["predict", "predict_proba", "decision_function"])
+def test_answers_are_asked_for_as_in_one_process(host, name):
+    both = host.on_cluster, host.alone
+    here, there = (inspect.getfullargspec(getattr(one, name)) for one in both)
+    assert (here.args, here.varkw) == (there.args, there.varkw)
 
 
 def test_what_is_not_fitted(host, client, table):

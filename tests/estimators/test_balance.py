@@ -111,6 +111,31 @@ def test_an_early_stopped_model_is_in_balance_at_its_best_round(host, rare):
 
 
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+@pytest.mark.parametrize("balance", [True, "validation"])
+def test_xgboost_s_training_predictions_are_taken(balance, rare, monkeypatch):
+    """Predicting a wide sparse QuantileDMatrix takes longer than the training."""
+    library = pytest.importorskip("xgboost", minversion="3.0")
+    X, y = rare
+    model = FocalXGBClassifier(
+        n_estimators=100, early_stopping_rounds=5, focal_balance=balance
+    )
+    made = []
+    original = library.Booster.predict
+
+    def predict(booster, data, *arguments, **options):
+        made.append((type(data).__name__, options.get("training", False)))
+        return original(booster, data, *arguments, **options)
+
+    monkeypatch.setattr(library.Booster, "predict", predict)
+    model.fit(X[:2000], y[:2000], eval_set=[(X[2000:], y[2000:])], verbose=False)
+    assert model.best_iteration < model.get_booster().num_boosted_rounds() - 1
+    # The metric predicts the evaluation set after every round, and the note one row.
+    n_metrics = model.get_booster().num_boosted_rounds()
+    plain = [kind for kind, is_training in made if not is_training]
+    assert plain.count("QuantileDMatrix") == n_metrics
+    assert plain.count("DMatrix") == 1
+
+
 def test_the_balance_may_be_that_of_the_validation_rows(host, rare):
     X, y = rare
     evaluation = X[2500:], y[2500:]

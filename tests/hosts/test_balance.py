@@ -210,6 +210,16 @@ def test_other_values_are_refused(host, balance, message, rare):
         host.train(host.data(*rare), 2, balance=balance)
 
 
+def test_a_parameter_grid_may_be_an_array(host, rare):
+    data = host.data(*rare)
+    for balance in np.array([True, False]):
+        found, expected = (
+            host.raw(host.train(data, 2, balance=one), rare[0])
+            for one in (balance, bool(balance))
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("host", HOSTS, ids=host_id)
 @pytest.mark.parametrize("loss", [FocalLoss(2), FocalLoss((1, 4), 0.9)], ids=str)
 def test_the_ranking_does_not_change(host, loss, rare):
