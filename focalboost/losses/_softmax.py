@@ -46,7 +46,8 @@ class Rows(NamedTuple):
     branch: Branch  #: of the true class; every array has shape (n, 1)
     truth: Array  #: 1 in the column of the true class, else 0, (n, K)
     complement: Array  #: 1 - softmax, to a few ulp, (n, K)
-    share: Array  #: p_k / q, the softmax without the true class, whose share is 0
+    others: Array  #: the softmax, and 0 for the true class, (n, K)
+    share: Array  #: others / q, the softmax without the true class
 
 
 def rows(
@@ -93,7 +94,8 @@ def rows(
     others = size * (1 - truth)
     rest = _sum(others, xp)
     share = others / xp.where(rest > 0, rest, 1 + rest)
-    return Rows(branch, truth, (tail + (1 - size)) / (1 + tail), share)
+    complement, others = (part / (1 + tail) for part in (tail + (1 - size), others))
+    return Rows(branch, truth, complement, others, share)
 
 
 def loss(rows: Rows, xp: Any) -> tuple[Array]:
@@ -103,15 +105,30 @@ def loss(rows: Rows, xp: Any) -> tuple[Array]:
 
 def gradient(rows: Rows, xp: Any) -> tuple[Array]:
     """Return the gradient, (n, K)."""
-    return (steepness(rows.branch) * (rows.share - rows.truth),)
+    steep = steepness(rows.branch)
+    return (_of_others(rows, steep) - steep * rows.truth,)
+
+
+def _of_others(rows: Rows, steep: Array) -> Array:
+    """The gradient in the other classes than the true one.
+
+    At gamma 0 it is their softmax, as in the hosts. There, steep * share may differ in
+    its last bit between rows of one raw prediction, and the best splits of trees may
+    not tie as theirs do.
+    """
+    gamma, modulation = rows.branch.gamma, rows.branch.modulation
+    if isinstance(gamma, float) and gamma == 0:
+        return modulation * rows.others
+    return steep * rows.share
 
 
 def gradient_hessian(rows: Rows, xp: Any) -> tuple[Array, Array]:
     """Return the gradient and the exact second derivative in each class, (n, K)."""
-    steep, share = steepness(rows.branch), rows.share
-    others = steep * share * rows.complement + _bend(rows.branch) * share**2
+    steep = steepness(rows.branch)
+    slope = _of_others(rows, steep)
+    others = slope * rows.complement + _bend(rows.branch) * rows.share**2
     diagonal = others + rows.truth * second_derivative(rows.branch, xp)
-    return steep * (share - rows.truth), diagonal
+    return slope - steep * rows.truth, diagonal
 
 
 def gradient_curvature(rows: Rows, floor: float, xp: Any) -> tuple[Array, Array]:

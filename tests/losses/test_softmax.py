@@ -470,6 +470,17 @@ def test_log_posteriors_are_the_logarithms_of_posteriors(name):
     assert (logarithm <= 0).all()
 
 
+def test_log_loss_of_a_raw_prediction_does_not_depend_on_the_true_class():
+    """The splits of a tree then tie as for the hosts' own log loss."""
+    raw = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    loss = SoftmaxFocalLoss(4, gamma=0)
+    of_0, of_1 = (
+        loss.gradient_hessian(np.full(len(raw), label), raw) for label in (0.0, 1.0)
+    )
+    for one, other in zip(of_0, of_1, strict=True):
+        np.testing.assert_array_equal(one[:, 2:], other[:, 2:])
+
+
 @each
 def test_underflow_is_no_error_whatever_numpy_is_told(name):
     loss = make_loss(5, name)
