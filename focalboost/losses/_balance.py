@@ -32,9 +32,10 @@ TOLERANCE = 1e-9
 #: 1e-17 of 0 or 1, whatever gamma is.
 RANGE = 40.0
 
-#: Bins of 0.0024. A bin of width h is off by T'(z)**2 h**2 / 24 of its sum at most,
-#: 2e-6 at gamma = 2, which a secant step on the rows themselves makes 1e-9.
-N_BINS = 1 << 15
+#: Bins of 0.02. A bin of width h is off by T'(z)**2 h**2 / 24 of its sum at most, 1e-4
+#: at gamma = 2, which secant steps on the rows themselves make less than TOLERANCE.
+#: Arrays of more bins take longer to allocate than few rows to sum up.
+N_BINS = 1 << 12
 
 #: Rows of each part on which the shifts of several classes are first looked for.
 N_SOME = 20_000

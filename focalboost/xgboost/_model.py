@@ -270,8 +270,12 @@ def balanced(
     n_threads: int | None,
 ) -> tuple["xgboost.Booster", Any]:
     """The model in balance on a data set, and the base_score it had, or None."""
-    shift = _shift(booster, loss, data_set, n_threads)
-    return (booster, None) if shift is None else shifted(booster, loss, shift)
+    found = _base_scores(booster, loss, data_set, n_threads)
+    if found is None:
+        return booster, None
+    copy, (before, after) = booster.copy(), found
+    set_base_score(copy, after)
+    return copy, before
 
 
 def balancing(
@@ -282,7 +286,7 @@ def balancing(
     *,
     ends_at_best: bool = False,
 ) -> Any:
-    """A callback that finds the balancing shift of a training.
+    """A callback that finds the base_score which balances a training.
 
     XGBoost continues a copy of a model. Before the first round its balance is taken
     back, and after the last one XGBoost still has the raw predictions of its data sets.
@@ -291,7 +295,7 @@ def balancing(
     """
 
     class Balancing(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
-        shift: Any = None
+        base_scores: Any = None
         at_best: Any = None
 
         def before_training(self, model: Any) -> Any:
@@ -308,7 +312,8 @@ def balancing(
             if balance:
                 best = model.attr("best_iteration") if ends_at_best else None
                 end = None if best is None else (int(best) + 1, self.at_best)
-                self.shift = _shift(model, loss, self.rows(), n_threads, end)
+                rows = self.rows()
+                self.base_scores = _base_scores(model, loss, rows, n_threads, end)
             return model
 
         def rows(self) -> "xgboost.DMatrix":
@@ -318,30 +323,34 @@ def balancing(
             """The trained model in balance, and the base_score it had, or None."""
             if not has_base_scores():  # it calls back in any order: another may cut it
                 self.after_training(model)
-            if self.shift is None:
+            if self.base_scores is None:
                 return model, None
+            before, after = self.base_scores
             model = _without_predictions(model, is_update)
-            return model, shift_base_score(model, loss, self.shift)
+            set_base_score(model, after)
+            return model, before
 
     return Balancing()
 
 
-def _shift(
+def _base_scores(
     booster: "xgboost.Booster",
     loss: Loss,
     data_set: "xgboost.DMatrix",
     n_threads: int | None,
     end: tuple[int, Any] | None = None,
-) -> NDArray[np.float64] | None:
-    """The balancing shift on the rows of all workers, or None where there is none.
+) -> tuple[Any, Any] | None:
+    """The base_score of a model, and the one in balance on the rows of all workers.
 
-    The end is the number of rounds that count, and the raw predictions after them.
+    None where there is none. The end is the number of rounds that count, and the raw
+    predictions after them.
     """
     # A base_margin takes the place of the base_score.
     if over_workers(lambda: len(data_set.get_base_margin())) > 0:
         return None
     learner = learner_of(booster)
-    start = _start_of_score(learner, _base_score_in(learner))
+    before = _base_score_in(learner)
+    start = _start_of_score(learner, before)
     kind = learner["gradient_booster"]
     # A linear model adds its first base_score to all its columns.
     if kind["name"] == "gblinear" and start.size > 1:
@@ -355,11 +364,12 @@ def _shift(
         raw = _raw_predictions(booster, kind, data_set, end)
         raw = raw.reshape(len(labels), *columns)
         part = Part(labels, raw, weights_of(data_set), n_threads)
-    return balancing_shift_of_parts(
+    shift = balancing_shift_of_parts(
         loss,
         lambda function: over_workers(lambda: function(part)),
         earlier_balance_of(booster),
     )
+    return before, as_base_score(loss, start + shift)
 
 
 def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:

@@ -110,7 +110,6 @@ def test_an_early_stopped_model_is_in_balance_at_its_best_round(host, rare):
     assert excess(model, X[:2500], y[:2500]) < RTOL
 
 
-@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
 @pytest.mark.parametrize("balance", [True, "validation"])
 def test_xgboost_s_training_predictions_are_taken(balance, rare, monkeypatch):
     """Predicting a wide sparse QuantileDMatrix takes longer than the training."""
@@ -136,6 +135,7 @@ def test_xgboost_s_training_predictions_are_taken(balance, rare, monkeypatch):
     assert plain.count("DMatrix") == 1
 
 
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
 def test_the_balance_may_be_that_of_the_validation_rows(host, rare):
     X, y = rare
     evaluation = X[2500:], y[2500:]
