@@ -27,12 +27,13 @@ from focalboost.objectives import Curvature, for_training
 from focalboost.xgboost._model import (
     booster_of,
     earlier_balance_of,
+    has_split,
     provenance_of,
     set_provenance,
     shifted,
 )
 from focalboost.xgboost._params import by_position, check_update, make_plan
-from focalboost.xgboost._train import has_split, warn_of_bins
+from focalboost.xgboost._train import warn_of_bins
 
 if TYPE_CHECKING:
     import xgboost.dask

@@ -45,7 +45,7 @@ from focalboost.objectives._grammar import n_workers
 from focalboost.xgboost import _model, _params
 from focalboost.xgboost._model import balancing
 from focalboost.xgboost._params import OBJECTIVES
-from focalboost.xgboost._train import has_split, warn_of_fallback
+from focalboost.xgboost._train import warn_of_fallback
 
 #: Parameters that a fitted booster keeps as its training has set them.
 _OF_TRAINING = ("objective", "num_class", "base_score")
@@ -276,7 +276,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             )
         booster = host.get_booster()
         warn_of_fallback(self.device, booster)
-        warn_of_no_split(has_split(booster), loss)
+        warn_of_no_split(keeper.has_split(booster), loss)
         is_update = _params.is_update(self.get_xgb_params())
         booster, before = keeper.balanced(booster, is_update)
         _model.set_provenance(booster, Provenance(loss, classes, before))

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +148,11 @@ def is_linear(booster: "xgboost.Booster") -> bool:
     return bool(learner_of(booster)["gradient_booster"]["name"] == "gblinear")
 
 
+def has_split(booster: "xgboost.Booster") -> bool:
+    """Whether some tree has a split; a linear model always counts."""
+    return bool(booster.get_score(importance_type="weight")) or is_linear(booster)
+
+
 def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
     """The booster in a file, or in the bytes of one."""
     content = content_of(source, name)
@@ -270,12 +275,12 @@ def balanced(
     n_threads: int | None,
 ) -> tuple["xgboost.Booster", Any]:
     """The model in balance on a data set, and the base_score it had, or None."""
-    found = _base_scores(booster, loss, data_set, n_threads)
+    found = _found(booster, loss, data_set, n_threads)
     if found is None:
         return booster, None
-    copy, (before, after) = booster.copy(), found
-    set_base_score(copy, after)
-    return copy, before
+    copy = booster.copy()
+    set_base_score(copy, found.after)
+    return copy, found.before
 
 
 def balancing(
@@ -295,7 +300,7 @@ def balancing(
     """
 
     class Balancing(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
-        base_scores: Any = None
+        found: _Found | None = None
         at_best: Any = None
 
         def before_training(self, model: Any) -> Any:
@@ -312,8 +317,7 @@ def balancing(
             if balance:
                 best = model.attr("best_iteration") if ends_at_best else None
                 end = None if best is None else (int(best) + 1, self.at_best)
-                rows = self.rows()
-                self.base_scores = _base_scores(model, loss, rows, n_threads, end)
+                self.found = _found(model, loss, self.rows(), n_threads, end)
             return model
 
         def rows(self) -> "xgboost.DMatrix":
@@ -323,27 +327,37 @@ def balancing(
             """The trained model in balance, and the base_score it had, or None."""
             if not has_base_scores():  # it calls back in any order: another may cut it
                 self.after_training(model)
-            if self.base_scores is None:
+            if self.found is None:
                 return model, None
-            before, after = self.base_scores
             model = _without_predictions(model, is_update)
-            set_base_score(model, after)
-            return model, before
+            set_base_score(model, self.found.after)
+            return model, self.found.before
+
+        def has_split(self, model: Any) -> bool:
+            """Whether some tree of the trained model has a split."""
+            return (self.found is not None and self.found.varies) or has_split(model)
 
     return Balancing()
 
 
-def _base_scores(
+class _Found(NamedTuple):
+    """What the raw predictions of some rows say of a model."""
+
+    before: Any  #: its base_score
+    after: Any  #: the base_score with which it is in balance
+    varies: bool  #: whether rows have other raw predictions than others
+
+
+def _found(
     booster: "xgboost.Booster",
     loss: Loss,
     data_set: "xgboost.DMatrix",
     n_threads: int | None,
     end: tuple[int, Any] | None = None,
-) -> tuple[Any, Any] | None:
-    """The base_score of a model, and the one in balance on the rows of all workers.
+) -> _Found | None:
+    """What balances a model on the rows of all workers, or None where nothing does.
 
-    None where there is none. The end is the number of rounds that count, and the raw
-    predictions after them.
+    The end is the number of rounds that count, and the raw predictions after them.
     """
     # A base_margin takes the place of the base_score.
     if over_workers(lambda: len(data_set.get_base_margin())) > 0:
@@ -369,7 +383,8 @@ def _base_scores(
         lambda function: over_workers(lambda: function(part)),
         earlier_balance_of(booster),
     )
-    return before, as_base_score(loss, start + shift)
+    varies = len(raw) > 0 and bool(np.any(raw != raw[0]))
+    return _Found(before, as_base_score(loss, start + shift), varies)
 
 
 def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:

@@ -43,8 +43,8 @@ from focalboost.xgboost._model import (
     booster_of,
     checkpoint_in,
     digests_of,
+    has_split,
     in_balance,
-    is_linear,
     learner_of,
     provenance_of,
     save_checkpoint,
@@ -233,7 +233,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
-    warn_of_no_split(has_split(booster), loss)
+    warn_of_no_split(keeper.has_split(booster), loss)
     booster, before = keeper.balanced(booster, is_update(settings))
     set_provenance(booster, Provenance(loss, None, before))
     if file is not None:
@@ -435,8 +435,3 @@ def warn_of_bins(dtrain: Any) -> None:
             "than the model gives. Use a DMatrix without quantiles."
         )
         warnings.warn(message, UserWarning, stacklevel=3)
-
-
-def has_split(booster: "xgboost.Booster") -> bool:
-    """Whether some tree has a split; a linear model always counts."""
-    return bool(booster.get_score(importance_type="weight")) or is_linear(booster)
