@@ -404,13 +404,14 @@ def _raw_predictions(
     and trees weigh less since the best round. A copy forgets them.
     """
     rounds, at_best = end or (booster.num_boosted_rounds(), None)
-    if _drops_trees(kind):
-        span = (0, rounds)
-        raw = booster.copy().predict(data_set, output_margin=True, iteration_range=span)
-        return np.asarray(raw)
-    if rounds < booster.num_boosted_rounds() and kind["name"] != "gblinear":
-        return np.asarray(at_best)
-    return _last_predictions(booster, data_set)
+    if not _drops_trees(kind):
+        if rounds >= booster.num_boosted_rounds() or kind["name"] == "gblinear":
+            return _last_predictions(booster, data_set)
+        if at_best is not None:
+            return np.asarray(at_best)
+    span = (0, rounds)
+    raw = booster.copy().predict(data_set, output_margin=True, iteration_range=span)
+    return np.asarray(raw)
 
 
 def _last_predictions(

@@ -110,6 +110,20 @@ def test_an_early_stopped_model_is_in_balance_at_its_best_round(host, rare):
     assert excess(model, X[:2500], y[:2500]) < RTOL
 
 
+def test_a_callback_may_name_the_best_round(rare):
+    library = pytest.importorskip("xgboost")
+
+    class FifthIsBest(library.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            if epoch == 9:
+                model.set_attr(best_iteration="4")
+            return False
+
+    model = FocalXGBClassifier(**QUICK, callbacks=[FifthIsBest()]).fit(*rare)
+    assert model.best_iteration == 4
+    assert excess(model, *rare) < RTOL
+
+
 @pytest.mark.parametrize("balance", [True, "validation"])
 def test_xgboost_s_training_predictions_are_taken(balance, rare, monkeypatch):
     """Predicting a wide sparse QuantileDMatrix takes longer than the training."""
