@@ -29,12 +29,23 @@ PRECISION = tuple(
     f"tests/losses/test_{name}.py"
     for name in ("oracle", "certificate", "posterior", "relations", "underflow")
 )
+#: Searches for counterexamples, with the newest versions.
+SEARCHES = (
+    "tests/hosts/test_histories.py",
+    *(f"tests/{room}/test_properties.py" for room in ("hosts", "losses", "objectives")),
+)
 #: No host changes what these find.
 STUDIES = tuple(
     f"tests/test_{name}.py" for name in ("study", "multiclass_benchmarks", "datasets")
 )
 #: Imports are read in the sessions that lack something, and in one that lacks nothing.
 PACKAGE = ("tests/test_package.py",)
+#: Every room that imports a host, and what works without one.
+ROOMS = (
+    *(f"tests/hosts/test_{name}.py" for name in ("balance", "cv", "train")),
+    *(f"tests/{room}" for room in ("objectives", "estimators", "export")),
+    *("tests/test_one_host.py", "tests/test_datasets.py", "tests/test_end_to_end.py"),
+)
 
 #: What every test file needs; more makes more of the tests run.
 TOOLS = ("pytest", "hypothesis", "mpmath", "array-api-strict", "cloudpickle", "pandas")
@@ -55,8 +66,8 @@ NEW = NEWEST if has(NEWEST) else OLD
 @nox.parametrize("version", [nox.param(name, id=name) for name in sorted({OLD, NEW})])
 def readme(session, version):
     """The README's test command."""
-    left_out = () if version == NEW else LOSSES + TABLES + STUDIES + DOCUMENTS + PACKAGE
-    run_readme(session, version, without(left_out))
+    left_out = LOSSES + TABLES + STUDIES + DOCUMENTS + PACKAGE + SEARCHES
+    run_readme(session, version, () if version == NEW else without(left_out))
 
 
 @nox.session(venv_backend="none", tags=["on request"])
@@ -93,7 +104,7 @@ def oldest(session):
     constraints.write_text("\n".join([*lines, "xgboost-cpu==2.1.*"]))
     # Old releases use what new ones of their own dependencies have deprecated.
     options = [f"-Wignore::{kind}Warning" for kind in ("Deprecation", "Future")]
-    options += without(DOCUMENTS + TABLES + STUDIES + PRECISION)
+    options += without(DOCUMENTS + TABLES + STUDIES + PRECISION + PACKAGE + SEARCHES)
     packages = (f"{wheel()}[test]", "xgboost-cpu", "-c", str(constraints))
     # imbalanced-learn on scikit-learn 1.6 needs it beside array-api-compat.
     checked(session, *packages, options=options, SCIPY_ARRAY_API="1")
@@ -102,8 +113,8 @@ def oldest(session):
 @nox.session(python=NEW)
 @nox.parametrize("host", [nox.param(name, id=name) for name in HOSTS])
 def alone(session, host):
-    """One host, or neither; the losses, which import no host, are tested above."""
-    options = without(LOSSES + DOCUMENTS + STUDIES)
+    """One host, or neither, with the versions that all tests are run with above."""
+    options = (*ROOMS, *TABLES, *PACKAGE, *without(SEARCHES))
     checked(session, wheel(), *TOOLS, *HOSTS[host], options=options)
 
 
