@@ -30,7 +30,7 @@ from focalboost.xgboost._model import (
     has_split,
     provenance_of,
     set_provenance,
-    shifted,
+    shift_base_score,
 )
 from focalboost.xgboost._params import by_position, check_update, make_plan
 from focalboost.xgboost._train import warn_of_bins
@@ -259,7 +259,8 @@ async def _balanced(
         total_of(client, parts),
         earlier_balance_of(booster),
     )
-    return shifted(booster, loss, shift)
+    copy = booster.copy()  # a booster keeps what it has predicted for a data set
+    return copy, shift_base_score(copy, loss, shift)
 
 
 def _predicted(

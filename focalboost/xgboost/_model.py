@@ -429,14 +429,6 @@ def _drops_trees(kind: dict[str, Any]) -> bool:
     return kind["name"] == "dart" or any(chance > 0 for chance in chances)
 
 
-def shifted(
-    booster: "xgboost.Booster", loss: Loss, shift: NDArray[np.float64]
-) -> tuple["xgboost.Booster", Any]:
-    """A copy with a constant added to raw predictions, and the former base_score."""
-    copy = booster.copy()  # a booster keeps what it has predicted for a data set
-    return copy, shift_base_score(copy, loss, shift)
-
-
 def shift_base_score(
     booster: "xgboost.Booster", loss: Loss, shift: NDArray[np.float64]
 ) -> Any:
