@@ -154,9 +154,9 @@ class Target:
             return sample_weight
         if sample_weight is None:
             return weights[encoded]
-        sample_weight = _flat(sample_weight)
-        require_length("sample_weight", sample_weight, len(encoded))
-        return np.asarray(sample_weight, dtype=np.float64) * weights[encoded]
+        of_rows = _flat(np.asarray(sample_weight, dtype=np.float64))
+        require_length("sample_weight", of_rows, len(encoded))
+        return of_rows * weights[encoded]
 
     def _own(self, class_weight: Any, encoded: NDArray[Any]) -> NDArray[np.float64]:
         """The class weights of an evaluation set, by the classes that it has."""
@@ -433,22 +433,22 @@ def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight)
     weight: NDArray[np.float64] = check_array(
-        _flat(sample_weight),
+        sample_weight,
         dtype=np.float64,
         ensure_2d=False,
         ensure_all_finite=False,
         input_name="sample_weight",
     )
+    weight = _flat(weight)
     require_length("sample_weight", weight, n_rows)
     require_weights(np, weight)
     require_positive_total(float(weight.sum()))
     return weight
 
 
-def _flat(sample_weight: Any) -> Any:
+def _flat(sample_weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights (n,), which XGBoost takes as a column as well."""
-    is_column = np.shape(sample_weight)[1:] == (1,)
-    return np.ravel(sample_weight) if is_column else sample_weight
+    return sample_weight.ravel() if sample_weight.shape[1:] == (1,) else sample_weight
 
 
 def require_numbers(X: Any) -> None:

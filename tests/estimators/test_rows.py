@@ -103,6 +103,24 @@ def test_weights_may_be_a_column(host, class_weight, mixed):
         assert one.evals_result_ == other.evals_result_
 
 
+def test_weights_may_be_what_only_numpy_s_array_reads(host, mixed):
+    X, y = mixed
+    weight = 1 + np.arange(len(y)) % 3
+
+    class Weights:
+        def __array__(self, dtype=None, copy=None):
+            return np.asarray(weight, dtype=dtype)
+
+        def __array_function__(self, *arguments):
+            raise TypeError("no function of NumPy takes it")
+
+    found, expected = (
+        host.estimator(n_estimators=2).fit(X, y, sample_weight=given).predict_proba(X)
+        for given in (Weights(), weight)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_balanced_weights_count_the_rows_that_count(host, mixed):
     X, y = mixed
     weight = np.where(y == 1, np.arange(len(y)) % 2, 1.0)
