@@ -275,7 +275,7 @@ def balanced(
     n_threads: int | None,
 ) -> tuple["xgboost.Booster", Any]:
     """The model in balance on a data set, and the base_score it had, or None."""
-    found = _found(booster, loss, data_set, n_threads)
+    found = _balance(booster, loss, data_set, n_threads)
     if found is None:
         return booster, None
     copy = booster.copy()
@@ -300,7 +300,7 @@ def balancing(
     """
 
     class Balancing(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
-        found: _Found | None = None
+        found: _Balanced | None = None
         at_best: Any = None
 
         def before_training(self, model: Any) -> Any:
@@ -317,7 +317,7 @@ def balancing(
             if balance:
                 best = model.attr("best_iteration") if ends_at_best else None
                 end = None if best is None else (int(best) + 1, self.at_best)
-                self.found = _found(model, loss, self.rows(), n_threads, end)
+                self.found = _balance(model, loss, self.rows(), n_threads, end)
             return model
 
         def rows(self) -> "xgboost.DMatrix":
@@ -340,21 +340,21 @@ def balancing(
     return Balancing()
 
 
-class _Found(NamedTuple):
-    """What the raw predictions of some rows say of a model."""
+class _Balanced(NamedTuple):
+    """What balances a model on some rows, and whether it tells them apart."""
 
     before: Any  #: its base_score
     after: Any  #: the base_score with which it is in balance
     varies: bool  #: whether rows have other raw predictions than others
 
 
-def _found(
+def _balance(
     booster: "xgboost.Booster",
     loss: Loss,
     data_set: "xgboost.DMatrix",
     n_threads: int | None,
     end: tuple[int, Any] | None = None,
-) -> _Found | None:
+) -> _Balanced | None:
     """What balances a model on the rows of all workers, or None where nothing does.
 
     The end is the number of rounds that count, and the raw predictions after them.
@@ -384,7 +384,7 @@ def _found(
         earlier_balance_of(booster),
     )
     varies = len(raw) > 0 and bool(np.any(raw != raw[0]))
-    return _Found(before, as_base_score(loss, start + shift), varies)
+    return _Balanced(before, as_base_score(loss, start + shift), varies)
 
 
 def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
