@@ -115,9 +115,13 @@ def test_constants_of_the_binary_loss(loss, weight):
 
 @each_weight
 @each_softmax
-def test_constants_of_the_softmax_loss(loss, weight):
+def test_constants_of_rows_of_the_softmax_loss(loss, weight):
     y_true = np.arange(N_ROWS) % 3
     assert_finite(loss.class_masses(y_true, weight), loss.baseline(y_true, weight))
+
+
+@each_softmax
+def test_constants_of_masses_of_the_softmax_loss(loss):
     for pair in MASSES:
         masses = [*pair, 1.0]
         assert_finite(loss.baseline_of_masses(masses))
