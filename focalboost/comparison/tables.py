@@ -23,7 +23,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from focalboost.comparison._command import OPTIONS, add_options, options_given
+from focalboost.comparison._command import (
+    OPTIONS,
+    DataError,
+    add_options,
+    options_given,
+)
 from focalboost.comparison._methods import kind_of, parts_of_dates
 
 __all__ = [
@@ -70,10 +75,6 @@ NO_TEXT = {
 
 #: Share of different values from which a column looks like an identifier.
 IDENTIFIER_SHARE = 0.9
-
-
-class DataError(Exception):
-    """Data that cannot be used. The message says in one line what to change."""
 
 
 @dataclass(frozen=True, eq=False)
