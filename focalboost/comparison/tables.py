@@ -175,15 +175,12 @@ def read_table(
         names = _some_of(contents.targets)
         raise DataError(f"{path} {fault}: give --target one of {names}")
     columns = contents.columns.drop(columns=target, errors="ignore")
+    _require_columns(path, columns, "--drop", drop)
+    _require_columns(path, columns, "--categorical", categorical)
     single = {"--time": time, "--group": group, "--cost-column": cost_column}
-    named = {"--drop": drop, "--categorical": categorical}
-    named |= {option: [name] for option, name in single.items() if name is not None}
-    for option, asked in named.items():
-        absent = [name for name in asked if name not in columns]
-        if absent:
-            fault = f"has no column {_some_of(absent)} besides its target"
-            advice = f"give {option} one of {_some_of(columns)}"
-            raise DataError(f"{path} {fault}: {advice}")
+    for option, name in single.items():
+        if name is not None:
+            _require_columns(path, columns, option, [name])
     times, labels = None, contents.targets[target]
     if time is not None:
         times = _times(columns[time]).sort_values(kind="stable")
@@ -207,6 +204,16 @@ def read_table(
     )
 
 
+def _require_columns(
+    path: Path, columns: pd.DataFrame, option: str, names: Iterable[str]
+) -> None:
+    absent = [name for name in names if name not in columns]
+    if absent:
+        fault = f"has no column {_some_of(absent)} besides its target"
+        advice = f"give {option} one of {_some_of(columns)}"
+        raise DataError(f"{path} {fault}: {advice}")
+
+
 def read_named(path: Path, options: argparse.Namespace) -> LabelledTable:
     """Read a file with the options of a parser."""
     given = {name: getattr(options, name) for name in OPTIONS}
@@ -223,19 +230,18 @@ class _Contents(NamedTuple):
 
 
 def _contents(path: Path, form: dict[str, str]) -> _Contents:
-    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
-    readers[".csv.gz"] = _read_csv
     found = [ending for ending in WRITERS if path.name.lower().endswith(ending)]
     if not found:
         raise DataError(f"{path}: give a file that ends in {', '.join(WRITERS)}")
     ending = found[0]
+    read = {".parquet": _read_parquet, ".npz": _read_npz}.get(ending, _read_csv)
     if not path.is_file():
         raise DataError(f"{path} is not there: check the path")
-    if form and readers[ending] is not _read_csv:
+    if form and read is not _read_csv:
         options = " ".join(f"--{name}" for name in form)
         raise DataError(f"{path} is not a CSV file: leave out {options}")
     try:
-        contents = readers[ending](path, **form)
+        contents = read(path, **form)
     except ImportError as error:
         raise DataError("Parquet needs pyarrow: pip install pyarrow") from error
     except pd.errors.EmptyDataError:
@@ -252,8 +258,6 @@ def _read_csv(
     path: Path, separator: str = ",", decimal: str = ".", encoding: str = "utf-8"
 ) -> _Contents:
     separator = {"tab": "\t"}.get(separator, separator)
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"  # of Excel, with a byte-order mark
     if len(separator) != 1:
         fault = f"--separator {separator!r} is not one character"
         raise DataError(f"{fault}: give ';' or tab")
@@ -274,7 +278,7 @@ def _read_csv(
         with path.open("rb") as file:
             start = file.read(2)
         other = "add --encoding cp1252 (Western Europe, Windows), or another"
-        fault = f"is not {encoding.removesuffix('-sig')} text"
+        fault = f"is not {encoding} text"
         raise DataError(f"{path} {fault}: {NO_TEXT.get(start, other)}") from error
     except pd.errors.ParserError as error:
         advice = "correct the header or this row, or put quotes around text"
@@ -287,10 +291,10 @@ def _read_csv(
 
 
 def _require_unique(path: Path, names: Sequence[str]) -> None:
-    twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
-    if twice:
-        shown = _some_of(twice)
-        raise DataError(f"{path} has several columns named {shown}: rename them")
+    index = pd.Index(names)
+    if index.has_duplicates:
+        twice = _some_of(index[index.duplicated()].unique())
+        raise DataError(f"{path} has several columns named {twice}: rename them")
 
 
 def _read_parquet(path: Path) -> _Contents:
@@ -435,8 +439,6 @@ def _dates(column: pd.Series) -> pd.Series:
             "day or the month first: write them as YYYY-MM-DD, or leave them out with "
             f"--drop {typed}"
         )
-    if whole:
-        return whole[0]
     return max([standard, *found], key=lambda dates: dates.notna().sum())
 
 
