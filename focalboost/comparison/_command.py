@@ -145,7 +145,6 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the error without the usage."""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
@@ -217,8 +216,8 @@ def _check_files(options: argparse.Namespace) -> None:
         if path.is_dir():
             raise DataError(f"{name} {path} is a folder: name a file in it")
         if not os.access(path.parent, os.W_OK):
-            fault = "its folder cannot be written to"
-            raise DataError(f"{name} {path}: {fault}, name another")
+            advice = "its folder cannot be written to, name another"
+            raise DataError(f"{name} {path}: {advice}")
     files = {"DATA": options.data, **results}
     for (name, path), (other, same) in combinations(files.items(), 2):
         if os.path.realpath(path) == os.path.realpath(same):
@@ -226,11 +225,9 @@ def _check_files(options: argparse.Namespace) -> None:
 
 
 def _compared(options: argparse.Namespace, table: Any, estimator: Any) -> Comparison:
-    """The comparison that the options ask for."""
     from focalboost import comparison
 
-    grid = comparison.default_grid(estimator)
-    folds = _folds(options, table)
+    folds, grid = _folds(options, table), comparison.default_grid(estimator)
     try:
         return comparison.compare_losses(
             estimator,
@@ -320,7 +317,6 @@ def _folds_by_group(options: argparse.Namespace, table: Any) -> list[Any]:
 
 
 def _print(found: Comparison, remarks: Sequence[str]) -> None:
-    """Print what was compared, the table, and the verdict."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
