@@ -305,14 +305,16 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     groups = None if groups is None else column_of(groups, "groups")
     if cv is None and groups is None:
         cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=random_state)
-    elif cv is None or isinstance(cv, int):
-        n_folds, rarest = 5 if cv is None else cv, int(np.bincount(data.y).min())
-        if not 2 <= n_folds <= rarest:
+    elif cv is None:
+        cv = 5
+    if isinstance(cv, int):
+        rarest = int(np.bincount(data.y).min())
+        if not 2 <= cv <= rarest:
             rule = f"from 2 to {rarest}, the number of rows of the rarer class"
             advice = "Use fewer folds, or add rows of the rarer class."
-            reject("cv", rule, n_folds, advice)
+            reject("cv", rule, cv, advice)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = kind(n_folds, shuffle=True, random_state=random_state)
+        cv = kind(cv, shuffle=True, random_state=random_state)
     splitter = check_cv(cv, data.y, classifier=True)
     folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
     fault = too_few_in(folds, data.y)

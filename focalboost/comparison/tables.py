@@ -407,8 +407,7 @@ def _is_named(value: Any, text: str) -> bool:
 
 def _times(column: pd.Series) -> pd.Series:
     """Numbers as they are, all else as dates; none may be missing."""
-    is_number = pd.api.types.is_numeric_dtype(column)
-    if is_number or kind_of(column) == "duration":
+    if pd.api.types.is_numeric_dtype(column) or kind_of(column) == "duration":
         times = column
     else:
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
@@ -458,9 +457,10 @@ def _costs(
     """The cost of an alert, and the cost of a miss."""
     if cost is None and column is None:
         return None
-    rule, advice = "two numbers", "ALERT MISS, or --cost ALERT --cost-column COLUMN"
+    needed, rule = 2, "two numbers"
+    advice = "ALERT MISS, or --cost ALERT --cost-column COLUMN"
     if column is not None:
-        rule, advice = "a number", "ALERT, the cost of an alert"
+        needed, rule, advice = 1, "a number", "ALERT, the cost of an alert"
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
         is_cost = numbers.between(0, np.finfo(float).max)
         if not is_cost.all():
@@ -470,7 +470,6 @@ def _costs(
                 f"{fault}, the first in row {row}: correct them, or name another "
                 "--cost-column"
             )
-    needed = 2 if column is None else 1
     if cost is None or len(cost) != needed or not all(0 <= c < np.inf for c in cost):
         raise DataError(f"--cost is {rule} >= 0 here: give --cost {advice}")
     return (cost[0], cost[1] if column is None else numbers.to_numpy())
