@@ -79,20 +79,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class DataError(Exception):
     """Data or options that cannot be used. The message says in a line what to do."""
 
+    __module__ = "focalboost.comparison.tables"
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``read_table`` to a parser."""
     for name, settings in OPTIONS.items():
-        parser.add_argument(_typed(name), **settings)
+        parser.add_argument(_flag(name), **settings)
 
 
 def options_given(options: argparse.Namespace) -> list[str]:
     """Return the options of ``read_table`` that were typed."""
     names = [name for name in OPTIONS if getattr(options, name) not in (None, False)]
-    return list(map(_typed, names))
+    return list(map(_flag, names))
 
 
-def _typed(name: str) -> str:
+def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
@@ -220,7 +222,8 @@ def _check_files(options: argparse.Namespace) -> None:
             raise DataError(f"{name} {path}: {advice}")
     files = {"DATA": options.data, **results}
     for (name, path), (other, same) in combinations(files.items(), 2):
-        if os.path.realpath(path) == os.path.realpath(same):
+        is_one = os.path.realpath(path) == os.path.realpath(same)
+        if is_one or (path.exists() and same.exists() and path.samefile(same)):
             raise DataError(f"{name} and {other} are one file, {same}: name another")
 
 

@@ -187,7 +187,7 @@ def read_table(
         labels, columns = labels.loc[times.index], columns.loc[times.index]
     y_true, shown = _binary(labels, positive)
     left = columns.drop(columns=[*drop, *filter(None, (time, group))])
-    if left.shape[1] == 0:
+    if left.columns.empty:
         raise DataError(f"{path} has no column besides {target!r}: add features")
     features = _features(left, categorical)
     groups = None if group is None else _groups(columns[group])
@@ -230,10 +230,9 @@ class _Contents(NamedTuple):
 
 
 def _contents(path: Path, form: dict[str, str]) -> _Contents:
-    found = [ending for ending in WRITERS if path.name.lower().endswith(ending)]
-    if not found:
+    ending = next(filter(path.name.lower().endswith, WRITERS), None)
+    if ending is None:
         raise DataError(f"{path}: give a file that ends in {', '.join(WRITERS)}")
-    ending = found[0]
     read = {".parquet": _read_parquet, ".npz": _read_npz}.get(ending, _read_csv)
     if not path.is_file():
         raise DataError(f"{path} is not there: check the path")
@@ -264,8 +263,7 @@ def _read_csv(
     read = partial(pd.read_csv, path, sep=separator, encoding=encoding)
     try:
         # The names before pandas changes those that are there twice.
-        head = read(header=None, nrows=1, dtype=str, keep_default_na=False)
-        header = head.iloc[0].tolist()
+        header = read(header=None, nrows=1, dtype=str, na_filter=False).iloc[0].tolist()
         for other, typed in SEPARATORS.items():
             if len(header) == 1 and other != separator and other in header[0]:
                 fault = f"is separated by {typed}"
