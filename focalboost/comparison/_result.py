@@ -408,7 +408,7 @@ def _best_of(comparison: Comparison, names: list[str]) -> tuple[Method, list[str
 
 
 def _why_no_model(comparison: Comparison, above_chance: dict[str, float]) -> str:
-    here = "here" if np.isfinite(list(above_chance.values())).all() else "judged"
+    here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
     return (
         f"Use no model: nothing {here} is better than a constant. No average "
         "precision is above the mean of random orders, "

@@ -163,7 +163,7 @@ def alerts(
         of_alert, of_miss = _checked_costs(costs, y)
         spent = ranking.sums_of_first(counts, of_alert)
         saved = ranking.sums_of_first(counts, of_miss)
-        cost, cost_low, cost_high = _with_interval(spent, saved, of_miss, level)
+        cost, cost_low, cost_high = _costs_with_interval(spent, saved, of_miss, level)
     return Alerts(
         n_alerts=counts,
         threshold=ranking.score[counts - 1],
@@ -483,7 +483,7 @@ def _checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
     return of_alert, of_miss * y
 
 
-def _with_interval(
+def _costs_with_interval(
     spent: Array, saved: Array, of_miss: Array, level: float
 ) -> tuple[Array, Array, Array]:
     """Total costs with their intervals: those of the share of the missed costs."""
