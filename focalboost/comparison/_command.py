@@ -50,21 +50,23 @@ c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns 
 in meta
 """
 
+_SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend"}
+
 #: The options of a command that reads a table, and how they are described.
 OPTIONS: dict[str, dict[str, Any]] = {
     "target": {"metavar": "COLUMN", "help": "column of labels"},
     "positive": {"metavar": "LABEL", "help": "label to find; all others are the rest"},
-    "drop": {"nargs": "+", "metavar": "COLUMN", "help": "columns that are no features"},
+    "drop": {**_SEVERAL, "metavar": "COLUMN", "help": "columns that are no features"},
     "time": {"metavar": "COLUMN", "help": "train on earlier rows, test on later ones"},
     "group": {"metavar": "COLUMN", "help": "keep rows with the same value together"},
     "categorical": {
-        "nargs": "+", "metavar": "COLUMN", "help": "columns of numbers that are names"
+        **_SEVERAL, "metavar": "COLUMN", "help": "columns of numbers that are names"
     },
     "date_parts": {
         "action": "store_true", "help": "use month, day, weekday and hour of dates"
     },
     "cost": {
-        "nargs": "+", "type": float, "metavar": "NUMBER",
+        **_SEVERAL, "type": float, "metavar": "NUMBER",
         "help": "cost of an alert, and cost of a miss",
     },
     "cost_column": {"metavar": "COLUMN", "help": "cost of a miss by row: the amount"},
@@ -74,21 +76,26 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+class DataError(Exception):
+    """Data or options that cannot be used. The message says in a line what to do."""
+
+    __module__ = "focalboost.comparison.tables"
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``read_table`` to a parser."""
     for name, settings in OPTIONS.items():
-        if settings.get("nargs") == "+":
-            settings = {"action": "extend", **settings}
-        parser.add_argument(f"--{name.replace('_', '-')}", **settings)
+        parser.add_argument(_flag(name), **settings)
 
 
 def options_given(options: argparse.Namespace) -> list[str]:
     """Return the options of ``read_table`` that were typed."""
-    return [
-        f"--{name.replace('_', '-')}"
-        for name in OPTIONS
-        if getattr(options, name) not in (None, False)
-    ]
+    names = [name for name in OPTIONS if getattr(options, name) not in (None, False)]
+    return list(map(_flag, names))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -116,7 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     typed = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
     try:
-        _compare(compare, options, f"{parser.prog} {shlex.join(typed)}")
+        _compare(options, f"{parser.prog} {shlex.join(typed)}")
+    except DataError as error:
+        compare.error(str(error))
     except KeyboardInterrupt:
         advice = "No fit is kept: with --resume FILE, the next run can continue."
         if options.resume is not None:
@@ -138,7 +147,6 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the error without the usage."""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
@@ -152,43 +160,24 @@ def _at_least(minimum: int) -> Callable[[str], int]:
     return number
 
 
-def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
-    host = _host(parser, options.host)
-    _check_files(parser, options)
+def _compare(options: argparse.Namespace, command: str) -> None:
+    host = _host(options.host)
+    _check_files(options)
     if options.time is not None and options.group is not None:
-        parser.error("--time and --group exclude each other: give one of them")
+        raise DataError("--time and --group exclude each other: give one of them")
     if options.time is not None and options.repeats is not None:
-        parser.error("folds of --time are not repeated: leave out --repeats")
+        raise DataError("folds of --time are not repeated: leave out --repeats")
     # A host reads this when it is first imported. Its idle threads would spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from focalboost import comparison, estimators
-    from focalboost.comparison.tables import DataError, read_named
+    from focalboost.comparison.tables import read_named
 
-    try:
-        table = read_named(options.data, options)
-    except DataError as error:
-        parser.error(str(error))
-    estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
+    table = read_named(options.data, options)
     print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
-    _check_positives(parser, options, table.y_true)
-    folds = _folds(parser, options, table)
-    points = comparison.default_grid(estimator)
-    try:
-        found = comparison.compare_losses(
-            estimator,
-            table.features,
-            table.y_true,
-            losses=_methods(options),
-            cv=folds,
-            grid=[{**point, "n_estimators": options.rounds} for point in points],
-            random_state=options.seed,
-            n_jobs=options.jobs,
-            file=options.resume,
-        )
-    except (OSError, ValueError) as error:
-        # The argument is named as it was typed.
-        parser.error(str(error).replace("file must", "--resume must", 1))
+    _check_positives(options, table.y_true)
+    estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
+    found = _compared(options, table, estimator)
     _print(found, table.remarks)
     comparison.write_report(
         found,
@@ -197,46 +186,66 @@ def _compare(parser: _Parser, options: argparse.Namespace, typed: str) -> None:
         table.features,
         title=f"Losses on {options.data.name}",
         remarks=table.remarks,
-        command=typed,
+        command=command,
         costs=table.costs,
     )
     print(f"Report: {options.report}")
 
 
-def _host(parser: _Parser, asked: str | None) -> str:
+def _host(asked: str | None) -> str:
     """The host that trains, if it is installed with all that the command needs."""
     installed = [host for host in _ESTIMATORS if find_spec(host) is not None]
     if not installed:
         advice = INSTALL["lightgbm"]
-        parser.error(f"neither lightgbm nor xgboost is installed: {advice}")
+        raise DataError(f"neither lightgbm nor xgboost is installed: {advice}")
     if asked is not None and asked not in installed:
-        parser.error(f"--host {asked} is not installed: {INSTALL[asked]}")
+        raise DataError(f"--host {asked} is not installed: {INSTALL[asked]}")
     missing = [p for p in ("pandas", "matplotlib", "rich") if find_spec(p) is None]
     if missing:
         advice = f"pip install {' '.join(missing)}"
-        parser.error(f"compare needs {', '.join(missing)}: {advice}")
+        raise DataError(f"compare needs {', '.join(missing)}: {advice}")
     return asked or installed[0]
 
 
-def _check_files(parser: _Parser, options: argparse.Namespace) -> None:
-    """End if a result has no folder, or would replace the data or another result."""
+def _check_files(options: argparse.Namespace) -> None:
+    """Refuse results without a folder, or that would replace data or each other."""
     results = {"--report": options.report}
     if options.resume is not None:
         results["--resume"] = options.resume
     for name, path in results.items():
         if not path.parent.is_dir():
-            parser.error(f"{name} {path}: create its folder first")
+            raise DataError(f"{name} {path}: create its folder first")
         if path.is_dir():
-            parser.error(f"{name} {path} is a folder: name a file in it")
+            raise DataError(f"{name} {path} is a folder: name a file in it")
         if not os.access(path.parent, os.W_OK):
-            parser.error(
-                f"{name} {path}: its folder cannot be written to, name another"
-            )
+            advice = "its folder cannot be written to, name another"
+            raise DataError(f"{name} {path}: {advice}")
     files = {"DATA": options.data, **results}
     for (name, path), (other, same) in combinations(files.items(), 2):
         is_one = os.path.realpath(path) == os.path.realpath(same)
         if is_one or (path.exists() and same.exists() and path.samefile(same)):
-            parser.error(f"{name} and {other} are one file, {same}: name another")
+            raise DataError(f"{name} and {other} are one file, {same}: name another")
+
+
+def _compared(options: argparse.Namespace, table: Any, estimator: Any) -> Comparison:
+    from focalboost import comparison
+
+    folds, grid = _folds(options, table), comparison.default_grid(estimator)
+    try:
+        return comparison.compare_losses(
+            estimator,
+            table.features,
+            table.y_true,
+            losses=_methods(options),
+            cv=folds,
+            grid=[{**point, "n_estimators": options.rounds} for point in grid],
+            random_state=options.seed,
+            n_jobs=options.jobs,
+            file=options.resume,
+        )
+    except (OSError, ValueError) as error:
+        # The argument is named as it was typed.
+        raise DataError(str(error).replace("file must", "--resume must", 1)) from error
 
 
 def _methods(options: argparse.Namespace) -> list[str]:
@@ -250,8 +259,8 @@ def _methods(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _check_positives(parser: _Parser, options: argparse.Namespace, y_true: Any) -> None:
-    """End if a fold could have too few rows of a class to train on."""
+def _check_positives(options: argparse.Namespace, y_true: Any) -> None:
+    """Refuse data of which a fold could have too few rows of a class to train on."""
     from focalboost.comparison._compare import MIN_TRAIN
 
     n = options.folds
@@ -260,31 +269,27 @@ def _check_positives(parser: _Parser, options: argparse.Namespace, y_true: Any) 
     needed = next(k for k in range(n, n + 5) if k - math.ceil(k / n) >= MIN_TRAIN)
     if n_rarer < needed:
         rule = f"{n} folds need at least {needed}"
-        parser.error(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
+        raise DataError(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
 
 
-def _folds(parser: _Parser, options: argparse.Namespace, table: Any) -> Any:
+def _folds(options: argparse.Namespace, table: Any) -> Any:
     """Folds forward in time, of whole groups, or stratified."""
     from sklearn.model_selection import RepeatedStratifiedKFold
 
     from focalboost.comparison._compare import too_few_in
 
     n = options.folds
-    if table.times is None and table.groups is None:
+    if table.times is not None:
+        option, folds = "--time", _folds_by_time(n, table.times)
+    elif table.groups is not None:
+        option, folds = "--group", _folds_by_group(options, table)
+    else:
         return RepeatedStratifiedKFold(
             n_splits=n, n_repeats=options.repeats or 2, random_state=options.seed
         )
-    n_groups = n if table.groups is None else table.groups.nunique()
-    if n_groups < n:
-        advice = f"use --folds {n_groups} or less, or another column"
-        parser.error(f"--group {options.group} has {n_groups} values: {advice}")
-    if table.times is None:
-        option, folds = "--group", _folds_by_group(options, table)
-    else:
-        option, folds = "--time", _folds_by_time(n, table.times)
     fault = too_few_in(folds, table.y_true)
     if fault is not None:
-        parser.error(f"{fault}: use fewer --folds, or leave out {option}")
+        raise DataError(f"{fault}: use fewer --folds, or leave out {option}")
     return folds
 
 
@@ -300,6 +305,10 @@ def _folds_by_time(n_folds: int, times: Any) -> list[Any]:
 def _folds_by_group(options: argparse.Namespace, table: Any) -> list[Any]:
     from sklearn.model_selection import StratifiedGroupKFold
 
+    n_groups = table.groups.nunique()
+    if n_groups < options.folds:
+        advice = f"use --folds {n_groups} or less, or another column"
+        raise DataError(f"--group {options.group} has {n_groups} values: {advice}")
     first, repeats = options.seed, options.repeats or 2
     return [
         fold
@@ -311,7 +320,6 @@ def _folds_by_group(options: argparse.Namespace, table: Any) -> list[Any]:
 
 
 def _print(found: Comparison, remarks: Sequence[str]) -> None:
-    """Print what was compared, the table, and the verdict."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

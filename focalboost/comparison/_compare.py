@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
@@ -183,8 +184,7 @@ def compare_losses(
     for point in points:
         require_comparable(at_point(estimator, point))
     folds = folds_of(cv, data, groups, random_state)
-    first = _first_tests(folds, len(data.y))
-    plan = Plan(estimator, points, data, folds, first, stop_on, rate, random_state)
+    plan = Plan(estimator, points, data, folds, stop_on, rate, random_state)
     path = None if file is None else Path(file)
     fits = {} if path is None else _read_fits(path, plan.fingerprint())
     keys = [(method, fold) for fold in range(len(folds)) for method in methods]
@@ -305,14 +305,16 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     groups = None if groups is None else column_of(groups, "groups")
     if cv is None and groups is None:
         cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=random_state)
-    elif cv is None or isinstance(cv, int):
-        n_folds, rarest = 5 if cv is None else cv, int(np.bincount(data.y).min())
-        if not 2 <= n_folds <= rarest:
+    elif cv is None:
+        cv = 5
+    if isinstance(cv, int):
+        rarest = int(np.bincount(data.y).min())
+        if not 2 <= cv <= rarest:
             rule = f"from 2 to {rarest}, the number of rows of the rarer class"
             advice = "Use fewer folds, or add rows of the rarer class."
-            reject("cv", rule, n_folds, advice)
+            reject("cv", rule, cv, advice)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = kind(n_folds, shuffle=True, random_state=random_state)
+        cv = kind(cv, shuffle=True, random_state=random_state)
     splitter = check_cv(cv, data.y, classifier=True)
     folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
     fault = too_few_in(folds, data.y)
@@ -336,16 +338,6 @@ def too_few_in(folds: Iterable[Fold], y: NDArray[np.int8]) -> str | None:
     return None
 
 
-def _first_tests(folds: list[Fold], n_rows: int) -> dict[int, NDArray[np.intp]]:
-    """Test rows by fold, for the folds whose test rows are in no earlier fold."""
-    is_tested, found = np.zeros(n_rows, bool), {}
-    for number, (_, test) in enumerate(folds):
-        if not is_tested[test].any():
-            found[number] = test
-        is_tested[test] = True
-    return found
-
-
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What all fits of a comparison share."""
@@ -354,11 +346,20 @@ class Plan:
     grid: tuple[dict[str, Any], ...]
     data: Part
     folds: list[Fold]
-    first_tests: dict[int, NDArray[np.intp]]
     stop_on: str
     false_positive_rate: float
     random_state: int
     process: int = field(default_factory=os.getpid)
+
+    @cached_property
+    def first_tests(self) -> dict[int, NDArray[np.intp]]:
+        """Test rows by fold, for the folds whose test rows are in no earlier fold."""
+        is_tested, found = np.zeros(len(self.data.y), bool), {}
+        for number, (_, test) in enumerate(self.folds):
+            if not is_tested[test].any():
+                found[number] = test
+            is_tested[test] = True
+        return found
 
     def parts(self, fold: int) -> tuple[Part, Part]:
         """The training rows and the test rows of a fold."""

@@ -367,7 +367,7 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _verdict(comparison: Comparison) -> Verdict:
-    reference, mean = comparison.reference, comparison.mean
+    reference = comparison.reference
     above_chance = comparison.p_values_above_chance()
     p_values = comparison.adjusted_p_values(reference)
     useful, beyond = (
@@ -375,46 +375,63 @@ def _verdict(comparison: Comparison) -> Verdict:
         for tests in (above_chance, p_values)
     )
     differences = {name: comparison.difference(name, reference) for name in p_values}
-    remark = _not_judged(comparison, differences)
+    better = [name for name in beyond if name in useful and differences[name].mean > 0]
+    use = None
     if not useful:
-        here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
-        text = (
-            f"Use no model: nothing {here} is better than a constant. No average "
-            "precision is above the mean of random orders, "
-            f"{mean(CONSTANT):.4f}, beyond chance. Look for features that "
-            "separate the classes, or for more positives."
-        )
-        return Verdict(None, text + remark)
-    winners = [name for name in beyond if name in useful and differences[name].mean > 0]
-    if not winners and reference in useful:
-        text = _why_the_reference(comparison, differences, beyond)
-        return Verdict(reference, text + remark)
-    winners = winners or [max(useful, key=mean)]
-    best = max(winners, key=mean)
+        text = _why_no_model(comparison, above_chance)
+    elif not better and reference in useful:
+        use, text = reference, _why_the_reference(comparison, differences, beyond)
+    else:
+        better = better or [max(useful, key=comparison.mean)]
+        best, level = _best_of(comparison, better)
+        use = best.name
+        text = _why_another(comparison, best, level, differences[use])
+        if reference not in useful:
+            text += f" The ranking of {reference} is chance."
+    return Verdict(use, text + _not_judged(comparison, differences))
+
+
+def _best_of(comparison: Comparison, names: list[str]) -> tuple[Method, list[str]]:
+    """The method to use, and the names of those that are level with it."""
+    best = max(names, key=comparison.mean)
     level = [
         one
         for one in comparison.methods
         if one.name == best
-        or (one.name in winners and comparison.difference(one.name, best).high >= 0)
+        or (one.name in names and comparison.difference(one.name, best).high >= 0)
     ]
     # What keeps probabilities comes first, then log loss, then the best.
     use = min(
         level, key=lambda m: (m.shifts_probabilities, not m.is_log_loss, m.name != best)
     )
-    same = [one.name for one in level if one is not use]
+    return use, [one.name for one in level if one is not use]
+
+
+def _why_no_model(comparison: Comparison, above_chance: dict[str, float]) -> str:
+    here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
+    return (
+        f"Use no model: nothing {here} is better than a constant. No average "
+        "precision is above the mean of random orders, "
+        f"{comparison.mean(CONSTANT):.4f}, beyond chance. Look for features that "
+        "separate the classes, or for more positives."
+    )
+
+
+def _why_another(
+    comparison: Comparison, use: Method, level: list[str], gain: Difference
+) -> str:
+    mean, reference = comparison.mean, comparison.reference
     text = (
         f"Use {use.name}: its average precision is {mean(use.name):.3f} against "
-        f"{mean(reference):.3f} of {reference}, {_gain(differences[use.name])}."
+        f"{mean(reference):.3f} of {reference}, {_in_words(gain)}."
     )
-    if same:
-        text += f" Level with it: {', '.join(same)}."
+    if level:
+        text += f" Level with it: {', '.join(level)}."
     if use.is_focal and use.is_log_loss:
         text += " What helps here is the certified curvature, not the focusing."
     if use.shifts_probabilities:
         text += " Its probabilities are shifted: correct them before you use them."
-    if reference not in useful:
-        text += f" The ranking of {reference} is chance."
-    return Verdict(use.name, text + remark)
+    return text
 
 
 def _why_the_reference(
@@ -433,14 +450,14 @@ def _why_the_reference(
     ahead = [name for name in others if differences[name].mean > 0]
     if ahead:
         best = max(ahead, key=comparison.mean)
-        text += f" {best} has the highest mean, {_gain(differences[best])}."
+        text += f" {best} has the highest mean, {_in_words(differences[best])}."
     worse = [name for name in beyond if differences[name].mean < 0]
     if worse:
         text += f" Worse beyond chance: {', '.join(worse)}."
     return text
 
 
-def _gain(found: Difference) -> str:
+def _in_words(found: Difference) -> str:
     return (
         f"a difference of {found.mean:+.3f} ({LEVEL:.0%} interval {found.low:+.3f} to "
         f"{found.high:+.3f})"

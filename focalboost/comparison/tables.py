@@ -23,7 +23,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from focalboost.comparison._command import OPTIONS, add_options, options_given
+from focalboost.comparison._command import (
+    OPTIONS,
+    DataError,
+    add_options,
+    options_given,
+)
 from focalboost.comparison._methods import kind_of, parts_of_dates
 
 __all__ = [
@@ -70,10 +75,6 @@ NO_TEXT = {
 
 #: Share of different values from which a column looks like an identifier.
 IDENTIFIER_SHARE = 0.9
-
-
-class DataError(Exception):
-    """Data that cannot be used. The message says in one line what to change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,22 +175,19 @@ def read_table(
         names = _some_of(contents.targets)
         raise DataError(f"{path} {fault}: give --target one of {names}")
     columns = contents.columns.drop(columns=target, errors="ignore")
+    _require_columns(path, columns, "--drop", drop)
+    _require_columns(path, columns, "--categorical", categorical)
     single = {"--time": time, "--group": group, "--cost-column": cost_column}
-    named = {"--drop": drop, "--categorical": categorical}
-    named |= {option: [name] for option, name in single.items() if name is not None}
-    for option, asked in named.items():
-        absent = [name for name in asked if name not in columns]
-        if absent:
-            fault = f"has no column {_some_of(absent)} besides its target"
-            advice = f"give {option} one of {_some_of(columns)}"
-            raise DataError(f"{path} {fault}: {advice}")
+    for option, name in single.items():
+        if name is not None:
+            _require_columns(path, columns, option, [name])
     times, labels = None, contents.targets[target]
     if time is not None:
         times = _times(columns[time]).sort_values(kind="stable")
         labels, columns = labels.loc[times.index], columns.loc[times.index]
     y_true, shown = _binary(labels, positive)
     left = columns.drop(columns=[*drop, *filter(None, (time, group))])
-    if left.shape[1] == 0:
+    if left.columns.empty:
         raise DataError(f"{path} has no column besides {target!r}: add features")
     features = _features(left, categorical)
     groups = None if group is None else _groups(columns[group])
@@ -204,6 +202,16 @@ def read_table(
         is_test=None if times is not None else contents.is_test,
         remarks=list(_remarks(features, settled)),
     )
+
+
+def _require_columns(
+    path: Path, columns: pd.DataFrame, option: str, names: Iterable[str]
+) -> None:
+    absent = [name for name in names if name not in columns]
+    if absent:
+        fault = f"has no column {_some_of(absent)} besides its target"
+        advice = f"give {option} one of {_some_of(columns)}"
+        raise DataError(f"{path} {fault}: {advice}")
 
 
 def read_named(path: Path, options: argparse.Namespace) -> LabelledTable:
@@ -222,19 +230,17 @@ class _Contents(NamedTuple):
 
 
 def _contents(path: Path, form: dict[str, str]) -> _Contents:
-    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
-    readers[".csv.gz"] = _read_csv
-    found = [ending for ending in WRITERS if path.name.lower().endswith(ending)]
-    if not found:
+    ending = next(filter(path.name.lower().endswith, WRITERS), None)
+    if ending is None:
         raise DataError(f"{path}: give a file that ends in {', '.join(WRITERS)}")
-    ending = found[0]
+    read = {".parquet": _read_parquet, ".npz": _read_npz}.get(ending, _read_csv)
     if not path.is_file():
         raise DataError(f"{path} is not there: check the path")
-    if form and readers[ending] is not _read_csv:
+    if form and read is not _read_csv:
         options = " ".join(f"--{name}" for name in form)
         raise DataError(f"{path} is not a CSV file: leave out {options}")
     try:
-        contents = readers[ending](path, **form)
+        contents = read(path, **form)
     except ImportError as error:
         raise DataError("Parquet needs pyarrow: pip install pyarrow") from error
     except pd.errors.EmptyDataError:
@@ -251,16 +257,13 @@ def _read_csv(
     path: Path, separator: str = ",", decimal: str = ".", encoding: str = "utf-8"
 ) -> _Contents:
     separator = {"tab": "\t"}.get(separator, separator)
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"  # of Excel, with a byte-order mark
     if len(separator) != 1:
         fault = f"--separator {separator!r} is not one character"
         raise DataError(f"{fault}: give ';' or tab")
     read = partial(pd.read_csv, path, sep=separator, encoding=encoding)
     try:
         # The names before pandas changes those that are there twice.
-        head = read(header=None, nrows=1, dtype=str, keep_default_na=False)
-        header = head.iloc[0].tolist()
+        header = read(header=None, nrows=1, dtype=str, na_filter=False).iloc[0].tolist()
         for other, typed in SEPARATORS.items():
             if len(header) == 1 and other != separator and other in header[0]:
                 fault = f"is separated by {typed}"
@@ -273,7 +276,7 @@ def _read_csv(
         with path.open("rb") as file:
             start = file.read(2)
         other = "add --encoding cp1252 (Western Europe, Windows), or another"
-        fault = f"is not {encoding.removesuffix('-sig')} text"
+        fault = f"is not {encoding} text"
         raise DataError(f"{path} {fault}: {NO_TEXT.get(start, other)}") from error
     except pd.errors.ParserError as error:
         advice = "correct the header or this row, or put quotes around text"
@@ -286,10 +289,10 @@ def _read_csv(
 
 
 def _require_unique(path: Path, names: Sequence[str]) -> None:
-    twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
-    if twice:
-        shown = _some_of(twice)
-        raise DataError(f"{path} has several columns named {shown}: rename them")
+    index = pd.Index(names)
+    if index.has_duplicates:
+        twice = _some_of(index[index.duplicated()].unique())
+        raise DataError(f"{path} has several columns named {twice}: rename them")
 
 
 def _read_parquet(path: Path) -> _Contents:
@@ -402,8 +405,7 @@ def _is_named(value: Any, text: str) -> bool:
 
 def _times(column: pd.Series) -> pd.Series:
     """Numbers as they are, all else as dates; none may be missing."""
-    is_number = pd.api.types.is_numeric_dtype(column)
-    if is_number or kind_of(column) == "duration":
+    if pd.api.types.is_numeric_dtype(column) or kind_of(column) == "duration":
         times = column
     else:
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
@@ -434,8 +436,6 @@ def _dates(column: pd.Series) -> pd.Series:
             "day or the month first: write them as YYYY-MM-DD, or leave them out with "
             f"--drop {typed}"
         )
-    if whole:
-        return whole[0]
     return max([standard, *found], key=lambda dates: dates.notna().sum())
 
 
@@ -455,9 +455,10 @@ def _costs(
     """The cost of an alert, and the cost of a miss."""
     if cost is None and column is None:
         return None
-    rule, advice = "two numbers", "ALERT MISS, or --cost ALERT --cost-column COLUMN"
+    needed, rule = 2, "two numbers"
+    advice = "ALERT MISS, or --cost ALERT --cost-column COLUMN"
     if column is not None:
-        rule, advice = "a number", "ALERT, the cost of an alert"
+        needed, rule, advice = 1, "a number", "ALERT, the cost of an alert"
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
         is_cost = numbers.between(0, np.finfo(float).max)
         if not is_cost.all():
@@ -467,7 +468,6 @@ def _costs(
                 f"{fault}, the first in row {row}: correct them, or name another "
                 "--cost-column"
             )
-    needed = 2 if column is None else 1
     if cost is None or len(cost) != needed or not all(0 <= c < np.inf for c in cost):
         raise DataError(f"--cost is {rule} >= 0 here: give --cost {advice}")
     return (cost[0], cost[1] if column is None else numbers.to_numpy())

@@ -145,43 +145,28 @@ def alerts(
     >>> alerts(y_true, score, n_alerts=[1, 2, 3], costs=(10, amount)).cost
     array([50., 60., 30.])
     """
-    y = binary_labels(y_true)
-    scores = finite_scores("score", score, len(y))
+    y, ranking, level = _ranked(y_true, score, level)
     n_positive, n_negative = int(y.sum()), int((1 - y).sum())
-    require_two_classes(n_positive, n_negative)
-    level = open_share("level", level, "Use level=0.95.")
     if n_alerts is not None and false_positive_rates is not None:
         advice = "Give one of the two."
         reject("n_alerts", "None beside false_positive_rates", n_alerts, advice)
-    size, positives = _above_each_score(scores, np.ones_like(y), y)
-    if false_positive_rates is not None:
-        rates = numbers_of(false_positive_rates)
-        counts = _counts_of_rates(size, size - positives, rates)
-    else:
+    if false_positive_rates is None:
         counts = _checked_counts(n_alerts, len(y))
-
-    def first(total: Array) -> Array:
-        """Linear between thresholds: the expectation if ties are broken at random."""
-        return np.asarray(np.interp(counts, np.append(0, size), np.append(0, total)))
-
-    found = first(positives)
+    else:
+        counts = _counts_of_rates(ranking, 1 - y, numbers_of(false_positive_rates))
+    found = ranking.sums_of_first(counts, y)
     recall, precision = found / n_positive, found / counts
     recall_low, recall_high = wilson(recall, n_positive, level)
     precision_low, precision_high = wilson(precision, counts, level)
     cost = cost_low = cost_high = None
     if costs is not None:
         of_alert, of_miss = _checked_costs(costs, y)
-        spent, saved = map(first, _above_each_score(scores, of_alert, of_miss))
-        total = of_miss.sum()
-        cost = cost_low = cost_high = spent + total - saved
-        if total > 0:
-            # Kish's number of positives of equal costs with the same precision
-            n_effective = total**2 / (of_miss**2).sum()
-            low, high = wilson(saved / total, n_effective, level)
-            cost_low, cost_high = spent + total * (1 - high), spent + total * (1 - low)
+        spent = ranking.sums_of_first(counts, of_alert)
+        saved = ranking.sums_of_first(counts, of_miss)
+        cost, cost_low, cost_high = _costs_with_interval(spent, saved, of_miss, level)
     return Alerts(
         n_alerts=counts,
-        threshold=-np.sort(-scores)[counts - 1],
+        threshold=ranking.score[counts - 1],
         n_found=found,
         n_positive=n_positive,
         n_negative=n_negative,
@@ -278,35 +263,25 @@ def cheapest_threshold(
     >>> found.threshold, found.n_alerts, found.cost
     (7.0, 3, 3.0)
     """
-    y = binary_labels(y_true)
-    scores = finite_scores("score", score, len(y))
-    require_two_classes(int(y.sum()), int((1 - y).sum()))
-    level = open_share("level", level, "Use level=0.95.")
+    y, ranking, level = _ranked(y_true, score, level)
     n_resamples = whole_number("n_resamples", n_resamples, 1)
     of_alert, of_miss = _checked_costs(costs, y)
-    order = np.argsort(-scores, kind="stable")
-    scores, added = scores[order], (of_alert - of_miss)[order]
-    ends = np.append(np.flatnonzero(np.diff(scores)), len(y) - 1)
-    thresholds = np.append(np.inf, scores[ends])
-
-    def relative_costs(added: Array) -> Array:
-        """Total costs at the thresholds, minus that of no alert."""
-        return np.append(0.0, np.cumsum(added)[ends])
-
-    relative = relative_costs(added)
+    thresholds = np.append(np.inf, ranking.score[ranking.n_alerts[1:] - 1])
+    added = (of_alert - of_miss)[ranking.order]
+    relative = ranking.sums(added)  # total costs, minus that of no alert
     best = np.argmin(relative)
     rng = np.random.default_rng(random_state)
     cheapest = []
     for _ in range(n_resamples):
         repeats = np.bincount(rng.integers(len(y), size=len(y)), minlength=len(y))
-        cheapest.append(thresholds[np.argmin(relative_costs(added * repeats))])
+        cheapest.append(thresholds[np.argmin(ranking.sums(added * repeats))])
     tails = (1 - level) / 2, (1 + level) / 2
     low, high = np.quantile(cheapest, tails, method="inverted_cdf")
     return CheapestThreshold(
         threshold=float(thresholds[best]),
         low=float(low),
         high=float(high),
-        n_alerts=int(np.append(0, ends + 1)[best]),
+        n_alerts=int(ranking.n_alerts[best]),
         cost=float(of_miss.sum() + relative[best]),
         level=level,
     )
@@ -421,24 +396,49 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     )
 
 
-def _above_each_score(score: Array, *values: Array) -> list[Array]:
-    """Sums of values over rows with at least each score, from the largest down."""
-    group = np.unique(-score, return_inverse=True)[1]
-    return [np.cumsum(np.bincount(group, value)) for value in values]
+class _Ranking:
+    """The rows from the largest score down, and the thresholds between them.
+
+    The first threshold is above all scores. Each other one is a score of some rows.
+    """
+
+    def __init__(self, score: Array) -> None:
+        self.order = np.argsort(-score, kind="stable")
+        self.score = score[self.order]
+        is_last = np.append(self.score[1:] != self.score[:-1], True)
+        self.n_alerts = np.append(0, 1 + np.flatnonzero(is_last))  # at each threshold
+
+    def sums(self, ordered: Array) -> Array:
+        """Sums of values, in the order of the rows, over the alerts of thresholds."""
+        return np.asarray(np.append(0.0, np.cumsum(ordered))[self.n_alerts])
+
+    def sums_of_first(self, n_rows: NDArray[np.int64], values: Array) -> Array:
+        """Sums over the first rows: the expectation if ties are broken at random."""
+        sums = self.sums(values[self.order])
+        return np.asarray(np.interp(n_rows, self.n_alerts, sums))
+
+
+def _ranked(y_true: Any, score: Any, level: Any) -> tuple[Array, _Ranking, float]:
+    """The checked labels, the ranking by the score, and the level."""
+    y = binary_labels(y_true)
+    ranking = _Ranking(finite_scores("score", score, len(y)))
+    require_two_classes(int(y.sum()), int((1 - y).sum()))
+    return y, ranking, open_share("level", level, "Use level=0.95.")
 
 
 def _counts_of_rates(
-    size: Array, negatives: Array, rates: Sequence[float]
+    ranking: _Ranking, is_negative: Array, rates: Sequence[float]
 ) -> NDArray[np.int64]:
     """The most alerts above a threshold that keep each false-positive rate."""
     limits = [open_share("false_positive_rates", r, "Use [0.001].") for r in rates]
+    negatives = ranking.sums(is_negative[ranking.order])
     allowed = np.multiply(limits, negatives[-1])
-    n_thresholds = np.searchsorted(negatives, allowed, side="right")
-    if not n_thresholds.all():
+    thresholds = np.searchsorted(negatives, allowed, side="right") - 1
+    if not thresholds.all():
         rule = "reached by a threshold"
         advice = "Raise the rate: more negatives than this share the largest score."
         reject("false_positive_rates", rule, min(limits), advice)
-    return np.asarray(size[n_thresholds - 1], dtype=np.int64)
+    return np.asarray(ranking.n_alerts[thresholds])
 
 
 def _checked_counts(
@@ -481,6 +481,19 @@ def _checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
             row = int(np.argmin(is_cost))
             reject("costs", rule, f"{cost[row]:g} in row {row}", advice)
     return of_alert, of_miss * y
+
+
+def _costs_with_interval(
+    spent: Array, saved: Array, of_miss: Array, level: float
+) -> tuple[Array, Array, Array]:
+    """Total costs with their intervals: those of the share of the missed costs."""
+    total = of_miss.sum()
+    if total == 0:
+        return spent, spent, spent
+    # Kish's number of positives of equal costs with the same precision
+    n_effective = total**2 / (of_miss**2).sum()
+    low, high = wilson(saved / total, n_effective, level)
+    return spent + total - saved, spent + total * (1 - high), spent + total * (1 - low)
 
 
 @dataclass(frozen=True, eq=False)

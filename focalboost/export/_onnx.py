@@ -160,28 +160,8 @@ def register_converters() -> None:
 def _set_types(operator: Any) -> None:
     """Tell sklearn-onnx the types of both outputs."""
     types = _import_tools("skl2onnx.common.data_types")
-    text = [
-        one.onnx_name
-        for one in operator.inputs
-        if isinstance(one.type, types.StringTensorType)
-    ]
-    if text:
-        reject(
-            "model",
-            "a pipeline that gives numbers to the estimator",
-            text,
-            "Encode text and categories in the pipeline, as OrdinalEncoder does.",
-        )
-    info = types.onnx.helper.make_tensor_value_info
-    widths = [one.type.shape[1] for one in operator.inputs]
-    inputs = [  # a selection of features counts them in NumPy's integers
-        info(
-            one.onnx_name, types.guess_proto_type(one.type), ["n", width and int(width)]
-        )
-        for one, width in zip(operator.inputs, widths, strict=True)
-    ]
     # It asks for the nodes after that, with the same operator.
-    operator.focalboost_graph = _graph_of(operator.raw_operator, inputs)
+    operator.focalboost_graph = _graph_of(operator.raw_operator, _inputs_of(operator))
     outputs = operator.focalboost_graph.graph.output
     by_kind = {
         types.onnx.TensorProto.INT64: types.Int64TensorType,
@@ -192,6 +172,29 @@ def _set_types(operator: Any) -> None:
         tensor = output.type.tensor_type
         width = [one.dim_value for one in tensor.shape.dim[1:]]
         variable.type = by_kind[tensor.elem_type]([None, *width])
+
+
+def _inputs_of(operator: Any) -> list[Any]:
+    """The inputs of an estimator in a pipeline, which must be numbers."""
+    types = _import_tools("skl2onnx.common.data_types")
+    text = [
+        one.onnx_name
+        for one in operator.inputs
+        if isinstance(one.type, types.StringTensorType)
+    ]
+    if text:
+        rule = "a pipeline that gives numbers to the estimator"
+        advice = "Encode text and categories in the pipeline, as OrdinalEncoder does."
+        reject("model", rule, text, advice)
+    inputs = []
+    for one in operator.inputs:
+        width = one.type.shape[1]
+        # A selection of features counts them in NumPy's integers.
+        shape = ["n", width and int(width)]
+        kind = types.guess_proto_type(one.type)
+        info = types.onnx.helper.make_tensor_value_info(one.onnx_name, kind, shape)
+        inputs.append(info)
+    return inputs
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
