@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import gzip
 import json
 import re
 import shlex
@@ -273,7 +274,8 @@ def _read_csv(
         read(header=None, nrows=2)
         columns = read(decimal=decimal, low_memory=False)
     except UnicodeError as error:
-        with path.open("rb") as file:
+        opened = gzip.open if path.name.lower().endswith(".gz") else open
+        with opened(path, "rb") as file:
             start = file.read(2)
         other = "add --encoding cp1252 (Western Europe, Windows), or another"
         fault = f"is not {encoding} text"

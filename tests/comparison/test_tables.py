@@ -209,6 +209,8 @@ def test_without_a_target_the_columns_are_named(payments, tmp_path):
         ("broken.parquet", b"PAR1, or not", "it again, with DataFrame.to_parquet$"),
         ("broken.npz", b"not a zip", r"write it again, with np.savez\(path, X=X, y=y"),
         ("zipped.csv", gzip.compress(b"a,b\n"), "let its name end in .csv.gz$"),
+        ("a.csv.gz", gzip.compress(b"caf\xe9,y\n1,0\n"), "add --encoding cp1252"),
+        ("b.CSV.GZ", gzip.compress("a,y\n1,0\n".encode("utf-16")), "encoding utf-16$"),
         ("book.csv", b"PK\x03\x04\xff", "is a workbook or an archive, save its table"),
         ("open.csv", b'a,b\n"1,2\n', "string starting at row 1: correct the header or"),
         ("more.csv", b"a,b\n1,2\n3,4,5\n", "in line 3, saw 3: correct the header"),
