@@ -21,9 +21,9 @@ from focalboost._hosts._note import (
     require_same_prediction,
     warn_of_another_loss,
 )
-from focalboost._hosts._params import one_value
+from focalboost._hosts._params import Balance, one_value
 from focalboost._validation import reject
-from focalboost.lightgbm._data_sets import Baseline
+from focalboost.lightgbm._data_sets import Baseline, Shift
 from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
 from focalboost.lightgbm._text import (
     finalised_text,
@@ -38,6 +38,7 @@ from focalboost.lightgbm._text import (
     without_note,
 )
 from focalboost.losses import Loss
+from focalboost.objectives import FocalObjective
 
 if TYPE_CHECKING:
     import lightgbm
@@ -205,6 +206,16 @@ def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
     return earlier_balance(known)
 
 
+def balancing(
+    balance: Balance, objective: FocalObjective, model: "lightgbm.Booster | None"
+) -> Shift | None:
+    """The callback that finds the shift of a training, or None without a balance."""
+    if not balance:
+        return None
+    earlier = earlier_balance_of(model)
+    return Shift(balance, objective.loss, objective.n_threads, earlier)
+
+
 def balance_of(booster: "lightgbm.Booster") -> NDArray[np.float64]:
     """What the balance has added to the raw predictions of a model."""
     known = provenance_of(booster, "model")
@@ -281,6 +292,28 @@ def checkpoint_in(path: Any) -> tuple["lightgbm.Booster", str | None]:
     text = text_of_file(path, "checkpoint")
     model = booster_of_text(without_note(text, CHECKPOINT), "checkpoint")
     return model, note_in(text, CHECKPOINT)
+
+
+def is_complete(run: Run, balance: Balance) -> bool:
+    """Whether a checkpoint has the model of all rounds, in balance if it is to be."""
+    if run.done == 0 or run.left > 0:
+        return False
+    known = provenance_of(run.model, "checkpoint")
+    return not balance or (known is not None and known.unbalanced is not None)
+
+
+def take_up(run: Run) -> None:
+    """Continue from the model of a checkpoint, without its balance.
+
+    LightGBM trains at least one round. If none is left, the last one is repeated.
+    """
+    model: lightgbm.Booster = run.model
+    if run.left > 0:
+        run.model = unbalanced(model, provenance_of(model, "checkpoint"))
+        return
+    n_before = model.current_iteration() - 1
+    text = model.model_to_string(num_iteration=n_before)
+    run.repeat_last_round(booster_of_text(text, "checkpoint") if n_before else None)
 
 
 def finished(

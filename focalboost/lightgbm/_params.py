@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
     WEIGHTS_INSTEAD,
+    checked_loss,
     learning_rate_bound,
     metrics_in,
     one_value,
@@ -112,6 +113,7 @@ class Plan(NamedTuple):
     """What to train with."""
 
     params: dict[str, Any]
+    objective: FocalObjective  #: the one in the parameters
     metric: FocalMetric | None  #: None where the user has named another
 
 
@@ -121,6 +123,12 @@ def rounds_apart(
     """The parameters without their number of rounds, which LightGBM prefers."""
     others = {name: params[name] for name in params if name not in ROUNDS}
     return others, one_value(params, ROUNDS, num_boost_round)
+
+
+def loss_for(params: Mapping[str, Any], loss: Any) -> Loss:
+    """The loss that is given, or the default one for the parameters."""
+    n_classes, objective = one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
+    return checked_loss(loss, n_classes, objective)
 
 
 def n_machines(params: Mapping[str, Any]) -> int:
@@ -159,16 +167,16 @@ def make_plan(
     )
     replaced = (*OBJECTIVE, *NUM_CLASS)
     settings = {name: given[name] for name in given if name not in replaced} | own
-    threads = thread_setting(given)
-    settings["objective"] = FocalObjective(
-        loss, curvature, bound, checks_start=False, n_threads=threads
+    objective = FocalObjective(
+        loss, curvature, bound, checks_start=False, n_threads=thread_setting(given)
     )
+    settings["objective"] = objective
     if any(name != "" for name in named):
-        return Plan(settings, None)
+        return Plan(settings, objective, None)
     # Besides the parameter, LightGBM ignores the words for no metric.
     is_own = all(isinstance(one, str) and one in _NO_METRIC for one in others)
     metric = FocalMetric(loss) if is_own else None
-    return Plan({**settings, "metric": "None"}, metric)
+    return Plan({**settings, "metric": "None"}, objective, metric)
 
 
 def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:
