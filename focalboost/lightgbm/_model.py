@@ -347,8 +347,9 @@ class Saver:
         note = self._run.note_due(env.iteration - env.begin_iteration + 1)
         if note is not None:
             text = env.model.model_to_string(num_iteration=-1)
-            provenance = note_of(Provenance(self._loss, None))
-            text = finalised_text(text, self._baseline, provenance)
+            earlier = earlier_balance_of(self._run.model).tolist()
+            provenance = Provenance(self._loss, None, earlier=earlier)
+            text = finalised_text(text, self._baseline, note_of(provenance))
             self._save(text, note, env.model, self._baseline)
 
     def save_last(self, booster: "lightgbm.Booster") -> None:

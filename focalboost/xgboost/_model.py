@@ -261,7 +261,8 @@ def saver(run: Run, loss: Loss) -> Any:
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             note = run.note_due(epoch + 1)
             if note is not None:
-                set_provenance(model, Provenance(loss, None))
+                earlier = earlier_balance_of(model).tolist()
+                set_provenance(model, Provenance(loss, None, earlier=earlier))
                 save_checkpoint(run, note, model)
             return False
 
