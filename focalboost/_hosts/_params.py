@@ -212,7 +212,9 @@ def masses_of(loss: Loss, target: tuple[Any, Any]) -> NDArray[np.float64]:
 
 
 def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The class masses of all rows, given those of the rows of this process."""
+    """The class masses of all rows: those given, or those of the rows here."""
+    if class_masses is None:
+        return own
     advice = (
         "Pass loss.class_masses(y, sample_weight) of all rows, or the sum of what it "
         "returns for each worker. FocalLoss has the positives first."

@@ -89,9 +89,7 @@ def _baseline(
     loss: Loss, labels: NDArray[Any], weight: Any, class_masses: Any
 ) -> Baseline:
     """The baseline of some rows, or of all rows, whose class masses are given."""
-    masses = masses_of(loss, (labels, weight))
-    if class_masses is not None:
-        masses = checked_masses(class_masses, masses)
+    masses = checked_masses(class_masses, masses_of(loss, (labels, weight)))
     return loss.baseline(*rows_of_masses(loss, masses))
 
 

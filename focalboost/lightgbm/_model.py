@@ -24,7 +24,7 @@ from focalboost._hosts._note import (
 from focalboost._hosts._params import Balance, one_value
 from focalboost._validation import reject
 from focalboost.lightgbm._data_sets import Baseline, Shift
-from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
+from focalboost.lightgbm._params import MIN_CURVATURE
 from focalboost.lightgbm._text import (
     finalised_text,
     is_finalised,
@@ -37,7 +37,7 @@ from focalboost.lightgbm._text import (
     with_note,
     without_note,
 )
-from focalboost.losses import Loss
+from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import FocalObjective
 
 if TYPE_CHECKING:
@@ -162,9 +162,10 @@ def booster_of(model: Any, name: str) -> "lightgbm.Booster":
     return booster
 
 
-def require_continuable(text: str, params: Mapping[str, Any], name: str) -> None:
-    """Check that a model predicts scores by itself, as many as there will be."""
-    expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
+def require_continuable(text: str, loss: Loss, name: str) -> None:
+    """Check that a model predicts scores by itself, as many as the loss has."""
+    expected = 1 if isinstance(loss, FocalLoss) else loss.n_classes
+    found = number_of_scores(text)
     if found != expected:
         rule = f"a model with {expected} raw prediction(s) for each row"
         reject(name, rule, found, "Use a model of the same classes.")
@@ -174,15 +175,13 @@ def require_continuable(text: str, params: Mapping[str, Any], name: str) -> None
         reject(name, "a model that predicts probabilities", given, advice)
 
 
-def model_to_continue(
-    init_model: Any, params: Mapping[str, Any], loss: Loss
-) -> "lightgbm.Booster | None":
+def model_to_continue(init_model: Any, loss: Loss) -> "lightgbm.Booster | None":
     """The model as training left it; one of another loss raises a warning."""
     if init_model is None:
         return None
     booster = booster_of(init_model, "init_model")
     text = booster.model_to_string(num_iteration=1)
-    require_continuable(text, params, "init_model")
+    require_continuable(text, loss, "init_model")
     known = provenance_in(text, "init_model")
     warn_of_another_loss(known, loss, "init_model", stacklevel=4)
     return unbalanced(booster, known)

@@ -33,7 +33,7 @@ from focalboost.lightgbm._text import (
     with_leaves,
     with_note,
 )
-from focalboost.losses import FocalLoss, Loss
+from focalboost.losses import Loss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import Curvature, FocalObjective
 
@@ -171,8 +171,7 @@ def _provenance(text: str, loss: Loss | None) -> Provenance:
 
 def _check_model(text: str, loss: Loss) -> None:
     """Check that a model has the scores of the loss, and constants in its leaves."""
-    n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
-    require_continuable(text, {"num_class": n_scores}, "booster")
+    require_continuable(text, loss, "booster")
     if "\nleaf_const=" in text:
         advice = "Train it without linear_tree."
         reject("booster", "a model whose leaves are constants", "linear_tree", advice)

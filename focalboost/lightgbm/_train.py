@@ -182,7 +182,7 @@ def train(
     wanted = balances(balance, loss, curvature)
     if n_machines(plan.params) > 1:
         _check_machines(sets, init_model, wanted, class_masses)
-    run = Run(model_to_continue(init_model, plan.params, loss), num_boost_round)
+    run = Run(model_to_continue(init_model, loss), num_boost_round)
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
         training = training_of(*settings, digests_of(train_set, plan.params))
@@ -331,7 +331,7 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     if n_machines(params) > 1:
         advice = "LightGBM would connect the machines anew for each fold."
         reject("num_machines", "1 for cv", n_machines(params), advice)
-    model = model_to_continue(init_model, plan.params, loss)
+    model = model_to_continue(init_model, loss)
     wanted = balances(balance, loss, curvature)
     starts = _starts_of_folds(plan, fpreproc, train_set, model)
     with starts as (start, baselines), errors_explained(params):

@@ -420,9 +420,7 @@ def _rows_of_workers(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A row for each class, with the baseline of the rows of all workers."""
     own = over_workers(lambda: masses_of(loss, target))
-    masses = over_workers(
-        lambda: own if class_masses is None else checked_masses(class_masses, own)
-    )
+    masses = over_workers(lambda: checked_masses(class_masses, own))
     # The same on all workers, as a mean is.
     return rows_of_masses(loss, masses / n_workers())
 
