@@ -200,10 +200,6 @@ class Run:
             reject("num_boost_round", rule, self.left, advice)
         self.left -= self.done
 
-    def repeat_last_round(self, before: Any) -> None:
-        """Train the last round of the file again, from the model before it."""
-        self.model, self.done, self.left = before, self.done - 1, 1
-
     def note_due(self, rounds: int) -> str | None:
         """The note to save after so many rounds, or None; the last is ``last_note``."""
         if self._path is None:

@@ -312,7 +312,8 @@ def take_up(run: Run) -> None:
         return
     n_before = model.current_iteration() - 1
     text = model.model_to_string(num_iteration=n_before)
-    run.repeat_last_round(booster_of_text(text, "checkpoint") if n_before else None)
+    before = booster_of_text(text, "checkpoint") if n_before else None
+    run.model, run.done, run.left = before, run.done - 1, 1
 
 
 def finished(

@@ -59,7 +59,9 @@ def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
 
 def booster_of(xgb_model: Any) -> "xgboost.Booster":
     """The booster of an estimator or a file, with the start of its training."""
-    return _unbalanced(in_balance(xgb_model), "xgb_model")
+    booster = in_balance(xgb_model).copy()
+    take_balance_back(booster, "xgb_model")
+    return booster
 
 
 def in_balance(xgb_model: Any) -> "xgboost.Booster":
@@ -84,38 +86,30 @@ def in_balance(xgb_model: Any) -> "xgboost.Booster":
     return booster
 
 
-def _unbalanced(booster: "xgboost.Booster", name: str) -> "xgboost.Booster":
-    """The model as training left it, before it was balanced."""
-    known = provenance_of(booster, name)
-    if known is None or known.unbalanced is None:
-        return booster
-    copy = booster.copy()
-    take_balance_back(copy, name)
-    set_provenance(copy, provenance_of(copy, name) or known)
-    return copy
-
-
 def take_balance_back(booster: "xgboost.Booster", name: str) -> None:
     """Give a model the start that it had before it was balanced, and note the shift."""
     known = provenance_of(booster, name)
     if known is None or known.unbalanced is None:
         return
-    learner = learner_of(booster)
-    balanced_start = _start_of_score(learner, _base_score_in(learner))
-    shift = balanced_start - _start_of_score(learner, known.unbalanced)
+    shift = balance_of(booster, name)
     set_base_score(booster, known.unbalanced)
     known = known._replace(unbalanced=None, earlier=shift.tolist())
     booster.set_attr(**{PROVENANCE: note_of(known), MISSING_ROW: None})
 
 
+def balance_of(booster: "xgboost.Booster", name: str = "model") -> NDArray[np.float64]:
+    """What the balance has added to the raw predictions of a model."""
+    known = provenance_of(booster, name)
+    if known is None or known.unbalanced is None:
+        return np.array(0.0)
+    learner = learner_of(booster)
+    start = _start_of_score(learner, _base_score_in(learner))
+    return start - _start_of_score(learner, known.unbalanced)
+
+
 def n_scores_of(booster: "xgboost.Booster") -> int:
     """The number of raw predictions for a row: that of the classes, 0 for two."""
     return int(learner_of(booster)["learner_model_param"]["num_class"])
-
-
-def balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
-    """What the balance has added to the raw predictions of a model."""
-    return earlier_balance(provenance_of(_unbalanced(booster, "model"), "model"))
 
 
 def set_base_score(booster: "xgboost.Booster", score: Any) -> None:
