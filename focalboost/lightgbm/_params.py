@@ -125,12 +125,6 @@ def rounds_apart(
     return others, one_value(params, ROUNDS, num_boost_round)
 
 
-def loss_for(params: Mapping[str, Any], loss: Any) -> Loss:
-    """The loss that is given, or the default one for the parameters."""
-    n_classes, objective = one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
-    return checked_loss(loss, n_classes, objective)
-
-
 def n_machines(params: Mapping[str, Any]) -> int:
     """The number of machines that train together; LightGBM counts a list of them."""
     machines = one_value(params, MACHINES, ())
@@ -147,12 +141,14 @@ def stops_early(params: Mapping[str, Any], callbacks: Any) -> bool:
 
 def make_plan(
     params: Mapping[str, Any],
-    loss: Loss,
+    loss: Loss | None,
     metrics: Any,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> Plan:
-    """The plan for a user's metrics; parameters in conflict are errors."""
+    """The plan for a user's loss and metrics; parameters in conflict are errors."""
+    n_classes, objective = one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
+    loss = checked_loss(loss, n_classes, objective)
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
     if isinstance(loss, FocalLoss):  # LightGBM's own objective with the same link
@@ -167,16 +163,16 @@ def make_plan(
     )
     replaced = (*OBJECTIVE, *NUM_CLASS)
     settings = {name: given[name] for name in given if name not in replaced} | own
-    objective = FocalObjective(
+    focal = FocalObjective(
         loss, curvature, bound, checks_start=False, n_threads=thread_setting(given)
     )
-    settings["objective"] = objective
+    settings["objective"] = focal
     if any(name != "" for name in named):
-        return Plan(settings, objective, None)
+        return Plan(settings, focal, None)
     # Besides the parameter, LightGBM ignores the words for no metric.
     is_own = all(isinstance(one, str) and one in _NO_METRIC for one in others)
     metric = FocalMetric(loss) if is_own else None
-    return Plan({**settings, "metric": "None"}, objective, metric)
+    return Plan({**settings, "metric": "None"}, focal, metric)
 
 
 def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:

@@ -47,7 +47,6 @@ from focalboost.lightgbm._params import (
     METRIC,
     OBJECTIVE,
     Plan,
-    loss_for,
     make_plan,
     n_machines,
     rounds_apart,
@@ -168,12 +167,12 @@ def train(
     """
     # Left in params they would count in place of the rounds that are left to do.
     params, num_boost_round = rounds_apart(params, num_boost_round)
-    loss = loss_for(params, loss)
     if keep_training_booster:
         advice = "The returned model has its baseline in its trees; train it further "
         name = "keep_training_booster"
         reject(name, "False", keep_training_booster, f"{advice}with init_model.")
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    loss = plan.objective.loss
     stops = stops_early(plan.params, callbacks)
     file = checked_checkpoint(checkpoint, stops, n_machines(plan.params))
     validation = as_list(valid_sets)
@@ -324,8 +323,8 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     if metrics is not None:
         params = {name: params[name] for name in params if name not in METRIC}
         params["metric"] = metrics
-    loss = loss_for(params, loss)
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    loss = plan.objective.loss
     require_data_set("train_set", train_set)
     balance = checked_balance(balance, "balance", has_validation=True)
     if n_machines(params) > 1:
