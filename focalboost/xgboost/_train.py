@@ -185,7 +185,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     with failing_together():
-        stops = bool(early_stopping_rounds) or _stop_early(callbacks)
+        stops = _stops_early(early_stopping_rounds, callbacks)
         file = checked_checkpoint(checkpoint, stops, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
@@ -231,10 +231,10 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     return booster
 
 
-def _stop_early(callbacks: Sequence[Any] | None) -> bool:
-    """Whether a callback may end the training before its last round."""
+def _stops_early(rounds: int | None, callbacks: Sequence[Any] | None) -> bool:
+    """Whether training may end before its last round."""
     kind = import_host("xgboost").callback.EarlyStopping
-    return any(isinstance(callback, kind) for callback in callbacks or ())
+    return bool(rounds) or any(isinstance(one, kind) for one in callbacks or ())
 
 
 def _check_labels(
