@@ -52,8 +52,8 @@ def starting_score(
 ) -> Iterator[Baseline]:
     """Yield the baseline, the init_score of data sets that have none; then clean up.
 
-    It is 0 for a model to continue and for an init_score of the user's. The first data
-    set is the one to train on.
+    The first data set is the one to train on. The baseline is 0 for a model to continue
+    and for an init_score of the user's.
     """
     train_set, before = data_sets[0], list[Any]()
     baseline: Baseline = 0.0

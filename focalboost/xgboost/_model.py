@@ -144,7 +144,7 @@ def is_linear(booster: "xgboost.Booster") -> bool:
 
 def has_split(booster: "xgboost.Booster") -> bool:
     """Whether some tree has a split; a linear model always counts."""
-    return is_linear(booster) or bool(booster.get_score(importance_type="weight"))
+    return bool(booster.get_score(importance_type="weight")) or is_linear(booster)
 
 
 def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
