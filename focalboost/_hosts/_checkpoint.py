@@ -162,7 +162,7 @@ class Run:
     def __init__(self, model: Any, rounds: int) -> None:
         self.model = model  #: a booster, or None
         self.done, self.left = 0, rounds  #: rounds of earlier calls, and of this one
-        self._path: Any = None
+        self._path: Any = None  #: of the file, if there is one
         self._every: int | None = None
         self._training: dict[str, Any] = {}
         self._rounds, self._started = 0, perf_counter()
@@ -202,6 +202,8 @@ class Run:
 
     def note_due(self, rounds: int) -> str | None:
         """The note to save after so many rounds, or None; the last is ``last_note``."""
+        if self._path is None:
+            return None
         self._rounds, self._began = rounds, perf_counter()
         if self._every is not None:
             is_due = (self.done + rounds) % self._every == 0

@@ -195,9 +195,10 @@ def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
     return "validation"
 
 
-def balances(balance: Balance, loss: Loss, curvature: str = "certified") -> bool:
-    """Whether to balance; the exact log loss stays the host's own model, to the bit."""
-    return bool(balance) and not (loss.is_log_loss and curvature == "exact")
+def balances(balance: Balance, loss: Loss, curvature: str = "certified") -> Balance:
+    """The balance to make. The exact log loss stays the host's own, to the bit."""
+    is_hosts_own = loss.is_log_loss and curvature == "exact"
+    return False if is_hosts_own else balance
 
 
 #: By which the masses of some rows may exceed those of all rows, relative: hosts hold
@@ -211,7 +212,9 @@ def masses_of(loss: Loss, target: tuple[Any, Any]) -> NDArray[np.float64]:
 
 
 def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The class masses of all rows, given those of the rows of this process."""
+    """The class masses of all rows: those given, or those of the rows here."""
+    if class_masses is None:
+        return own
     advice = (
         "Pass loss.class_masses(y, sample_weight) of all rows, or the sum of what it "
         "returns for each worker. FocalLoss has the positives first."

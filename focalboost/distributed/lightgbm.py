@@ -233,7 +233,7 @@ def fitted_host(
     if is_new:
         baseline = loss.baseline(*target)
         options["init_score"] = table.constant(baseline)
-    init_model = model_to_continue(init_model, plan.params, loss)
+    init_model = model_to_continue(init_model, loss)
     callbacks = [KeepParameters(), *(callbacks or ())]
     # A default of its constructor would count more than another name of the parameter.
     params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())

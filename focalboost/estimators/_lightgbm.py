@@ -275,7 +275,7 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         )
         baseline: Baseline = 0.0
         init_score = rows.starts("init_score", init_score, by_class=True)
-        model = _model.model_to_continue(model, plan.params, loss)
+        model = _model.model_to_continue(model, loss)
         if model is None and init_score is None:
             # LightGBM keeps weights in float32, of which ``train`` computes the start.
             weight = None if rows.weight is None else np.float32(rows.weight)

@@ -47,47 +47,50 @@ def starting_score(
     loss: Loss,
     params: Mapping[str, Any],
     init_model: Any,
-    train_set: "lightgbm.Dataset",
-    valid_sets: list["lightgbm.Dataset"],
+    data_sets: list["lightgbm.Dataset"],
     class_masses: Any = None,
 ) -> Iterator[Baseline]:
     """Yield the baseline, the init_score of data sets that have none; then clean up.
 
-    It is 0 for a model to continue and for an init_score of the user's.
+    The first data set is the one to train on. The baseline is 0 for a model to continue
+    and for an init_score of the user's.
     """
-    others = [data_set for data_set in valid_sets if data_set is not train_set]
-    sets, before = [train_set, *others], list[Any]()
+    train_set, before = data_sets[0], list[Any]()
     baseline: Baseline = 0.0
-    for data_set in sets:
+    for data_set in data_sets:
         forget_model(data_set)
     try:
         if init_model is None:
-            labels = _label(train_set, params)
-            of_others = (_label(other, params, train_set) for other in others)
-            sizes = [len(labels), *map(len, of_others)]
+            of_others = (_label(other, params, train_set) for other in data_sets[1:])
+            labels = [_label(train_set, params), *of_others]
         elif init_score_of(train_set) is not None:
             rule = "without an init_score where init_model is given"
             advice = "The model's predictions would replace it. Leave out one."
             reject("train_set", rule, "an init_score", advice)
-        before = [init_score_of(data_set) for data_set in sets]
+        before = [init_score_of(data_set) for data_set in data_sets]
         if init_model is None and before[0] is None:
-            masses = masses_of(loss, (labels, _weight(train_set)))
-            if class_masses is not None:
-                masses = checked_masses(class_masses, masses)
-            baseline = loss.baseline(*rows_of_masses(loss, masses))
-            for data_set, size, score in zip(sets, sizes, before, strict=True):
+            baseline = _baseline(loss, labels[0], _weight(train_set), class_masses)
+            for data_set, own, score in zip(data_sets, labels, before, strict=True):
                 if score is None:
-                    data_set.set_init_score(constant_scores(baseline, size))
+                    data_set.set_init_score(constant_scores(baseline, len(own)))
         yield baseline
     finally:
-        for data_set, score in zip(sets, before, strict=False):
+        for data_set, score in zip(data_sets, before, strict=False):
             data_set._predictor = None
             _clear_init_score(data_set)
             if score is not None:
                 data_set.set_init_score(score)
-        for data_set in sets:
+        for data_set in data_sets:
             if _is_built(data_set) and data_set.free_raw_data:
                 data_set.data = None
+
+
+def _baseline(
+    loss: Loss, labels: NDArray[Any], weight: Any, class_masses: Any
+) -> Baseline:
+    """The baseline of some rows, or of all rows, whose class masses are given."""
+    masses = checked_masses(class_masses, masses_of(loss, (labels, weight)))
+    return loss.baseline(*rows_of_masses(loss, masses))
 
 
 def require_data_set(name: str, data_set: Any) -> None:
@@ -289,9 +292,6 @@ class Shift:
     round of an early stop are rolled back, which LightGBM leaves out of its model as
     well. A round in which no leaf can be split, as happens with bagging, adds no tree,
     so the trees after each round are counted.
-
-    A model that has all its rounds, but was saved before its balance, is trained for
-    one round that is rolled back; ``only`` is the number of iterations that it has.
     """
 
     order = 29  # just before LightGBM's early stopping
@@ -302,19 +302,16 @@ class Shift:
         loss: Loss,
         n_threads: int | None,
         earlier: NDArray[np.float64],
-        *,
-        only: int | None = None,
     ) -> None:
         self._of_validation = balance == "validation"
         self._loss, self._n_threads, self._earlier = loss, n_threads, earlier
-        self._only = only
         self._part: Part | None = None
         self._iterations: list[int] = []
 
     def __call__(self, env: Any) -> None:
         self._iterations.append(env.model.current_iteration())
         if env.iteration + 1 == env.end_iteration:
-            self.keep(env.model, self._only)
+            self.keep(env.model)
 
     def stop(self, env: Any, best_iteration: int) -> None:
         """Keep the raw predictions of the best round, counted like ``iteration``."""

@@ -21,10 +21,10 @@ from focalboost._hosts._note import (
     require_same_prediction,
     warn_of_another_loss,
 )
-from focalboost._hosts._params import one_value
+from focalboost._hosts._params import Balance, one_value
 from focalboost._validation import reject
-from focalboost.lightgbm._data_sets import Baseline
-from focalboost.lightgbm._params import MIN_CURVATURE, NUM_CLASS
+from focalboost.lightgbm._data_sets import Baseline, Shift
+from focalboost.lightgbm._params import MIN_CURVATURE
 from focalboost.lightgbm._text import (
     finalised_text,
     is_finalised,
@@ -37,7 +37,8 @@ from focalboost.lightgbm._text import (
     with_note,
     without_note,
 )
-from focalboost.losses import Loss
+from focalboost.losses import FocalLoss, Loss
+from focalboost.objectives import FocalObjective
 
 if TYPE_CHECKING:
     import lightgbm
@@ -161,9 +162,10 @@ def booster_of(model: Any, name: str) -> "lightgbm.Booster":
     return booster
 
 
-def require_continuable(text: str, params: Mapping[str, Any], name: str) -> None:
-    """Check that a model predicts scores by itself, as many as there will be."""
-    expected, found = one_value(params, NUM_CLASS, 1), number_of_scores(text)
+def require_continuable(text: str, loss: Loss, name: str) -> None:
+    """Check that a model predicts scores by itself, as many as the loss has."""
+    expected = 1 if isinstance(loss, FocalLoss) else loss.n_classes
+    found = number_of_scores(text)
     if found != expected:
         rule = f"a model with {expected} raw prediction(s) for each row"
         reject(name, rule, found, "Use a model of the same classes.")
@@ -173,15 +175,13 @@ def require_continuable(text: str, params: Mapping[str, Any], name: str) -> None
         reject(name, "a model that predicts probabilities", given, advice)
 
 
-def model_to_continue(
-    init_model: Any, params: Mapping[str, Any], loss: Loss
-) -> "lightgbm.Booster | None":
+def model_to_continue(init_model: Any, loss: Loss) -> "lightgbm.Booster | None":
     """The model as training left it; one of another loss raises a warning."""
     if init_model is None:
         return None
     booster = booster_of(init_model, "init_model")
     text = booster.model_to_string(num_iteration=1)
-    require_continuable(text, params, "init_model")
+    require_continuable(text, loss, "init_model")
     known = provenance_in(text, "init_model")
     warn_of_another_loss(known, loss, "init_model", stacklevel=4)
     return unbalanced(booster, known)
@@ -203,6 +203,16 @@ def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
     """The shift of a model to continue, for rows of a single class."""
     known = None if model is None else provenance_of(model, "init_model")
     return earlier_balance(known)
+
+
+def balancing(
+    balance: Balance, objective: FocalObjective, model: "lightgbm.Booster | None"
+) -> Shift | None:
+    """The callback that finds the shift of a training, or None without a balance."""
+    if not balance:
+        return None
+    earlier = earlier_balance_of(model)
+    return Shift(balance, objective.loss, objective.n_threads, earlier)
 
 
 def balance_of(booster: "lightgbm.Booster") -> NDArray[np.float64]:
@@ -283,6 +293,29 @@ def checkpoint_in(path: Any) -> tuple["lightgbm.Booster", str | None]:
     return model, note_in(text, CHECKPOINT)
 
 
+def is_complete(run: Run, balance: Balance) -> bool:
+    """Whether a checkpoint has the model of all rounds, in balance if it is to be."""
+    if run.done == 0 or run.left > 0:
+        return False
+    known = provenance_of(run.model, "checkpoint")
+    return not balance or (known is not None and known.unbalanced is not None)
+
+
+def take_up(run: Run) -> None:
+    """Continue from the model of a checkpoint, without its balance.
+
+    LightGBM trains at least one round. If none is left, the last one is repeated.
+    """
+    model: lightgbm.Booster = run.model
+    if run.left > 0:
+        run.model = unbalanced(model, provenance_of(model, "checkpoint"))
+        return
+    n_before = model.current_iteration() - 1
+    text = model.model_to_string(num_iteration=n_before)
+    before = booster_of_text(text, "checkpoint") if n_before else None
+    run.model, run.done, run.left = before, run.done - 1, 1
+
+
 def finished(
     booster: "lightgbm.Booster",
     baseline: Baseline,
@@ -314,8 +347,9 @@ class Saver:
         note = self._run.note_due(env.iteration - env.begin_iteration + 1)
         if note is not None:
             text = env.model.model_to_string(num_iteration=-1)
-            provenance = note_of(Provenance(self._loss, None))
-            text = finalised_text(text, self._baseline, provenance)
+            earlier = earlier_balance_of(self._run.model).tolist()
+            provenance = Provenance(self._loss, None, earlier=earlier)
+            text = finalised_text(text, self._baseline, note_of(provenance))
             self._save(text, note, env.model, self._baseline)
 
     def save_last(self, booster: "lightgbm.Booster") -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
     WEIGHTS_INSTEAD,
+    checked_loss,
     learning_rate_bound,
     metrics_in,
     one_value,
@@ -112,6 +113,7 @@ class Plan(NamedTuple):
     """What to train with."""
 
     params: dict[str, Any]
+    objective: FocalObjective  #: the one in the parameters
     metric: FocalMetric | None  #: None where the user has named another
 
 
@@ -139,12 +141,14 @@ def stops_early(params: Mapping[str, Any], callbacks: Any) -> bool:
 
 def make_plan(
     params: Mapping[str, Any],
-    loss: Loss,
+    loss: Loss | None,
     metrics: Any,
     curvature: Curvature = "certified",
     max_learning_rate: float | None = None,
 ) -> Plan:
-    """The plan for a user's metrics; parameters in conflict are errors."""
+    """The plan for a user's loss and metrics; parameters in conflict are errors."""
+    n_classes, objective = one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
+    loss = checked_loss(loss, n_classes, objective)
     refuse_focal_names(params)
     given = {name: value for name, value in params.items() if value is not None}
     if isinstance(loss, FocalLoss):  # LightGBM's own objective with the same link
@@ -159,16 +163,16 @@ def make_plan(
     )
     replaced = (*OBJECTIVE, *NUM_CLASS)
     settings = {name: given[name] for name in given if name not in replaced} | own
-    threads = thread_setting(given)
-    settings["objective"] = FocalObjective(
-        loss, curvature, bound, checks_start=False, n_threads=threads
+    focal = FocalObjective(
+        loss, curvature, bound, checks_start=False, n_threads=thread_setting(given)
     )
+    settings["objective"] = focal
     if any(name != "" for name in named):
-        return Plan(settings, None)
+        return Plan(settings, focal, None)
     # Besides the parameter, LightGBM ignores the words for no metric.
     is_own = all(isinstance(one, str) and one in _NO_METRIC for one in others)
     metric = FocalMetric(loss) if is_own else None
-    return Plan({**settings, "metric": "None"}, metric)
+    return Plan({**settings, "metric": "None"}, focal, metric)
 
 
 def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from focalboost.lightgbm._text import (
     with_leaves,
     with_note,
 )
-from focalboost.losses import FocalLoss, Loss
+from focalboost.losses import Loss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import Curvature, FocalObjective
 
@@ -137,27 +137,17 @@ def refit(
     text = given.model_to_string()
     known = _provenance(text, loss)
     loss = known.loss
-    n_scores = 1 if isinstance(loss, FocalLoss) else loss.n_classes
-    require_continuable(text, {"num_class": n_scores}, "booster")
-    if "\nleaf_const=" in text:
-        advice = "Train it without linear_tree."
-        reject("booster", "a model whose leaves are constants", "linear_tree", advice)
+    _check_model(text, loss)
     if decay_rate == 1:
         return booster_of_text(text, "booster")
     if known.unbalanced is not None:
         text = shifted_text(text, -np.asarray(known.unbalanced))
-    labels = np.ravel(y)
-    if known.classes is not None:
-        labels = codes_of(labels, known.classes)
-    if weight is not None:
-        require_weights_of_hosts(weight)
+    rows = _rows_of(y, weight, known.classes)
     leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
-    require_length("y", labels, len(leaf))
-    leaf = leaf.reshape(len(labels), -1)
-    rows = Part(labels, None, weight)
-    values, raw = _refitted(text, leaf, rows, loss, curvature, decay_rate)
-    text = with_leaves(text, values)
-    shift = None
+    require_length("y", rows.y_true, len(leaf))
+    objective = _objective_of(text, loss, curvature)
+    values, raw = _refitted(text, leaf, rows, objective, decay_rate)
+    text, shift = with_leaves(text, values), None
     if balances(balance, loss, curvature):
         part, earlier = rows._replace(raw_prediction=raw), known.unbalanced or 0.0
         shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
@@ -179,28 +169,50 @@ def _provenance(text: str, loss: Loss | None) -> Provenance:
     return known
 
 
-def _refitted(
-    text: str,
-    leaf: NDArray[np.intp],
-    rows: Part,
-    loss: Loss,
-    curvature: Curvature,
-    decay_rate: float,
-) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-    """The new values of all leaves, and the raw predictions of the new model."""
-    trees, params = leaves_of(text), parameters_in(text)
-    step = {name: float(params.get(name, _STEP[name])) for name in _STEP}
-    objective = FocalObjective(
+def _check_model(text: str, loss: Loss) -> None:
+    """Check that a model has the scores of the loss, and constants in its leaves."""
+    require_continuable(text, loss, "booster")
+    if "\nleaf_const=" in text:
+        advice = "Train it without linear_tree."
+        reject("booster", "a model whose leaves are constants", "linear_tree", advice)
+
+
+def _rows_of(y: Any, weight: Any, classes: Any) -> Part:
+    """Rows with labels 0 to K - 1, by the classes of an estimator if it has some."""
+    labels = np.ravel(y)
+    if classes is not None:
+        labels = codes_of(labels, classes)
+    if weight is not None:
+        require_weights_of_hosts(weight)
+    return Part(labels, None, weight)
+
+
+def _objective_of(text: str, loss: Loss, curvature: Curvature) -> FocalObjective:
+    """The objective of the training, with its learning rate and threads."""
+    params = parameters_in(text)
+    return FocalObjective(
         loss,
         curvature,
         learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None),
         checks_start=False,
         n_threads=thread_setting(params),
     )
+
+
+def _refitted(
+    text: str,
+    leaf: NDArray[np.intp],
+    rows: Part,
+    objective: FocalObjective,
+    decay_rate: float,
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """The new values of all leaves, and the raw predictions of the new model."""
+    trees, params = leaves_of(text), parameters_in(text)
+    step = {name: float(params.get(name, _STEP[name])) for name in _STEP}
     y_true, weight = rows.y_true, rows.sample_weight
-    start = np.atleast_1d(loss.baseline(y_true, weight))
+    start = np.atleast_1d(objective.loss.baseline(y_true, weight))
     n_scores, values = len(start), list[NDArray[np.float64]]()
-    raw = np.tile(start, (len(y_true), 1))
+    raw, leaf = np.tile(start, (len(y_true), 1)), leaf.reshape(len(y_true), -1)
     for first in range(0, len(trees), n_scores):
         flat = raw if n_scores > 1 else raw[:, 0]
         sums = objective(y_true, flat, weight)

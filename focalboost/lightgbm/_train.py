@@ -1,7 +1,7 @@
 """LightGBM's train and cv with the focal loss."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from focalboost._hosts._checkpoint import (
@@ -16,17 +16,13 @@ from focalboost._hosts._params import (
     as_list,
     balances,
     checked_balance,
-    checked_loss,
     metrics_in,
-    one_value,
-    thread_setting,
     warn_of_no_split,
 )
 from focalboost._validation import reject
 from focalboost.lightgbm._data_sets import (
     Baseline,
     KeepParameters,
-    Shift,
     digests_of,
     forget_model,
     init_score_of,
@@ -38,18 +34,17 @@ from focalboost.lightgbm._data_sets import (
 )
 from focalboost.lightgbm._model import (
     Saver,
+    balancing,
     checkpoint_in,
-    earlier_balance_of,
     errors_explained,
     finished,
     has_split,
+    is_complete,
     model_to_continue,
-    provenance_of,
-    unbalanced,
+    take_up,
 )
 from focalboost.lightgbm._params import (
     METRIC,
-    NUM_CLASS,
     OBJECTIVE,
     Plan,
     make_plan,
@@ -58,18 +53,13 @@ from focalboost.lightgbm._params import (
     stops_early,
 )
 from focalboost.losses import Loss
-from focalboost.objectives import Curvature
+from focalboost.objectives import Curvature, FocalObjective
 
 if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
     import lightgbm
-
-_BALANCE_OF_ALL = (
-    "Each machine would end with another model. Pass balance=False, or use "
-    "focalboost.distributed.lightgbm.train."
-)
 
 #: What LightGBM's fpreproc takes and returns: both data sets of a fold, and parameters.
 Fold = tuple["lightgbm.Dataset", "lightgbm.Dataset", dict[str, Any]]
@@ -177,83 +167,82 @@ def train(
     """
     # Left in params they would count in place of the rounds that are left to do.
     params, num_boost_round = rounds_apart(params, num_boost_round)
-    loss = checked_loss(
-        loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
-    )
     if keep_training_booster:
         advice = "The returned model has its baseline in its trees; train it further "
         name = "keep_training_booster"
         reject(name, "False", keep_training_booster, f"{advice}with init_model.")
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    loss = plan.objective.loss
     stops = stops_early(plan.params, callbacks)
     file = checked_checkpoint(checkpoint, stops, n_machines(plan.params))
-    require_data_set("train_set", train_set)
     validation = as_list(valid_sets)
-    for data_set in validation:
-        require_data_set("valid_sets", data_set)
-    others = [data_set for data_set in validation if data_set is not train_set]
-    balance = checked_balance(balance, "balance", bool(others))
-    wants_balance = balances(balance, loss, curvature)
+    sets = _checked_sets(train_set, validation)
+    balance = checked_balance(balance, "balance", len(sets) > 1)
+    wanted = balances(balance, loss, curvature)
     if n_machines(plan.params) > 1:
-        if init_model is None and init_score_of(train_set) is None:
-            _require_masses(class_masses)
-        if wants_balance:
-            reject("balance", "False on several machines", balance, _BALANCE_OF_ALL)
-        require_arrays([train_set, *others])
-    run = Run(model_to_continue(init_model, plan.params, loss), num_boost_round)
+        _check_machines(sets, init_model, wanted, class_masses)
+    run = Run(model_to_continue(init_model, loss), num_boost_round)
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
         training = training_of(*settings, digests_of(train_set, plan.params))
         run.resume(file, training, checkpoint_in)
-    model: lightgbm.Booster | None = run.model
-    is_trained = model is not None and run.done > 0 and run.left == 0
-    if model is not None and run.done > 0:
-        known = provenance_of(model, "checkpoint")
-        is_balanced = known is not None and known.unbalanced is not None
-        if is_trained and (is_balanced or not wants_balance):
-            return model
-        model = unbalanced(model, known)
-    threads, shift, saver = thread_setting(params), None, None
-    if wants_balance:
-        only = model.current_iteration() if model and is_trained else None
-        shift = Shift(balance, loss, threads, earlier_balance_of(model), only=only)
-    given = None if is_trained else callbacks
-    with_params, watching = watched(shift, plan.params, given)
-    start = starting_score(
-        loss, plan.params, model, train_set, validation, class_masses
-    )
-    explained = errors_explained(params)
-    with without_autologging("lightgbm"), start as baseline, explained:
-        if file is not None and not is_trained:
-            saver = Saver(run, loss, baseline, threads)
-            watching.append(saver)
+    if is_complete(run, wanted):
+        model: lightgbm.Booster = run.model
+        return model
+    if run.done > 0:
+        take_up(run)
+    shift = balancing(wanted, plan.objective, run.model)
+    with_params, watching = watched(shift, plan.params, callbacks)
+    start = starting_score(loss, plan.params, run.model, sets, class_masses)
+    with without_autologging("lightgbm"), start as baseline, errors_explained(params):
+        saver = Saver(run, loss, baseline, plan.objective.n_threads)
         booster: lightgbm.Booster = import_host("lightgbm").train(
             parameters_of(train_set, with_params),
             train_set,
-            1 if is_trained else run.left,
+            run.left,
             valid_sets=validation or None,
             valid_names=valid_names,
             feval=metrics_in(feval) or plan.metric,
-            init_model=model,
+            init_model=run.model,
             keep_training_booster=True,
-            callbacks=watching,
+            callbacks=[*watching, saver],
         )
     warn_of_no_split(has_split(booster), loss)
     finished(booster, baseline, loss, None if shift is None else shift.value())
-    if saver is not None:
-        saver.save_last(booster)
+    saver.save_last(booster)
     return booster
 
 
-def _require_masses(class_masses: Any) -> None:
-    """Check that the masses of the classes on all machines are given."""
-    if class_masses is None:
+def _checked_sets(train_set: Any, validation: list[Any]) -> list["lightgbm.Dataset"]:
+    """The training set, and the other data sets of a training."""
+    require_data_set("train_set", train_set)
+    for data_set in validation:
+        require_data_set("valid_sets", data_set)
+    return [train_set, *(each for each in validation if each is not train_set)]
+
+
+def _check_machines(
+    data_sets: list["lightgbm.Dataset"],
+    init_model: Any,
+    balance: Balance,
+    class_masses: Any,
+) -> None:
+    """Check that a training needs no sum over its machines, of which there is none."""
+    has_start = init_model is not None or init_score_of(data_sets[0]) is not None
+    if not has_start and class_masses is None:
         rule = "the total weight of each class on all machines"
         advice = (
             "Add up loss.class_masses(y, sample_weight) of the rows of each machine, "
             "and pass class_masses=total, balance=False."
         )
         reject("class_masses", rule, None, advice)
+    if balance:
+        advice = (
+            "Each machine would end with another model. Pass balance=False, or use "
+            "focalboost.distributed.lightgbm.train."
+        )
+        reject("balance", "False on several machines", balance, advice)
+    require_arrays(data_sets)
 
 
 def cv(
@@ -334,24 +323,17 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     if metrics is not None:
         params = {name: params[name] for name in params if name not in METRIC}
         params["metric"] = metrics
-    loss = checked_loss(
-        loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
-    )
     plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    loss = plan.objective.loss
     require_data_set("train_set", train_set)
     balance = checked_balance(balance, "balance", has_validation=True)
     if n_machines(params) > 1:
         advice = "LightGBM would connect the machines anew for each fold."
         reject("num_machines", "1 for cv", n_machines(params), advice)
-    model = model_to_continue(init_model, plan.params, loss)
-    with ExitStack() as stack:
-        start, baselines = _start_of_folds(plan, fpreproc, model, stack)
-        if model is None:
-            forget_model(train_set)
-        else:
-            of_model = starting_score(loss, plan.params, model, train_set, [])
-            stack.enter_context(of_model)
-        stack.enter_context(errors_explained(params))
+    model = model_to_continue(init_model, loss)
+    wanted = balances(balance, loss, curvature)
+    starts = _starts_of_folds(plan, fpreproc, train_set, model)
+    with starts as (start, baselines), errors_explained(params):
         history: dict[str, Any] = import_host("lightgbm").cv(
             parameters_of(train_set, plan.params),
             train_set,
@@ -369,62 +351,68 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
             return_cvbooster=True,
         )
         models = history["cvbooster"]
-        if models.best_iteration > 0 and model is not None:
-            models.best_iteration += model.current_iteration()
         warn_of_no_split(all(map(has_split, models.boosters)), loss)
-        for booster, baseline in zip(models.boosters, baselines, strict=True):
-            shift = None
-            if balances(balance, loss, curvature):
-                earlier = earlier_balance_of(model)
-                shift = Shift(balance, loss, thread_setting(params), earlier)
-            _finish_fold(booster, baseline, loss, shift, models.best_iteration)
+        _finish_folds(models, baselines, plan.objective, wanted, model)
     if not return_cvbooster:
         del history["cvbooster"]
     return history
 
 
-def _finish_fold(
-    booster: "lightgbm.Booster",
-    baseline: Baseline,
-    loss: Loss,
-    shift: Shift | None,
-    best: int,
-) -> None:
-    """Make the booster of a fold a model, which keeps the rounds after the best one."""
-    text, added = booster.model_to_string(num_iteration=-1), None
-    if shift is not None:
-        shift.keep(booster, best if best > 0 else None)
-        added = shift.value()
-    booster.free_dataset()
-    booster.model_from_string(text)
-    booster.best_iteration = best
-    finished(booster, baseline, loss, added)
-
-
-def _start_of_folds(
+@contextmanager
+def _starts_of_folds(
     plan: Plan,
     fpreproc: Callable[..., Fold] | None,
+    train_set: "lightgbm.Dataset",
     model: "lightgbm.Booster | None",
-    stack: ExitStack,
-) -> tuple[Callable[..., Fold], list[Baseline]]:
-    """An fpreproc that sets the baseline of a fold, after the user's; the baselines."""
-    objective, baselines = plan.params["objective"], list[Baseline]()
+) -> Iterator[tuple[Callable[..., Fold], list[Baseline]]]:
+    """Yield an fpreproc that sets the baseline of a fold, and a list of these.
+
+    The user's fpreproc comes before it. At the end the data sets are as they were.
+    """
+    own, baselines = plan.objective, list[Baseline]()
 
     def start(train_set: Any, valid_set: Any, params: dict[str, Any]) -> Fold:
         if fpreproc is not None:
             train_set, valid_set, given = fpreproc(train_set, valid_set, params)
             # LightGBM has the objective already.
             others = {name: given[name] for name in given if name not in OBJECTIVE}
-            limit = objective.max_learning_rate
-            checked = make_plan(
-                others, objective.loss, None, objective.curvature, limit
-            )
+            limit = own.max_learning_rate
+            checked = make_plan(others, own.loss, None, own.curvature, limit)
             params = {**checked.params, "objective": "none"}
         baseline: Baseline = 0.0
         if model is None:  # its raw predictions are the start otherwise
-            score = starting_score(objective.loss, params, None, train_set, [valid_set])
+            score = starting_score(own.loss, params, None, [train_set, valid_set])
             baseline = stack.enter_context(score)
         baselines.append(baseline)
         return train_set, valid_set, params
 
-    return start, baselines
+    with ExitStack() as stack:
+        if model is None:
+            forget_model(train_set)
+        else:
+            of_model = starting_score(own.loss, plan.params, model, [train_set])
+            stack.enter_context(of_model)
+        yield start, baselines
+
+
+def _finish_folds(
+    models: "lightgbm.CVBooster",
+    baselines: list[Baseline],
+    objective: FocalObjective,
+    balance: Balance,
+    model: "lightgbm.Booster | None",
+) -> None:
+    """Make the boosters of folds models, which keep the rounds after the best one."""
+    if models.best_iteration > 0 and model is not None:
+        models.best_iteration += model.current_iteration()
+    best = models.best_iteration
+    for booster, baseline in zip(models.boosters, baselines, strict=True):
+        text, added = booster.model_to_string(num_iteration=-1), None
+        shift = balancing(balance, objective, model)
+        if shift is not None:
+            shift.keep(booster, best if best > 0 else None)
+            added = shift.value()
+        booster.free_dataset()
+        booster.model_from_string(text)
+        booster.best_iteration = best
+        finished(booster, baseline, objective.loss, added)

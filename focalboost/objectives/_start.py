@@ -18,6 +18,12 @@ TOLERATED_EXCESS = 1.1
 #: XGBoost's margin if params name no objective beside obj=: base_score without a link.
 XGBOOST_MARGIN_WITHOUT_OBJECTIVE = 0.5
 
+_POOR_START_OF_WORKERS = (
+    "Training starts from XGBoost's default base_score, which is far from the constant "
+    "with the smallest focal loss for the rows of this worker. Call "
+    "focalboost.xgboost.train, which sets the base_score for the rows of all workers."
+)
+
 #: The losses that have warned of the start of a data set, and those of the
 #: scikit-learn call, which has no data set, with their best constants. So a model that
 #: stays constant does not warn in every round. They are forgotten when raw predictions
@@ -52,12 +58,7 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
         return
     message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
     if n_workers() > 1:
-        message = (
-            "Training starts from XGBoost's default base_score, which is far from the "
-            "constant with the smallest focal loss for the rows of this worker. Call "
-            "focalboost.xgboost.train, which sets the base_score for the rows of all "
-            "workers."
-        )
+        message = _POOR_START_OF_WORKERS
     warnings.warn(message, UserWarning, stacklevel=3)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,9 @@ def provenance_of(booster: "xgboost.Booster", name: str) -> Provenance | None:
 
 def booster_of(xgb_model: Any) -> "xgboost.Booster":
     """The booster of an estimator or a file, with the start of its training."""
-    return _unbalanced(in_balance(xgb_model), "xgb_model")
+    booster = in_balance(xgb_model).copy()
+    take_balance_back(booster, "xgb_model")
+    return booster
 
 
 def in_balance(xgb_model: Any) -> "xgboost.Booster":
@@ -84,38 +86,30 @@ def in_balance(xgb_model: Any) -> "xgboost.Booster":
     return booster
 
 
-def _unbalanced(booster: "xgboost.Booster", name: str) -> "xgboost.Booster":
-    """The model as training left it, before it was balanced."""
-    known = provenance_of(booster, name)
-    if known is None or known.unbalanced is None:
-        return booster
-    copy = booster.copy()
-    take_balance_back(copy, name)
-    set_provenance(copy, provenance_of(copy, name) or known)
-    return copy
-
-
 def take_balance_back(booster: "xgboost.Booster", name: str) -> None:
     """Give a model the start that it had before it was balanced, and note the shift."""
     known = provenance_of(booster, name)
     if known is None or known.unbalanced is None:
         return
-    learner = learner_of(booster)
-    balanced_start = _start_of_score(learner, _base_score_in(learner))
-    shift = balanced_start - _start_of_score(learner, known.unbalanced)
+    shift = balance_of(booster, name)
     set_base_score(booster, known.unbalanced)
     known = known._replace(unbalanced=None, earlier=shift.tolist())
     booster.set_attr(**{PROVENANCE: note_of(known), MISSING_ROW: None})
 
 
+def balance_of(booster: "xgboost.Booster", name: str = "model") -> NDArray[np.float64]:
+    """What the balance has added to the raw predictions of a model."""
+    known = provenance_of(booster, name)
+    if known is None or known.unbalanced is None:
+        return np.array(0.0)
+    learner = learner_of(booster)
+    start = _start_of_score(learner, _base_score_in(learner))
+    return start - _start_of_score(learner, known.unbalanced)
+
+
 def n_scores_of(booster: "xgboost.Booster") -> int:
     """The number of raw predictions for a row: that of the classes, 0 for two."""
     return int(learner_of(booster)["learner_model_param"]["num_class"])
-
-
-def balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
-    """What the balance has added to the raw predictions of a model."""
-    return earlier_balance(provenance_of(_unbalanced(booster, "model"), "model"))
 
 
 def set_base_score(booster: "xgboost.Booster", score: Any) -> None:
@@ -208,7 +202,7 @@ def checkpoint_in(path: Any) -> tuple["xgboost.Booster", str | None]:
     booster = booster_of_file(path, "checkpoint")
     note: str | None = booster.attr(CHECKPOINT)
     booster.set_attr(**{CHECKPOINT: None})
-    return _unbalanced(booster, "checkpoint"), note
+    return booster, note
 
 
 def save_checkpoint(run: Run, note: str | None, booster: "xgboost.Booster") -> None:
@@ -261,37 +255,16 @@ def saver(run: Run, loss: Loss) -> Any:
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             note = run.note_due(epoch + 1)
             if note is not None:
-                set_provenance(model, Provenance(loss, None))
+                earlier = earlier_balance_of(model).tolist()
+                set_provenance(model, Provenance(loss, None, earlier=earlier))
                 save_checkpoint(run, note, model)
             return False
 
     return Saver()
 
 
-def balanced(
-    booster: "xgboost.Booster",
-    loss: Loss,
-    data_set: "xgboost.DMatrix",
-    n_threads: int | None,
-) -> tuple["xgboost.Booster", Any]:
-    """The model in balance on a data set, and the base_score it had, or None."""
-    found = _balance(booster, loss, data_set, n_threads)
-    if found is None:
-        return booster, None
-    copy = booster.copy()
-    set_base_score(copy, found.after)
-    return copy, found.before
-
-
-def balancing(
-    loss: Loss,
-    balance: Balance,
-    data_sets: Sequence["xgboost.DMatrix"],
-    n_threads: int | None,
-    *,
-    ends_at_best: bool = False,
-) -> Any:
-    """A callback that finds the base_score which balances a training.
+class Balancing:
+    """The methods of a callback that finds the shift which balances a training.
 
     XGBoost continues a copy of a model. Before the first round its balance is taken
     back, and after the last one XGBoost still has the raw predictions of its data sets.
@@ -299,63 +272,75 @@ def balancing(
     raw predictions are kept: to predict them anew may take longer than the training.
     """
 
-    class Balancing(import_host("xgboost").callback.TrainingCallback):  # type: ignore[misc]
-        found: _Balanced | None = None
-        at_best: Any = None
+    def __init__(
+        self,
+        loss: Loss,
+        balance: Balance,
+        data_sets: Sequence["xgboost.DMatrix"],
+        n_threads: int | None,
+        *,
+        ends_at_best: bool = False,
+    ) -> None:
+        self._loss, self._balance, self._n_threads = loss, balance, n_threads
+        self._data_sets, self._ends_at_best = data_sets, ends_at_best and balance
+        self._at_best: NDArray[np.float32] | None = None
+        self._shift: NDArray[np.float64] | None = None
 
-        def before_training(self, model: Any) -> Any:
-            take_balance_back(model, "xgb_model")
-            return model
+    def before_training(self, model: Any) -> Any:
+        take_balance_back(model, "xgb_model")
+        return model
 
-        def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            best = model.attr("best_iteration") if ends_at_best and balance else None
-            if best is not None and int(best) + 1 == model.num_boosted_rounds():
-                self.at_best = _last_predictions(model, self.rows())
-            return False
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        n_best = self._n_best(model)
+        if n_best is not None and n_best == model.num_boosted_rounds():
+            self._at_best = _last_predictions(model, self._rows())
+        return False
 
-        def after_training(self, model: Any) -> Any:
-            if balance:
-                best = model.attr("best_iteration") if ends_at_best else None
-                end = None if best is None else (int(best) + 1, self.at_best)
-                self.found = _balance(model, loss, self.rows(), n_threads, end)
-            return model
+    def after_training(self, model: Any) -> Any:
+        if self._balance:
+            n_best = self._n_best(model)
+            end = None if n_best is None else (n_best, self._at_best)
+            rows, threads = self._rows(), self._n_threads
+            self._shift = shift_on(model, self._loss, rows, threads, end)
+        return model
 
-        def rows(self) -> "xgboost.DMatrix":
-            return data_sets[0 if balance is True else -1]
+    def _n_best(self, model: Any) -> int | None:
+        """The number of rounds up to the best one, if predictions end there."""
+        best = model.attr("best_iteration") if self._ends_at_best else None
+        return None if best is None else int(best) + 1
 
-        def balanced(self, model: Any, is_update: bool) -> tuple[Any, Any]:
-            """The trained model in balance, and the base_score it had, or None."""
-            if not has_base_scores():  # it calls back in any order: another may cut it
-                self.after_training(model)
-            if self.found is None:
-                return model, None
-            model = _without_predictions(model, is_update)
-            set_base_score(model, self.found.after)
-            return model, self.found.before
+    def _rows(self) -> "xgboost.DMatrix":
+        return self._data_sets[0 if self._balance is True else -1]
 
-        def has_split(self, model: Any) -> bool:
-            """Whether some tree of the trained model has a split."""
-            return (self.found is not None and self.found.varies) or has_split(model)
-
-    return Balancing()
-
-
-class _Balanced(NamedTuple):
-    """What balances a model on some rows, and whether it tells them apart."""
-
-    before: Any  #: its base_score
-    after: Any  #: the base_score with which it is in balance
-    varies: bool  #: whether rows have other raw predictions than others
+    def balanced(
+        self, model: "xgboost.Booster", is_update: bool
+    ) -> tuple["xgboost.Booster", Any]:
+        """The trained model in balance, and the base_score it had, or None."""
+        if not has_base_scores():  # it calls back in any order: another may cut it
+            self.after_training(model)
+        if self._shift is None:
+            return model, None
+        # XGBoost 3 itself leaves a model without the predictions of its training. A
+        # copy of an update forgets its updaters, so that it takes parameters.
+        if is_update or not hasattr(model, "reset"):
+            model = model.copy()
+        return model, shift_base_score(model, self._loss, self._shift)
 
 
-def _balance(
+def balancing(*arguments: Any, **options: Any) -> Any:
+    """A ``Balancing`` that XGBoost takes for a callback."""
+    kind = import_host("xgboost").callback.TrainingCallback
+    return type("Balancing", (Balancing, kind), {})(*arguments, **options)
+
+
+def shift_on(
     booster: "xgboost.Booster",
     loss: Loss,
     data_set: "xgboost.DMatrix",
     n_threads: int | None,
-    end: tuple[int, Any] | None = None,
-) -> _Balanced | None:
-    """What balances a model on the rows of all workers, or None where nothing does.
+    end: tuple[int, NDArray[np.float32] | None] | None = None,
+) -> NDArray[np.float64] | None:
+    """The shift that balances a model on the rows of all workers, if one does.
 
     The end is the number of rounds that count, and the raw predictions after them.
     """
@@ -363,11 +348,9 @@ def _balance(
     if over_workers(lambda: len(data_set.get_base_margin())) > 0:
         return None
     learner = learner_of(booster)
-    before = _base_score_in(learner)
-    start = _start_of_score(learner, before)
     kind = learner["gradient_booster"]
     # A linear model adds its first base_score to all its columns.
-    if kind["name"] == "gblinear" and start.size > 1:
+    if kind["name"] == "gblinear" and np.size(_base_score_in(learner)) > 1:
         return None
     with failing_together():
         labels = labels_of(data_set)
@@ -378,13 +361,11 @@ def _balance(
         raw = _raw_predictions(booster, kind, data_set, end)
         raw = raw.reshape(len(labels), *columns)
         part = Part(labels, raw, weights_of(data_set), n_threads)
-    shift = balancing_shift_of_parts(
+    return balancing_shift_of_parts(
         loss,
         lambda function: over_workers(lambda: function(part)),
         earlier_balance_of(booster),
     )
-    varies = len(raw) > 0 and bool(np.any(raw != raw[0]))
-    return _Balanced(before, as_base_score(loss, start + shift), varies)
 
 
 def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:
@@ -396,7 +377,7 @@ def _raw_predictions(
     booster: "xgboost.Booster",
     kind: dict[str, Any],
     data_set: "xgboost.DMatrix",
-    end: tuple[int, Any] | None,
+    end: tuple[int, NDArray[np.float32] | None] | None,
 ) -> NDArray[np.float32]:
     """Raw predictions; a linear model has no rounds to leave out.
 
@@ -408,7 +389,7 @@ def _raw_predictions(
         if rounds >= booster.num_boosted_rounds() or kind["name"] == "gblinear":
             return _last_predictions(booster, data_set)
         if at_best is not None:
-            return np.asarray(at_best)
+            return at_best
     span = (0, rounds)
     raw = booster.copy().predict(data_set, output_margin=True, iteration_range=span)
     return np.asarray(raw)
@@ -438,12 +419,3 @@ def shift_base_score(
     start = _start_of_score(learner, before)
     set_base_score(booster, as_base_score(loss, start + shift))
     return before
-
-
-def _without_predictions(
-    booster: "xgboost.Booster", is_update: bool
-) -> "xgboost.Booster":
-    """A model just trained, which keeps no predictions, as XGBoost 3 leaves it."""
-    # A copy of an update forgets its updaters, so that it takes parameters.
-    has_none = hasattr(booster, "reset") and not is_update
-    return booster if has_none else booster.copy()

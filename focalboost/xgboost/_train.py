@@ -38,7 +38,6 @@ from focalboost.objectives._grammar import (
     require_same,
 )
 from focalboost.xgboost._model import (
-    balanced,
     balancing,
     booster_of,
     checkpoint_in,
@@ -50,6 +49,8 @@ from focalboost.xgboost._model import (
     save_checkpoint,
     saver,
     set_provenance,
+    shift_base_score,
+    shift_on,
 )
 from focalboost.xgboost._params import (
     Plan,
@@ -178,46 +179,35 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     >>> bool(loss.posterior(raw)[-1] > 0.9)
     True
     """
-    settings = _as_dict(params)
+    settings, evals = _as_dict(params), list(evals or ())
     refuse_objective(obj)
     if maximize is None:
         warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
-    kind = import_host("xgboost").callback.EarlyStopping
-    stops_early = any(isinstance(one, kind) for one in callbacks or ())
-    stops_early = stops_early or bool(early_stopping_rounds)
     with failing_together():
-        file = checked_checkpoint(checkpoint, stops_early, n_workers())
+        stops = _stops_early(early_stopping_rounds, callbacks)
+        file = checked_checkpoint(checkpoint, stops, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
-        read = list(evals or ())
-        if custom_metric is not None:  # which may do without labels
-            read = read[-1:] if balance == "validation" else []
-        for data_set, _ in read:
-            _target_of(data_set, "evals")
-        # A training of new trees takes the balance back on XGBoost's own copy.
-        booster_in = booster_of if is_update(settings) else in_balance
-        given = None if xgb_model is None else booster_in(xgb_model)
+        _check_labels(evals, custom_metric, balance)
+        given = _model_to_continue(xgb_model, settings)
         check_update(settings, given, num_boost_round, checkpoint=file)
-    masses = _masses_of_workers(loss, target, class_masses)
-    n_evals = len(evals or ())
-    require_same("evals", "of the same length", n_evals, "Use a DMatrix without rows.")
+    rows = _rows_of_workers(loss, target, class_masses)
+    advice = "Use a DMatrix without rows."
+    require_same("evals", "of the same length", len(evals), advice)
     run = Run(given, num_boost_round)
     if file is not None:
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
-        training = training_of(*known, digests_of(dtrain))
-        run.resume(file, training, checkpoint_in)
+        run.resume(file, training_of(*known, digests_of(dtrain)), checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
-    rows = rows_of_masses(loss, masses)
     plan = make_plan(settings, loss, rows, run.model, curvature, max_learning_rate)
     if given is not None:
         warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
         warn_of_bins(dtrain)
-    sets = [dtrain, *(data_set for data_set, _ in evals or ())]
-    wanted = balance if balances(balance, loss, curvature) else False
+    wanted = balances(balance, loss, curvature)
+    sets = [dtrain, *(data_set for data_set, _ in evals)]
     keeper = balancing(loss, wanted, sets, plan.objective.n_threads)
-    savers = [saver(run, loss)] if file else []
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
@@ -229,16 +219,41 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         evals_result=evals_result,
         verbose_eval=verbose_eval,
         xgb_model=run.model,
-        callbacks=[*(callbacks or ()), *savers, keeper],  # others may cut the model
+        # Others may cut the model.
+        callbacks=[*(callbacks or ()), saver(run, loss), keeper],
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
-    warn_of_no_split(keeper.has_split(booster), loss)
+    warn_of_no_split(has_split(booster), loss)
     booster, before = keeper.balanced(booster, is_update(settings))
     set_provenance(booster, Provenance(loss, None, before))
-    if file is not None:
-        save_checkpoint(run, run.last_note(), booster)
+    save_checkpoint(run, run.last_note(), booster)
     return booster
+
+
+def _stops_early(rounds: int | None, callbacks: Sequence[Any] | None) -> bool:
+    """Whether training may end before its last round."""
+    kind = import_host("xgboost").callback.EarlyStopping
+    return bool(rounds) or any(isinstance(one, kind) for one in callbacks or ())
+
+
+def _check_labels(
+    evals: Sequence[tuple["xgboost.DMatrix", str]], metric: Any, balance: Balance
+) -> None:
+    """Check that evaluation sets have labels, which a metric may do without."""
+    if metric is not None:
+        evals = evals[-1:] if balance == "validation" else []
+    for data_set, _ in evals:
+        _target_of(data_set, "evals")
+
+
+def _model_to_continue(
+    xgb_model: Any, params: Mapping[str, Any]
+) -> "xgboost.Booster | None":
+    """The booster of a model. Training of new trees takes its balance back itself."""
+    if xgb_model is None:
+        return None
+    return booster_of(xgb_model) if is_update(params) else in_balance(xgb_model)
 
 
 @by_position
@@ -327,7 +342,7 @@ shuffle : as in ``xgboost.cv``
     if metrics:
         settings["eval_metric"] = as_list(metrics)
     plan = make_plan(settings, loss, None, None, curvature, max_learning_rate)
-    finisher = _finisher(plan, balance if balances(balance, loss, curvature) else False)
+    finisher = _finisher(plan, balances(balance, loss, curvature))
     return import_host("xgboost").cv(
         plan.params,
         dtrain,
@@ -360,8 +375,7 @@ def _start_of_fold(
         if fpreproc is not None:
             dtrain, dtest, params = fpreproc(dtrain, dtest, params)
             params = make_plan(params, loss, None, None, curvature, limit).params
-        masses = _masses_of_workers(loss, _target_of(dtrain), None)
-        rows = rows_of_masses(loss, masses)
+        rows = _rows_of_workers(loss, _target_of(dtrain))
         return dtrain, dtest, started(params, loss, rows, curvature)
 
     return start
@@ -378,10 +392,12 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
             warn_of_no_split(all(map(has_split, boosters)), loss)
             for fold in model.cvfolds:
                 before = None
-                if balance:
-                    rows = fold.dtest if balance == "validation" else fold.dtrain
-                    copy, before = balanced(fold.bst, loss, rows, threads)
-                    fold.bst.load_model(copy.save_raw("ubj"))  # keeps no predictions
+                rows = fold.dtest if balance == "validation" else fold.dtrain
+                shift = shift_on(fold.bst, loss, rows, threads) if balance else None
+                if shift is not None:
+                    before = shift_base_score(fold.bst, loss, shift)
+                    content = fold.bst.save_raw("ubj")
+                    fold.bst.load_model(content)  # keeps no predictions
                 set_provenance(fold.bst, Provenance(loss, None, before))
             return model
 
@@ -399,13 +415,14 @@ def _target_of(data_set: Any, name: str = "dtrain") -> tuple[Any, Any]:
     return labels, weights_of(data_set)
 
 
-def _masses_of_workers(
-    loss: Loss, target: tuple[Any, Any], given: Any
-) -> NDArray[np.float64]:
-    """The class masses of all rows, which are the same on all workers, as a mean is."""
+def _rows_of_workers(
+    loss: Loss, target: tuple[Any, Any], class_masses: Any = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A row for each class, with the baseline of the rows of all workers."""
     own = over_workers(lambda: masses_of(loss, target))
-    total = over_workers(lambda: own if given is None else checked_masses(given, own))
-    return total / n_workers()
+    masses = over_workers(lambda: checked_masses(class_masses, own))
+    # The same on all workers, as a mean is.
+    return rows_of_masses(loss, masses / n_workers())
 
 
 def _as_dict(params: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -678,3 +678,24 @@ def test_an_interrupt_leaves_a_checkpoint_and_usable_data(host, rounds, rare, pa
     # LightGBM needs the features again to continue a model.
     resumed = trained(host, rare, rounds, checkpoint=checkpoint)
     assert_same(host, resumed, trained(host, rare, rounds), rare[0])
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_rows_of_one_class_leave_the_balance_as_it_was(host, dies, rare, path):
+    """Saves between the rounds keep the shift of the model to continue."""
+    X, y = rare
+    first = host.train(host.data(X, y), 5)
+    options = {"params": {"learning_rate": 1e-9}, **host.continued(first)}
+    checkpoint, negatives = Checkpoint(path, every=1), (X[y == 0], y[y == 0])
+    if dies:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Run, "last_note", dying)
+            with pytest.raises(KeyboardInterrupt):
+                trained(host, negatives, 3, checkpoint=checkpoint, **options)
+    booster = trained(host, negatives, 3, checkpoint=checkpoint, **options)
+    posterior = FocalLoss().posterior(host.raw(booster, X).astype(np.float64))
+    assert posterior.sum() == pytest.approx(y.sum(), rel=1e-6)
+
+
+def dying(run):
+    raise KeyboardInterrupt
