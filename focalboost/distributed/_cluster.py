@@ -17,7 +17,7 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.estimators._base import loss_of
-from focalboost.estimators._rows import ModelLabels, Target, class_weights, rows_at
+from focalboost.estimators._rows import ModelLabels, Target, rows_at
 from focalboost.losses._balance import Part, Total
 
 
@@ -232,19 +232,12 @@ class SpreadTarget:
     def __init__(
         self, estimator: Any, summaries: Sequence[Summary], of_model: ModelLabels | None
     ) -> None:
-        found = _joined(summaries)
-        self.target = Target(found.classes, None, None, of_model)
-        encoded, n_classes = self.target.encoded, len(self.classes)
-        counts = np.bincount(encoded, found.counts, n_classes)
-        masses = np.bincount(encoded, found.masses, n_classes)
-        weights = class_weights(estimator.class_weight, self.classes, counts)
-        self.target.class_weight = weights
-        self.masses = masses if weights is None else masses * weights
+        found, class_weight = _joined(summaries), estimator.class_weight
+        self.target = Target(found.classes, class_weight, found.counts, of_model)
+        masses = np.bincount(self.target.encoded, found.masses, len(self.classes))
+        self.masses = self.target.weigh(np.arange(len(masses)), masses)
         self.loss = loss_of(
-            estimator.focal_gamma,
-            estimator.focal_alpha,
-            self.classes,
-            self.masses if of_model is None else None,
+            estimator, self.classes, self.masses if of_model is None else None
         )
 
     @property
