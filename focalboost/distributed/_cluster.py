@@ -234,16 +234,12 @@ class SpreadTarget:
     ) -> None:
         found, class_weight = _joined(summaries), estimator.class_weight
         self.target = Target(found.classes, class_weight, found.counts, of_model)
+        self.classes = self.target.classes  #: in order
         masses = np.bincount(self.target.encoded, found.masses, len(self.classes))
         self.masses = self.target.weigh(np.arange(len(masses)), masses)
         self.loss = loss_of(
             estimator, self.classes, self.masses if of_model is None else None
         )
-
-    @property
-    def classes(self) -> NDArray[Any]:
-        """The labels in order."""
-        return self.target.classes
 
     def table(
         self,

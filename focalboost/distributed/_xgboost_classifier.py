@@ -149,12 +149,9 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         return self
 
     def _weights_of(self, feature_weights: Any) -> Any:
-        """The weights of the features as XGBoost wants them: an array, or Dask's."""
-        if feature_weights is None:
-            feature_weights = self.feature_weights
-        if feature_weights is None:
-            return None
-        return delayed(np.asarray)(feature_weights)
+        """The weights of the features, an array or one of Dask, as one of Dask."""
+        given = self.feature_weights if feature_weights is None else feature_weights
+        return None if given is None else delayed(np.asarray)(given)
 
     async def _matrix(
         self, table: Table, *, has_bins: bool, ref: Any = None, **options: Any

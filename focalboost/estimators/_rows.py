@@ -390,12 +390,10 @@ class TrainingRows:
         trains on: hosts compare by identity, and that of the weights if ``by_weight``.
         """
         is_training = X is self._given[0] and y is self._given[1]
-        has_all = sample_weight is self._given[2] and self._counting is None
-        if is_training and has_all:
-            return self.X, self.y, self.weight
         encoded = self.target.encoded if is_training else self.target.encode(y)
         weight = self.target.weigh(encoded, sample_weight, class_weight)
-        if is_training and not by_weight:
+        has_all = sample_weight is self._given[2] and self._counting is None
+        if is_training and (has_all or not by_weight):
             return self.X, self.y, self.weight
         return features(X, self._estimator, fitted=False), encoded, weight
 
