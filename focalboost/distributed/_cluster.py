@@ -102,7 +102,9 @@ def _itself(part: Any) -> Any:
 
 
 def _like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Delayed partitions as a collection of the kind of another."""
+    """Delayed partitions as a collection of the kind of another; an array for None."""
+    if source is None:
+        return array_of(parts, sizes)
     if hasattr(source, "chunks"):
         return array_of(parts, sizes, source.shape[1:], source._meta)
     return dask("dask.dataframe").from_delayed(list(parts), meta=source._meta)
@@ -137,12 +139,10 @@ class Table(NamedTuple):
 
     def collections(self) -> dict[str, Any]:
         """The parts as Dask collections."""
-        found = {
-            name: array_of(parts, self.sizes) for name, parts in self.parts.items()
+        return {
+            name: _like(self.sources.get(name), parts, self.sizes)
+            for name, parts in self.parts.items()
         }
-        for name, source in self.sources.items():
-            found[name] = _like(source, self.parts[name], self.sizes)
-        return found
 
     def constant(self, values: Any) -> Any:
         """The same number, or numbers of the classes, in every row."""

@@ -274,6 +274,7 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             init_score = constant_scores(baseline, len(rows.y))
             eval_init_score = _scores_of(sets, eval_init_score, baseline)
         shift = None
+        # LightGBM words the error of half a set.
         has_sets = bool(sets) or eval_X is not None or eval_y is not None
         balance = checked_balance(self.focal_balance, "focal_balance", has_sets)
         if balances(balance, loss):

@@ -248,12 +248,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             warn_of_another_loss(known, loss, "xgb_model")
         sets, weights = _evaluation(rows, eval_set, sample_weight_eval_set)
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
+        wanted = balance if balances(balance, loss) else False
         keeper = balancing(
-            loss,
-            balance if balances(balance, loss) else False,
-            host.data_sets,
-            self.n_jobs or None,
-            ends_at_best=True,
+            loss, wanted, host.data_sets, self.n_jobs or None, ends_at_best=True
         )
         host.callbacks = [*(self.callbacks or ()), keeper]  # others may cut the model
         with without_autologging("xgboost"):
@@ -293,8 +290,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             params, loss, target, xgb_model, max_learning_rate=limit
         )
         metric = plan.metric or _on_posterior(loss, params["eval_metric"])
-        settings = {**plan.params, "eval_metric": metric, "objective": plan.objective}
-        host = _Training(**settings)
+        own = {"eval_metric": metric, "objective": plan.objective}
+        host = _Training(**{**plan.params, **own})
         # The log loss continues as the host's own model does.
         continues = xgb_model is not None and not loss.is_log_loss
         host.begin(rows.y, len(rows.target.classes), continues)
@@ -439,16 +436,15 @@ def model_and_labels(xgb_model: Any) -> tuple[Booster | None, ModelLabels | None
 
 
 def _evaluation(rows: TrainingRows, eval_set: Any, weights: Any) -> tuple[Any, Any]:
-    """Evaluation sets and their weights as XGBoost takes them, which words errors."""
+    """Evaluation sets and their weights; XGBoost rejects weights without a set."""
     if eval_set is None:
         return None, weights
     pairs = pairs_of(eval_set)
-    if weights is None:
-        return rows.evaluation(pairs, None, by_weight=True)
-    if len(weights) != len(pairs):
-        return pairs, weights
-    of_pairs = [weights[i] for i in range(len(pairs))]  # of a list, or a dict
-    return rows.evaluation(pairs, of_pairs, by_weight=True)
+    if weights is not None:
+        if len(weights) != len(pairs):
+            return pairs, weights
+        weights = [weights[i] for i in range(len(pairs))]  # of a list, or a dict
+    return rows.evaluation(pairs, weights, by_weight=True)
 
 
 def _on_posterior(loss: Loss, metric: Any) -> Any:
