@@ -232,8 +232,10 @@ class SpreadTarget:
     def __init__(
         self, estimator: Any, summaries: Sequence[Summary], of_model: ModelLabels | None
     ) -> None:
-        found, class_weight = _joined(summaries), estimator.class_weight
-        self.target = Target(found.classes, class_weight, found.counts, of_model)
+        found = _joined(summaries)
+        self.target = Target(
+            found.classes, estimator.class_weight, found.counts, of_model
+        )
         self.classes = self.target.classes  #: in order
         masses = np.bincount(self.target.encoded, found.masses, len(self.classes))
         self.masses = self.target.weigh(np.arange(len(masses)), masses)

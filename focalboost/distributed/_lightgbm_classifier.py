@@ -157,8 +157,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
             callbacks=callbacks,
             **kwargs,
         )
-        feature_name = kwargs.get("feature_name", "auto")
-        self._learned_by(host, loss, classes, feature_name)
+        self._learned_by(host, loss, classes, kwargs.get("feature_name", "auto"))
         return self
 
     def to_local(self) -> FocalLGBMClassifier:

@@ -242,7 +242,8 @@ def fitted_host(
         host.fit(
             **table.collections(), init_model=model, callbacks=callbacks, **options
         )
-    start, shift = 0.0 if baseline is None else baseline, None
+    shift = None
+    start = 0.0 if baseline is None else baseline
     if balances(balance, loss, plan.params["objective"].curvature):
         rows = table if balance is True else evaluation[-1]
         total = _total_of_predicted(client, host.booster_, start, rows)

@@ -110,7 +110,7 @@ class ModelLabels(NamedTuple):
 class Target:
     """Labels of two or more classes, encoded as 0 to K - 1, and the classes' weights.
 
-    "balanced" and "effective" weights count rows: one for each label, or the counts.
+    "balanced" and "effective" weights count the rows of each label: one, or ``counts``.
     """
 
     def __init__(
