@@ -195,7 +195,9 @@ def checked_balance(balance: Any, name: str, has_validation: bool) -> Balance:
     return "validation"
 
 
-def balances(balance: Balance, loss: Loss, curvature: str = "certified") -> Balance:
+def balance_to_make(
+    balance: Balance, loss: Loss, curvature: str = "certified"
+) -> Balance:
     """The balance to make. The exact log loss stays the host's own, to the bit."""
     is_hosts_own = loss.is_log_loss and curvature == "exact"
     return False if is_hosts_own else balance

@@ -17,7 +17,7 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.estimators._base import loss_of
-from focalboost.estimators._rows import ModelLabels, Target, class_weights, rows_at
+from focalboost.estimators._rows import ModelLabels, Target, rows_at
 from focalboost.losses._balance import Part, Total
 
 
@@ -102,7 +102,9 @@ def _itself(part: Any) -> Any:
 
 
 def _like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Delayed partitions as a collection of the kind of another."""
+    """Delayed partitions as a collection of the kind of another; an array for None."""
+    if source is None:
+        return array_of(parts, sizes)
     if hasattr(source, "chunks"):
         return array_of(parts, sizes, source.shape[1:], source._meta)
     return dask("dask.dataframe").from_delayed(list(parts), meta=source._meta)
@@ -137,12 +139,10 @@ class Table(NamedTuple):
 
     def collections(self) -> dict[str, Any]:
         """The parts as Dask collections."""
-        found = {
-            name: array_of(parts, self.sizes) for name, parts in self.parts.items()
+        return {
+            name: _like(self.sources.get(name), parts, self.sizes)
+            for name, parts in self.parts.items()
         }
-        for name, source in self.sources.items():
-            found[name] = _like(source, self.parts[name], self.sizes)
-        return found
 
     def constant(self, values: Any) -> Any:
         """The same number, or numbers of the classes, in every row."""
@@ -233,24 +233,15 @@ class SpreadTarget:
         self, estimator: Any, summaries: Sequence[Summary], of_model: ModelLabels | None
     ) -> None:
         found = _joined(summaries)
-        self.target = Target(found.classes, None, None, of_model)
-        encoded, n_classes = self.target.encoded, len(self.classes)
-        counts = np.bincount(encoded, found.counts, n_classes)
-        masses = np.bincount(encoded, found.masses, n_classes)
-        weights = class_weights(estimator.class_weight, self.classes, counts)
-        self.target.class_weight = weights
-        self.masses = masses if weights is None else masses * weights
-        self.loss = loss_of(
-            estimator.focal_gamma,
-            estimator.focal_alpha,
-            self.classes,
-            self.masses if of_model is None else None,
+        self.target = Target(
+            found.classes, estimator.class_weight, found.counts, of_model
         )
-
-    @property
-    def classes(self) -> NDArray[Any]:
-        """The labels in order."""
-        return self.target.classes
+        self.classes = self.target.classes  #: in order
+        masses = np.bincount(self.target.encoded, found.masses, len(self.classes))
+        self.masses = self.target.weigh(np.arange(len(masses)), masses)
+        self.loss = loss_of(
+            estimator, self.classes, self.masses if of_model is None else None
+        )
 
     def table(
         self,

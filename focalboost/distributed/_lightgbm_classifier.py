@@ -18,15 +18,9 @@ from focalboost.distributed._cluster import (
 )
 from focalboost.distributed.lightgbm import fitted_host
 from focalboost.estimators import FocalLGBMClassifier
-from focalboost.estimators._base import (
-    learned_by,
-    require_rounds,
-    without_own,
-    without_spare_classes,
-)
-from focalboost.estimators._lightgbm import model_and_labels
-from focalboost.estimators._rows import for_each, pairs_of, require_entries
-from focalboost.lightgbm._params import NUM_CLASS, make_plan
+from focalboost.estimators._base import require_rounds
+from focalboost.estimators._lightgbm import model_and_labels, pairs_given
+from focalboost.estimators._rows import for_each, require_entries
 
 
 def _signature() -> inspect.Signature:
@@ -139,11 +133,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         _, of_model = model_and_labels(init_model)
         target = SpreadTarget(self, found, of_model)
         loss, classes = target.loss, target.classes
-        params = without_own(self.get_params(deep=False))
-        params = without_spare_classes(params, NUM_CLASS, loss)
-        del params["client"], params["n_estimators"]
-        limit = self.focal_max_learning_rate
-        plan = make_plan(params, loss, None, max_learning_rate=limit)
+        plan = self._plan(loss, None)
         require_entries(eval_sample_weight=eval_sample_weight)
         pairs = _pairs(eval_set, eval_X, eval_y)
         evaluation = [
@@ -167,10 +157,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
             callbacks=callbacks,
             **kwargs,
         )
-        own = [*self.get_params(deep=False), *plan.params, "_le", "_other_params"]
-        self.__dict__.update(learned_by(host, *own))
-        self._learned(loss, classes)
-        self._has_names_of_table = isinstance(kwargs.get("feature_name", "auto"), str)
+        self._learned_by(host, loss, classes, kwargs.get("feature_name", "auto"))
         return self
 
     def to_local(self) -> FocalLGBMClassifier:
@@ -185,14 +172,12 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
 
 def _pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
     """The evaluation sets, given in either way."""
-    if eval_X is None and eval_y is None:
-        return pairs_of(eval_set)
-    if eval_set is not None or eval_X is None or eval_y is None:
+    halves = [eval_X is not None, eval_y is not None]
+    if any(halves) and not (all(halves) and eval_set is None):
         reject(
             "eval_X",
             "given together with eval_y, and without eval_set",
             type(eval_X).__name__,
             "Use eval_X=(X1, X2), eval_y=(y1, y2).",
         )
-    several = isinstance(eval_X, tuple)
-    return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
+    return pairs_given(eval_set, eval_X, eval_y)

@@ -110,28 +110,15 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
     ) -> "FocalDaskXGBClassifier":
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
-        if any(map(callable, as_list(self.eval_metric))):
-            reject(
-                "eval_metric",
-                "left out for the relative focal loss of all rows, or the name of a "
-                "metric of the ranking",
-                self.eval_metric,
-                "XGBoost would take the mean of a callable over the workers, whatever "
-                "their rows weigh.",
-            )
+        _refuse_callables(self.eval_metric)
         balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
+        model, of_model = model_and_labels(xgb_model)
         found = await summaries_of(self.client, y, sample_weight)
-        model, _, of_model = model_and_labels(xgb_model)
         target = SpreadTarget(self, found, of_model)
-        loss, classes = target.loss, target.classes
-        if feature_weights is None:
-            feature_weights = self.feature_weights
-        if feature_weights is not None:  # an array, or one of Dask, which XGBoost wants
-            feature_weights = delayed(np.asarray)(feature_weights)
         # On the bins of new rows XGBoost misreads a model.
         matrix = functools.partial(self._matrix, has_bins=model is None)
         table = target.table(found, X, y, sample_weight, base_margin)
-        dtrain = await matrix(table, feature_weights=feature_weights)
+        dtrain = await matrix(table, feature_weights=self._weights_of(feature_weights))
         pairs, evals = pairs_of(eval_set), []
         weights = _entries("sample_weight_eval_set", sample_weight_eval_set, pairs)
         margins = _entries("base_margin_eval_set", base_margin_eval_set, pairs)
@@ -141,30 +128,30 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             evals.append((await matrix(table, ref=dtrain), f"validation_{i}"))
         result = await trained(
             self.client,
-            self._params_of_labels(self.get_xgb_params(), loss),
+            self._params_of_labels(self.get_xgb_params(), target.loss),
             dtrain,
             self.get_num_boosting_rounds(),
-            loss=loss,
+            loss=target.loss,
             max_learning_rate=self.focal_max_learning_rate,
             balance=balance,
             evals=evals or None,
             model=model,
             config=xgboost.get_config(),
             callbacks=self.callbacks,
-            classes=classes,
+            classes=target.classes,
             ends_at_best=True,
             early_stopping_rounds=self.early_stopping_rounds,
             verbose_eval=verbose,
             coll_cfg=self.coll_cfg,
         )
-        self._Booster = result["booster"]
-        self.__dict__.pop("evals_result_", None)
-        if evals:
-            self.evals_result_ = result["history"]
-        self.focal_loss_, self._classes = loss, classes
-        self.n_classes_ = len(classes)
-        self._name_objective(loss)
+        booster, history = result["booster"], result["history"]
+        self._learned(booster, target.loss, target.classes, history)
         return self
+
+    def _weights_of(self, feature_weights: Any) -> Any:
+        """The weights of the features, an array or one of Dask, as one of Dask."""
+        given = self.feature_weights if feature_weights is None else feature_weights
+        return None if given is None else delayed(np.asarray)(given)
 
     async def _matrix(
         self, table: Table, *, has_bins: bool, ref: Any = None, **options: Any
@@ -227,6 +214,19 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             validate_features=validate_features,
             base_margin=base_margin,
             iteration_range=iteration_range,
+        )
+
+
+def _refuse_callables(eval_metric: Any) -> None:
+    """Reject metrics that XGBoost would average over the workers."""
+    if any(map(callable, as_list(eval_metric))):
+        reject(
+            "eval_metric",
+            "left out for the relative focal loss of all rows, or the name of a "
+            "metric of the ranking",
+            eval_metric,
+            "XGBoost would take the mean of a callable over the workers, whatever "
+            "their rows weigh.",
         )
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
     Balance,
-    balances,
+    balance_to_make,
     checked_balance,
     checked_loss,
     one_value,
@@ -219,8 +219,41 @@ def fitted_host(
     It is a regressor, because a classifier encodes the labels of each worker anew. The
     baseline is that of labels and weights (target), unless a model is continued.
     """
-    from lightgbm.dask import DaskLGBMRegressor
+    metric = _metric_of_all_rows(plan)
+    model = model_to_continue(init_model, loss)
+    baseline = loss.baseline(*target) if model is None else None
+    if baseline is not None:
+        options["init_score"] = table.constant(baseline)
+    evaluation = [
+        one.in_pieces(len(table.sizes), f"evaluation set {i}")
+        for i, one in enumerate(evaluation)
+    ]
+    callbacks = [KeepParameters(), *(callbacks or ())]
+    host = _regressor({**plan.params, "client": client, "n_estimators": n_estimators})
+    with warnings.catch_warnings(), ExitStack() as training:
+        if evaluation:
+            options |= _evaluated(metric, evaluation, baseline)
+            summing = summing_over_workers(client, metric)
+            callbacks.append(training.enter_context(summing))
+        training.enter_context(_ends_with_its_workers(client))
+        training.enter_context(errors_explained(plan.params))
+        # LightGBM says so of its own default.
+        warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
+        host.fit(
+            **table.collections(), init_model=model, callbacks=callbacks, **options
+        )
+    shift = None
+    start = 0.0 if baseline is None else baseline
+    if balance_to_make(balance, loss, plan.objective.curvature):
+        rows = table if balance is True else evaluation[-1]
+        total = _total_of_predicted(client, host.booster_, start, rows)
+        shift = balancing_shift_of_parts(loss, total, earlier_balance_of(model))
+    finished(host.booster_, start, loss, shift, classes)
+    warn_of_no_split(has_split(host.booster_), loss)
+    return host
 
+
+def _metric_of_all_rows(plan: Plan) -> FocalMetric:
     if plan.metric is None:
         reject(
             "metric",
@@ -228,45 +261,18 @@ def fitted_host(
             one_value(plan.params, METRIC),
             "LightGBM evaluates any other on the rows of each worker alone.",
         )
-    is_new = init_model is None
-    baseline: Any = 0.0
-    if is_new:
-        baseline = loss.baseline(*target)
-        options["init_score"] = table.constant(baseline)
-    init_model = model_to_continue(init_model, loss)
-    callbacks = [KeepParameters(), *(callbacks or ())]
-    # A default of its constructor would count more than another name of the parameter.
-    params: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
-    params |= {**plan.params, "client": client, "n_estimators": n_estimators}
-    host = DaskLGBMRegressor(**params)
-    with warnings.catch_warnings(), ExitStack() as training:
-        if evaluation:
-            evaluation = [
-                one.in_pieces(len(table.sizes), f"evaluation set {i}")
-                for i, one in enumerate(evaluation)
-            ]
-            start = baseline if is_new else None
-            options |= _evaluated(plan.metric, evaluation, start)
-            summing = summing_over_workers(client, plan.metric)
-            callbacks.append(training.enter_context(summing))
-        training.enter_context(_ends_with_its_workers(client))
-        # LightGBM says so of its own default.
-        warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
-        training.enter_context(errors_explained(plan.params))
-        host.fit(
-            **table.collections(),
-            init_model=init_model,
-            callbacks=callbacks,
-            **options,
-        )
-    shift = None
-    if balances(balance, loss, plan.params["objective"].curvature):
-        rows = table if balance is True else evaluation[-1]
-        total = _total_of_predicted(client, host.booster_, baseline, rows)
-        shift = balancing_shift_of_parts(loss, total, earlier_balance_of(init_model))
-    finished(host.booster_, baseline, loss, shift, classes)
-    warn_of_no_split(has_split(host.booster_), loss)
-    return host
+    return plan.metric
+
+
+def _regressor(params: Mapping[str, Any]) -> Any:
+    """A regressor of LightGBM without its own defaults.
+
+    They would count more than another name of the parameter.
+    """
+    from lightgbm.dask import DaskLGBMRegressor
+
+    defaults: dict[str, Any] = dict.fromkeys(DaskLGBMRegressor().get_params())
+    return DaskLGBMRegressor(**{**defaults, **params})
 
 
 def _evaluated(
@@ -422,26 +428,13 @@ def _ends_with_its_workers(client: Any) -> Iterator[None]:
     """
     over, lost, earlier = Event(), list[Any](), set(client.futures)
 
-    # Nested, so that it is sent by value: the scheduler may not have this package.
-    def stranded(dask_scheduler: Any) -> list[Any]:
-        """The tasks whose only workers have gone, and those that depend on them."""
-        found = [
-            task
-            for task in dask_scheduler.unrunnable
-            if task.worker_restrictions
-            and not task.worker_restrictions & set(dask_scheduler.workers)
-        ]
-        for task in found:  # which grows
-            found += [one for one in task.dependents if one not in found]
-        return [task.key for task in found]
-
     def watch() -> None:
         future = dask("distributed").Future
         with suppress(Exception):  # if the scheduler is silent, the fit fails itself
             while not over.wait(SECONDS_BETWEEN_LOOKS):
-                keys = set(client.run_on_scheduler(stranded)) - earlier
-                own = [future(key, client) for key in keys & set(client.futures)]
-                if own:
+                keys = (_stranded(client) & set(client.futures)) - earlier
+                if keys:
+                    own = [future(key, client) for key in keys]
                     lost.extend(own)
                     client.cancel(own, force=True)
 
@@ -458,3 +451,21 @@ def _ends_with_its_workers(client: Any) -> Iterator[None]:
     finally:
         over.set()
         thread.join(SECONDS_BETWEEN_LOOKS)
+
+
+def _stranded(client: Any) -> set[Any]:
+    """The keys of tasks whose only workers have gone, and of those that need them."""
+
+    # Nested, so that it is sent by value: the scheduler may not have this package.
+    def keys(dask_scheduler: Any) -> list[Any]:
+        found = [
+            task
+            for task in dask_scheduler.unrunnable
+            if task.worker_restrictions
+            and not task.worker_restrictions & set(dask_scheduler.workers)
+        ]
+        for task in found:  # which grows
+            found += [one for one in task.dependents if one not in found]
+        return [task.key for task in found]
+
+    return set(client.run_on_scheduler(keys))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._hosts._note import Provenance, warn_of_another_loss
-from focalboost._hosts._params import balances, checked_loss, rows_of_masses
+from focalboost._hosts._params import balance_to_make, checked_loss, rows_of_masses
 from focalboost.estimators._base import posterior_of_each
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
@@ -107,7 +107,7 @@ def fit(
     fitted: SparkXGBClassifierModel = trained.fit(dataset)
     _forget_callables(fitted)
     before = None
-    if balances(balance, loss, curvature):
+    if balance_to_make(balance, loss, curvature):
         total = _total(
             estimator, fitted.transform(_training_rows(estimator, dataset)), loss
         )

@@ -13,7 +13,7 @@ from focalboost._hosts._imports import import_host
 from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
-    balances,
+    balance_to_make,
     checked_balance,
     checked_loss,
     refuse_objective,
@@ -184,7 +184,7 @@ async def trained(
     result: dict[str, Any] = await training
     booster, before = result["booster"], None
     warn_of_no_split(has_split(booster), loss)
-    if balances(balance, loss, curvature):
+    if balance_to_make(balance, loss, curvature):
         rows = dtrain if balance is True else list(evals or ())[-1][0]
         best = booster.attr("best_iteration") if ends_at_best else None
         span = (0, 0) if best is None else (0, int(best) + 1)

@@ -35,13 +35,12 @@ OWN_PARAMS = (
 ROUNDING = 1e-6
 
 
-def loss_of(
-    gamma: Any, alpha: Any, classes: NDArray[Any], masses: NDArray[Any] | None
-) -> Loss:
-    """The loss that the parameters name for these classes.
+def loss_of(estimator: Any, classes: NDArray[Any], masses: NDArray[Any] | None) -> Loss:
+    """The loss that the parameters of an estimator name for these classes.
 
     Their masses are looked at for a warning; None for no warning.
     """
+    gamma, alpha = estimator.focal_gamma, estimator.focal_alpha
     gammas = _by_class("focal_gamma", gamma, classes)
     alphas = _by_class("focal_alpha", alpha, classes)
     if len(classes) > 2:
@@ -232,12 +231,3 @@ def without_spare_classes(
     counts = {name for name in names if isinstance(params.get(name), Integral)}
     spare = {name for name in counts if params[name] > loss.n_classes}
     return {name: params[name] for name in params if name not in spare}
-
-
-def learned_by(model: Any, *internal: str) -> dict[str, Any]:
-    """Every attribute of a host's fitted model but its parameters.
-
-    In an estimator that is fitted again they replace what it learned before.
-    """
-    own = {*model.get_params(), *internal}
-    return {name: value for name, value in vars(model).items() if name not in own}

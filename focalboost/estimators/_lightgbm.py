@@ -18,17 +18,15 @@ from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import without_autologging
 from focalboost._hosts._params import (
     Balance,
-    balances,
+    balance_to_make,
     checked_balance,
     metrics_in,
-    thread_setting,
     warn_of_no_split,
 )
 from focalboost._validation import reject
 from focalboost.estimators._base import (
     FocalClassifierMixin,
     labels_of_model,
-    learned_by,
     loss_of,
     posterior,
     require_rounds,
@@ -47,8 +45,8 @@ from focalboost.estimators._rows import (
     require_numbers,
 )
 from focalboost.lightgbm import _model, _text
-from focalboost.lightgbm._data_sets import Baseline, Shift, constant_scores, watched
-from focalboost.lightgbm._params import NUM_CLASS, make_plan, n_machines
+from focalboost.lightgbm._data_sets import Baseline, constant_scores, watched
+from focalboost.lightgbm._params import NUM_CLASS, Plan, make_plan, n_machines
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import FocalMetric
 
@@ -250,49 +248,39 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         those of that model, and y may lack some. An ``init_score`` replaces the
         baseline; add it to predictions yourself.
         """
-        host_params = without_own(self.get_params(deep=False))
-        _require_one_machine(host_params)
-        model, of_model = model_and_labels(init_model)
-        rows = TrainingRows(self, X, y, sample_weight, of_model)
-        classes = rows.target.classes
-        masses = rows.masses if model is None else None
-        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
+        _require_one_machine(self.get_params(deep=False))
         require_rounds(self.n_estimators)
-        require_numbers(rows.X)
         require_entries(
             eval_sample_weight=eval_sample_weight,
             eval_class_weight=eval_class_weight,
             eval_init_score=eval_init_score,
         )
-        pairs = _pairs_of(eval_set, eval_X, eval_y)
-        sets, weights = _evaluation(rows, pairs, eval_sample_weight, eval_class_weight)
-        given = _as_given(sets, eval_set=eval_set, eval_X=eval_X, eval_y=eval_y)
-        plan = make_plan(
-            without_spare_classes(host_params, NUM_CLASS, loss),
-            loss,
-            eval_metric,
-            max_learning_rate=self.focal_max_learning_rate,
+        model, of_model = model_and_labels(init_model)
+        rows = TrainingRows(self, X, y, sample_weight, of_model)
+        require_numbers(rows.X)
+        classes = rows.target.classes
+        loss = loss_of(self, classes, rows.masses if model is None else None)
+        given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
+        sets, evaluation = _evaluation(
+            rows, given, eval_sample_weight, eval_class_weight
         )
+        plan = self._plan(loss, eval_metric)
+        model = _model.model_to_continue(model, loss)
         baseline: Baseline = 0.0
         init_score = rows.starts("init_score", init_score, by_class=True)
-        model = _model.model_to_continue(model, loss)
         if model is None and init_score is None:
-            # LightGBM keeps weights in float32, of which ``train`` computes the start.
-            weight = None if rows.weight is None else np.float32(rows.weight)
-            baseline = loss.baseline(rows.y, weight)
+            baseline = _baseline(loss, rows)
             init_score = constant_scores(baseline, len(rows.y))
             eval_init_score = _scores_of(sets, eval_init_score, baseline)
-        shift = None
-        has_sets = bool(sets) or bool(given.keys() - {"eval_set"})  # or half of one
+        # LightGBM words the error of half a set.
+        has_sets = bool(sets) or eval_X is not None or eval_y is not None
         balance = checked_balance(self.focal_balance, "focal_balance", has_sets)
-        if balances(balance, loss):
-            earlier = _model.earlier_balance_of(model)
-            shift = Shift(balance, loss, thread_setting(plan.params), earlier)
+        wanted = balance_to_make(balance, loss)
+        shift = _model.balancing(wanted, plan.objective, model)
         settings, watching = watched(shift, plan.params, callbacks)
-        metrics = [_on_posterior(loss, metric) for metric in metrics_in(eval_metric)]
-        # LightGBM's classifier would encode the codes anew.
-        explained = _model.errors_explained(settings)
-        with without_autologging("lightgbm"), explained:
+        metrics = [plan.metric] if plan.metric else metrics_in(eval_metric)
+        with without_autologging("lightgbm"), _model.errors_explained(settings):
+            # LightGBM's classifier would encode the codes anew.
             host = LGBMModel(**settings).fit(
                 rows.X,
                 rows.y,
@@ -300,21 +288,25 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
                 init_score=init_score,
                 init_model=model,
                 eval_names=eval_names,
-                eval_sample_weight=weights,
                 eval_init_score=eval_init_score,
-                eval_metric=[plan.metric.for_lightgbm] if plan.metric else metrics,
+                eval_metric=[_on_posterior(loss, metric) for metric in metrics],
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
                 callbacks=watching,
-                **given,
+                **evaluation,
             )
         warn_of_no_split(_model.has_split(host.booster_), loss)
         added = None if shift is None else shift.value()
         _model.finished(host.booster_, baseline, loss, added, classes)
-        self.__dict__.update(learned_by(host, "_other_params"))
-        self._has_names_of_table = isinstance(feature_name, str)  # "auto"
-        self._learned(loss, classes)
+        self._learned_by(host, loss, classes, feature_name)
         return self
+
+    def _plan(self, loss: Loss, eval_metric: Any) -> Plan:
+        """The parameters and the metric to train with."""
+        params = without_own(self.get_params(deep=False))
+        params = without_spare_classes(params, NUM_CLASS, loss)
+        limit = self.focal_max_learning_rate
+        return make_plan(params, loss, eval_metric, max_learning_rate=limit)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -455,6 +447,16 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         self._learned(known.loss, known.classes)
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
+    def _learned_by(
+        self, host: Any, loss: Loss, classes: NDArray[Any], feature_name: Any
+    ) -> None:
+        """Replace what was learned before by what LightGBM's model has learned."""
+        params = {*host.get_params(), "_other_params"}
+        learned = {name: vars(host)[name] for name in vars(host) if name not in params}
+        self.__dict__.update(learned)
+        self._has_names_of_table = isinstance(feature_name, str)  # "auto"
+        self._learned(loss, classes)
+
     def _learned(self, loss: Loss, classes: NDArray[Any]) -> None:
         """Set what LightGBM's class sets without a callable objective."""
         self.focal_loss_, self._classes, self._n_classes = loss, classes, len(classes)
@@ -472,7 +474,7 @@ def model_and_labels(init_model: Any) -> tuple[Booster | None, ModelLabels | Non
     return model, labels_of_model(init_model, known, n_scores)
 
 
-def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
+def pairs_given(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
     """The pairs of sets given in either way; none of a mixture, LightGBM's error."""
     if eval_X is None and eval_y is None:
         return pairs_of(eval_set)
@@ -483,22 +485,30 @@ def _pairs_of(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
 
 
 def _evaluation(
-    rows: TrainingRows, pairs: list[Any], weights: Any, class_weights: Any
-) -> tuple[list[Any], Any]:
-    """The evaluation sets as LightGBM can read them, and their weights."""
-    sets, weights = rows.evaluation(pairs, weights, class_weights, by_weight=False)
+    rows: TrainingRows, given: dict[str, Any], weights: Any, class_weights: Any
+) -> tuple[list[Any], dict[str, Any]]:
+    """Evaluation sets as LightGBM can read them, and as arguments of its ``fit``.
+
+    They keep the names they were given by: LightGBM before 4.7 has one.
+    """
+    sets, weights = rows.evaluation(
+        pairs_given(**given), weights, class_weights, by_weight=False
+    )
     for features_of_set, _ in sets:
         require_numbers(features_of_set)
         require_names_of_training(features_of_set, rows.X)
-    return sets, weights
+    arguments = {name: value for name, value in given.items() if value is not None}
+    if list(arguments) == ["eval_set"]:
+        arguments["eval_set"] = sets
+    elif sets:
+        arguments = dict(zip(arguments, zip(*sets, strict=True), strict=True))
+    return sets, {**arguments, "eval_sample_weight": weights}
 
 
-def _as_given(sets: list[Any], **given: Any) -> dict[str, Any]:
-    """The sets under the names they were given by: LightGBM before 4.7 has one."""
-    given = {name: value for name, value in given.items() if value is not None}
-    if list(given) == ["eval_set"]:
-        return {"eval_set": sets}
-    return dict(zip(given, zip(*sets, strict=True), strict=True)) if sets else given
+def _baseline(loss: Loss, rows: TrainingRows) -> Baseline:
+    """The baseline as ``train`` computes it: LightGBM keeps weights in float32."""
+    weight = None if rows.weight is None else np.float32(rows.weight)
+    return loss.baseline(rows.y, weight)
 
 
 def _scores_of(sets: list[Any], given: Any, baseline: Baseline) -> list[Any]:

@@ -110,14 +110,14 @@ class ModelLabels(NamedTuple):
 class Target:
     """Labels of two or more classes, encoded as 0 to K - 1, and the classes' weights.
 
-    "balanced" and "effective" weights count the rows of positive weight.
+    "balanced" and "effective" weights count the rows of each label: one, or ``counts``.
     """
 
     def __init__(
         self,
         y: Any,
         class_weight: Any,
-        sample_weight: NDArray[np.float64] | None,
+        counts: NDArray[Any] | None,
         of_model: ModelLabels | None = None,
     ) -> None:
         labels = column_of(y)
@@ -135,9 +135,8 @@ class Target:
             )
         advice = "Relabel y: the model to continue stands for these labels."
         self.encoded: NDArray[Any] = codes_of(labels, self.classes, "y", advice)
-        counting = slice(None) if sample_weight is None else sample_weight > 0
-        counts = np.bincount(self.encoded[counting], minlength=len(self.classes))
-        self.class_weight = class_weights(class_weight, self.classes, counts)
+        of_classes = np.bincount(self.encoded, counts, len(self.classes))
+        self.class_weight = class_weights(class_weight, self.classes, of_classes)
 
     def encode(self, y: Any) -> NDArray[Any]:
         """Labels of an evaluation set as 0 to K - 1; an unknown one is an error."""
@@ -158,18 +157,20 @@ class Target:
         require_length("sample_weight", of_rows, len(encoded))
         return of_rows * weights[encoded]
 
-    def _own(self, class_weight: Any, encoded: NDArray[Any]) -> NDArray[np.float64]:
+    def _own(
+        self, class_weight: Any, encoded: NDArray[Any]
+    ) -> NDArray[np.float64] | None:
         """The class weights of an evaluation set, by the classes that it has."""
         labels = self.classes.tolist()
         counts = np.bincount(encoded, minlength=len(labels))
-        there = counts > 0
         if isinstance(class_weight, dict):
             unknown = sorted(class_weight.keys() - set(labels), key=str)
             if unknown:
                 advice = f"Use labels of {labels}."
                 reject("eval_class_weight", "by label", unknown, advice)
-            class_weight = dict.fromkeys(labels, 1.0) | class_weight
-            there[:] = True
+            of_all = dict.fromkeys(labels, 1.0) | class_weight
+            return class_weights(of_all, self.classes, counts)
+        there = counts > 0
         found = np.ones(len(labels))
         found[there] = class_weights(class_weight, self.classes[there], counts[there])
         return found
@@ -199,14 +200,14 @@ class Indicators(Target):
 def target_of(
     y: Any,
     class_weight: Any,
-    sample_weight: NDArray[np.float64] | None,
+    counts: NDArray[Any] | None,
     of_model: ModelLabels | None = None,
 ) -> Target:
     """The labels, of several columns or of one."""
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if len(shape) == 2 and type_of_target(y) == "multilabel-indicator":
         return Indicators(y, class_weight)
-    return Target(y, class_weight, sample_weight, of_model)
+    return Target(y, class_weight, counts, of_model)
 
 
 def column_of(y: Any, name: str = "y") -> NDArray[Any]:
@@ -218,24 +219,11 @@ def column_of(y: Any, name: str = "y") -> NDArray[Any]:
             None,
             "A classifier requires y to be passed, but the target y is None.",
         )
-    dtype = getattr(y, "dtype", None)
-    numbers = getattr(dtype, "numpy_dtype", None)
-    n_missing = int(y.isna().sum()) if hasattr(dtype, "na_value") else 0
-    if n_missing and numbers is None:  # scikit-learn trips over NA among text
-        advice = "Drop rows without one."
-        reject(name, "labels, none missing", f"{n_missing} missing", advice)
-    if numbers is not None and numbers.kind in "biuf" and not n_missing:
-        y = y.to_numpy(dtype=numbers)  # nullable, which scikit-learn turns into floats
+    if hasattr(getattr(y, "dtype", None), "na_value"):  # of pandas alone
+        y = _without_extension(y, name)
     labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
     if labels.dtype.kind == "O":
-        try:
-            np.unique(labels)
-        except TypeError:
-            kinds = sorted({type(label).__name__ for label in labels.flat})
-            advice = f"Drop rows without one, and use {name}.astype(str)."
-            reject(name, "labels of one kind, none missing", kinds, advice)
-        if all(isinstance(label, bool | Integral | np.bool_) for label in labels.flat):
-            labels = np.array(labels.tolist())
+        labels = _of_one_kind(labels, name)
     if labels.ndim == 2 and labels.shape[1] > 1:
         reject(
             "y",
@@ -244,6 +232,31 @@ def column_of(y: Any, name: str = "y") -> NDArray[Any]:
             "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
         )
     return np.asarray(column_or_1d(labels, warn=True))
+
+
+def _without_extension(y: Any, name: str) -> Any:
+    """A column of pandas as NumPy has it; scikit-learn finds missing numbers itself.
+
+    It would turn nullable whole numbers into floats, and trips over NA among text.
+    """
+    n_missing = int(y.isna().sum())
+    if n_missing and y.dtype.kind not in "biuf":
+        advice = "Drop rows without one."
+        reject(name, "labels, none missing", f"{n_missing} missing", advice)
+    return y if n_missing else np.asarray(y)
+
+
+def _of_one_kind(labels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Objects that can be sorted. Whole numbers among them become numbers of NumPy."""
+    try:
+        np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in labels.flat})
+        advice = f"Drop rows without one, and use {name}.astype(str)."
+        reject(name, "labels of one kind, none missing", kinds, advice)
+    whole = (bool, np.bool_, Integral)
+    are_whole = all(isinstance(label, whole) for label in labels.flat)
+    return np.array(labels.tolist()) if are_whole else labels
 
 
 def class_weights(
@@ -319,8 +332,9 @@ class TrainingRows:
         self.X = features(X, estimator, min_samples=2, fitted=False)
         check_consistent_length(self.X, y)
         weight = _row_weights(sample_weight, y)
+        counts = None if weight is None else weight > 0
         self.target: Target = estimator._target_of(
-            y, estimator.class_weight, weight, of_model
+            y, estimator.class_weight, counts, of_model
         )
         self.y = self.target.encoded
         self._counting: NDArray[np.intp] | None = None
@@ -376,12 +390,10 @@ class TrainingRows:
         trains on: hosts compare by identity, and that of the weights if ``by_weight``.
         """
         is_training = X is self._given[0] and y is self._given[1]
-        has_all = sample_weight is self._given[2] and self._counting is None
-        if is_training and has_all:
-            return self.X, self.y, self.weight
         encoded = self.target.encoded if is_training else self.target.encode(y)
         weight = self.target.weigh(encoded, sample_weight, class_weight)
-        if is_training and not by_weight:
+        has_all = sample_weight is self._given[2] and self._counting is None
+        if is_training and (has_all or not by_weight):
             return self.X, self.y, self.weight
         return features(X, self._estimator, fitted=False), encoded, weight
 

@@ -18,7 +18,7 @@ from focalboost._hosts._imports import without_autologging
 from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
-    balances,
+    balance_to_make,
     checked_balance,
     warn_of_no_split,
 )
@@ -236,27 +236,19 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         With ``xgb_model`` the labels are those of that model, and y may lack some.
         """
         _require_one_worker()
-        model, known, of_model = model_and_labels(xgb_model)
-        rows = TrainingRows(self, X, y, sample_weight, of_model)
-        classes = rows.target.classes
-        masses = rows.masses if model is None else None
-        loss = loss_of(self.focal_gamma, self.focal_alpha, classes, masses)
         if self.n_estimators is not None:
             require_rounds(self.n_estimators)
-        host = _Training(**self._host_params(loss, rows, model))
-        # The log loss continues as the host's own model does.
-        host.begin(rows.y, len(classes), model is not None and not loss.is_log_loss)
+        model, of_model = model_and_labels(xgb_model)
+        rows = TrainingRows(self, X, y, sample_weight, of_model)
+        classes = rows.target.classes
+        loss = loss_of(self, classes, rows.masses if model is None else None)
+        host = self._host(loss, rows, model)
         if model is not None:
+            known = _model.provenance_of(model, "xgb_model")
             warn_of_another_loss(known, loss, "xgb_model")
-        given, pairs = sample_weight_eval_set, pairs_of(eval_set)
-        fits = given is None or len(given) == len(pairs)
-        if isinstance(given, dict):
-            fits = set(given) == set(range(len(pairs)))
-        sets, weights = rows.evaluation(pairs, given if fits else None, by_weight=True)
-        if eval_set is None or not fits:
-            weights = given  # XGBoost words the error
+        sets, weights = _evaluation(rows, eval_set, sample_weight_eval_set)
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
-        wanted = balance if balances(balance, loss) else False
+        wanted = balance_to_make(balance, loss)
         keeper = balancing(
             loss, wanted, host.data_sets, self.n_jobs or None, ends_at_best=True
         )
@@ -267,7 +259,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
                 rows.y,
                 sample_weight=rows.weight,
                 base_margin=rows.starts("base_margin", base_margin),
-                eval_set=None if eval_set is None else sets,
+                eval_set=sets,
                 verbose=verbose,
                 xgb_model=model,
                 sample_weight_eval_set=weights,
@@ -280,22 +272,13 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         is_update = _params.is_update(self.get_xgb_params())
         booster, before = keeper.balanced(booster, is_update)
         _model.set_provenance(booster, Provenance(loss, classes, before))
-        self._Booster = booster
-        self._learned(loss, classes, getattr(host, "evals_result_", None))
-        self._name_objective(loss)
+        self._learned(booster, loss, classes, vars(host).get("evals_result_"))
         return self
 
-    def _learned(self, loss: Loss, classes: NDArray[Any], evals_result: Any) -> None:
-        """Set what a fitted model has beside its booster."""
-        self.focal_loss_, self._classes, self.n_classes_ = loss, classes, len(classes)
-        self.__dict__.pop("evals_result_", None)
-        if evals_result is not None:
-            self.evals_result_ = evals_result
-
-    def _host_params(
-        self, loss: Loss, rows: TrainingRows, xgb_model: Any
-    ) -> dict[str, Any]:
-        """The parameters of the plain XGBClassifier that does the training."""
+    def _host(
+        self, loss: Loss, rows: TrainingRows, xgb_model: Booster | None
+    ) -> _Training:
+        """The plain XGBClassifier that does the training."""
         params = self._params_of_labels(self.get_params(deep=False), loss)
         if _params.is_update(params):
             _params.check_update(
@@ -306,14 +289,23 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         plan = _params.make_plan(
             params, loss, target, xgb_model, max_learning_rate=limit
         )
-        return {
-            **plan.params,
-            "eval_metric": plan.metric or _on_posterior(loss, params["eval_metric"]),
-            "objective": plan.objective,
-        }
+        metric = plan.metric or _on_posterior(loss, params["eval_metric"])
+        own = {"eval_metric": metric, "objective": plan.objective}
+        host = _Training(**{**plan.params, **own})
+        # The log loss continues as the host's own model does.
+        continues = xgb_model is not None and not loss.is_log_loss
+        host.begin(rows.y, len(rows.target.classes), continues)
+        return host
 
-    def _name_objective(self, loss: Loss) -> None:
-        """Write the name of the link into the parameter, as XGBoost does."""
+    def _learned(
+        self, booster: Booster, loss: Loss, classes: NDArray[Any], evals_result: Any
+    ) -> None:
+        """Set what a fitted model has. The objective names the link, as in XGBoost."""
+        self._Booster = booster
+        self.focal_loss_, self._classes, self.n_classes_ = loss, classes, len(classes)
+        self.__dict__.pop("evals_result_", None)
+        if evals_result:
+            self.evals_result_ = evals_result
         name = _params.fixed_params(loss)["objective"]
         if self.objective != name:  # scikit-learn compares identities
             self.objective = name
@@ -428,22 +420,31 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         booster.set_attr(scikit_learn=None)
         booster.set_param({"n_jobs": self.n_jobs})
         base_score = self.base_score
-        self._Booster = booster
+        self._learned(booster, known.loss, known.classes, None)
         self._load_model_attributes(config)
         self.base_score = base_score  # that of the model would not suit other labels
-        self._learned(known.loss, known.classes, None)
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
 
-def model_and_labels(
-    xgb_model: Any,
-) -> tuple[Booster | None, Provenance | None, ModelLabels | None]:
-    """The booster of a model to continue, what it says of its training, its labels."""
+def model_and_labels(xgb_model: Any) -> tuple[Booster | None, ModelLabels | None]:
+    """The booster of a model to continue, and the labels that it stands for."""
     if xgb_model is None:
-        return None, None, None
+        return None, None
     model = _model.booster_of(xgb_model)
     known = _model.provenance_of(model, "xgb_model")
-    return model, known, labels_of_model(xgb_model, known, _model.n_scores_of(model))
+    return model, labels_of_model(xgb_model, known, _model.n_scores_of(model))
+
+
+def _evaluation(rows: TrainingRows, eval_set: Any, weights: Any) -> tuple[Any, Any]:
+    """Evaluation sets and their weights; XGBoost rejects weights without a set."""
+    if eval_set is None:
+        return None, weights
+    pairs = pairs_of(eval_set)
+    if weights is not None:
+        if len(weights) != len(pairs):
+            return pairs, weights
+        weights = [weights[i] for i in range(len(pairs))]  # of a list, or a dict
+    return rows.evaluation(pairs, weights, by_weight=True)
 
 
 def _on_posterior(loss: Loss, metric: Any) -> Any:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from focalboost._hosts._note import Provenance, note_of
 from focalboost._hosts._params import (
-    balances,
+    balance_to_make,
     checked_balance,
     checked_loss,
     learning_rate_bound,
@@ -148,7 +148,7 @@ def refit(
     objective = _objective_of(text, loss, curvature)
     values, raw = _refitted(text, leaf, rows, objective, decay_rate)
     text, shift = with_leaves(text, values), None
-    if balances(balance, loss, curvature):
+    if balance_to_make(balance, loss, curvature):
         part, earlier = rows._replace(raw_prediction=raw), known.unbalanced or 0.0
         shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
         text = shifted_text(text, np.asarray(shift))

@@ -14,7 +14,7 @@ from focalboost._hosts._imports import import_host, without_autologging
 from focalboost._hosts._params import (
     Balance,
     as_list,
-    balances,
+    balance_to_make,
     checked_balance,
     metrics_in,
     warn_of_no_split,
@@ -178,7 +178,7 @@ def train(
     validation = as_list(valid_sets)
     sets = _checked_sets(train_set, validation)
     balance = checked_balance(balance, "balance", len(sets) > 1)
-    wanted = balances(balance, loss, curvature)
+    wanted = balance_to_make(balance, loss, curvature)
     if n_machines(plan.params) > 1:
         _check_machines(sets, init_model, wanted, class_masses)
     run = Run(model_to_continue(init_model, loss), num_boost_round)
@@ -331,7 +331,7 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
         advice = "LightGBM would connect the machines anew for each fold."
         reject("num_machines", "1 for cv", n_machines(params), advice)
     model = model_to_continue(init_model, loss)
-    wanted = balances(balance, loss, curvature)
+    wanted = balance_to_make(balance, loss, curvature)
     starts = _starts_of_folds(plan, fpreproc, train_set, model)
     with starts as (start, baselines), errors_explained(params):
         history: dict[str, Any] = import_host("lightgbm").cv(

@@ -19,7 +19,7 @@ from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
     as_list,
-    balances,
+    balance_to_make,
     checked_balance,
     checked_loss,
     checked_masses,
@@ -205,7 +205,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     if given is not None:
         warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
         warn_of_bins(dtrain)
-    wanted = balances(balance, loss, curvature)
+    wanted = balance_to_make(balance, loss, curvature)
     sets = [dtrain, *(data_set for data_set, _ in evals)]
     keeper = balancing(loss, wanted, sets, plan.objective.n_threads)
     booster: xgboost.Booster = import_host("xgboost").train(
@@ -342,7 +342,7 @@ shuffle : as in ``xgboost.cv``
     if metrics:
         settings["eval_metric"] = as_list(metrics)
     plan = make_plan(settings, loss, None, None, curvature, max_learning_rate)
-    finisher = _finisher(plan, balances(balance, loss, curvature))
+    finisher = _finisher(plan, balance_to_make(balance, loss, curvature))
     return import_host("xgboost").cv(
         plan.params,
         dtrain,
