@@ -26,13 +26,14 @@ class Checkpoint:
     all. So the same call, repeated after a crash, ends with the model of an
     uninterrupted training. (What is drawn at random, such as rows, features and the
     trees that dart drops, is drawn anew, as in any continued training of the hosts.)
-    Remove the file to start again. The file is a plain model of the host. Continue only
-    from files that you trust.
+    Callbacks count the rounds from the beginning, so that a schedule of the learning
+    rate goes on. Remove the file to start again. The file is a plain model of the host.
+    Continue only from files that you trust.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file. Its folder has to exist.
+        The file, in a folder that exists.
     every : int, optional
         The number of rounds between two saves. By default a save is due when all saves,
         with one more like the last, take at most 5 % of the time since the training
@@ -50,8 +51,9 @@ class Checkpoint:
     -----
     The file knows the loss, the curvature, the parameters, the balance and the
     ``class_masses`` of its training. It also has digests of the labels, the weights,
-    the ``base_margin`` or ``init_score`` and the features, in the order of the rows.
-    Use another path for each fold of a cross-validation.
+    the ``base_margin`` and the features, in the order of the rows. (LightGBM cannot
+    continue with an ``init_score``, so there must be none.) Use another path for each
+    fold of a cross-validation.
 
     XGBoost's features are compared as the ``DMatrix`` holds them. For data in external
     memory the numbers of rows, columns and values and the names and types of columns
@@ -180,6 +182,9 @@ class Run:
         """
         path, every = checkpoint.path, checkpoint.every
         self._path, self._every, self._training = path, every, expected
+        if not Path(path).parent.is_dir():
+            advice = "Create the folder first."
+            reject("checkpoint", "a file in a folder that exists", path, advice)
         if not Path(path).exists():
             return
         self.model, note = read(path)

@@ -76,7 +76,14 @@ def as_list(values: Any) -> list[Any]:
     """None, one value or several, as a list."""
     if values is None:
         return []
-    return list(values) if isinstance(values, list | tuple | set) else [values]
+    is_one = isinstance(values, str) or not isinstance(values, Iterable)
+    return [values] if is_one else list(values)
+
+
+def name_of(function: Any) -> str:
+    """The name of a function, also with some of its arguments given (partial)."""
+    function = getattr(function, "func", function)
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def metrics_in(values: Any) -> list[Any]:
@@ -99,20 +106,26 @@ def refuse(
             reject(name, rule, value, advice.format(value=value))
 
 
+#: What a host would ignore among its parameters.
+_ARGUMENTS_OF_TRAIN = ("balance", "class_masses", "curvature", "max_learning_rate")
+
+
 def refuse_focal_names(params: Mapping[str, Any]) -> None:
     """Reject parameters of the focal loss that are misspelled or misplaced."""
     for name, value in params.items():
         loss = None if "metric" in str(name) else _loss_in(value)
         advice = (
-            "Estimators have focal_gamma, focal_alpha and focal_max_learning_rate. "
-            "train takes loss=FocalLoss(gamma, alpha)."
+            "Estimators have focal_gamma, focal_alpha, focal_max_learning_rate and "
+            "focal_balance. train has arguments beside its params: loss=FocalLoss("
+            f"gamma, alpha), {', '.join(_ARGUMENTS_OF_TRAIN)}."
         )
         if loss is not None:
             advice = (
                 f"With an estimator, use focal_gamma={loss.gamma} and "
                 f"focal_alpha={loss.alpha}. With train, use loss={loss}."
             )
-        if loss is not None or str(name).startswith("focal"):
+        is_own = str(name).startswith("focal") or name in _ARGUMENTS_OF_TRAIN
+        if loss is not None or is_own:
             reject(str(name), "left out", value, advice)
 
 

@@ -21,6 +21,7 @@ from focalboost._hosts._params import (
     balance_to_make,
     checked_balance,
     metrics_in,
+    name_of,
     warn_of_no_split,
 )
 from focalboost._validation import reject
@@ -526,7 +527,6 @@ def _on_posterior(loss: Loss, metric: Any) -> Any:
     is_focal = isinstance(getattr(metric, "__self__", None), FocalMetric)
     if isinstance(metric, str) or is_focal:
         return metric
-    name = getattr(metric, "__name__", type(metric).__name__)
     by_name = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
     kinds = [parameter.kind for parameter in signature(metric).parameters.values()]
     n_positional = sum(kind not in by_name for kind in kinds)
@@ -537,12 +537,13 @@ def _on_posterior(loss: Loss, metric: Any) -> Any:
         arguments = (y_true, posterior(loss, raw_prediction), sample_weight, None)
         result = metric(*arguments[:n_positional])
         if isinstance(result, Real):
+            name = name_of(metric)
+            own = name if getattr(metric, "__name__", "").isidentifier() else "metric"
             reject(
                 "eval_metric",
                 "a function that returns (name, value, is_higher_better)",
                 metric,
-                f"Use lambda y, p: ({name!r}, {name}(y, p), True), or False for a "
-                "loss.",
+                f"Use lambda y, p: ({name!r}, {own}(y, p), True), or False for a loss.",
             )
         return result
 

@@ -329,7 +329,8 @@ class TrainingRows:
         of_model: ModelLabels | None,
     ) -> None:
         self._estimator, self._given = estimator, (X, y, sample_weight)
-        self.X = features(X, estimator, min_samples=2, fitted=False)
+        least = 2 if of_model is None else 1
+        self.X = features(X, estimator, min_samples=least, fitted=False)
         check_consistent_length(self.X, y)
         weight = _row_weights(sample_weight, y)
         counts = None if weight is None else weight > 0
@@ -482,14 +483,16 @@ def require_numbers(X: Any) -> None:
 def require_fitted_names(X: Any, estimator: Any) -> None:
     """Check that a table has the columns of the training, in their order.
 
-    LightGBM writes spaces as underscores, and numbers columns without names.
+    LightGBM writes spaces as underscores, and numbers columns without names. It may
+    read the first name without a sign of equality that it begins with.
     """
     names = _names(X)
     known = getattr(estimator, "feature_names_in_", None)
     if names is None or known is None:
         return
     known = np.asarray(known).tolist()
-    if known not in (names, [f"Column_{i}" for i in range(len(known))]):
+    read = [names[0].lstrip("="), *names[1:]]
+    if known not in (names, read, [f"Column_{i}" for i in range(len(known))]):
         _check_feature_names(estimator, X, reset=False)  # scikit-learn's words
 
 

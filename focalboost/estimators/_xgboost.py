@@ -20,6 +20,7 @@ from focalboost._hosts._params import (
     Balance,
     balance_to_make,
     checked_balance,
+    name_of,
     warn_of_no_split,
 )
 from focalboost._validation import reject
@@ -292,9 +293,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         metric = plan.metric or _on_posterior(loss, params["eval_metric"])
         own = {"eval_metric": metric, "objective": plan.objective}
         host = _Training(**{**plan.params, **own})
-        # The log loss continues as the host's own model does.
-        continues = xgb_model is not None and not loss.is_log_loss
-        host.begin(rows.y, len(rows.target.classes), continues)
+        host.begin(rows.y, len(rows.target.classes), xgb_model is not None)
         return host
 
     def _learned(
@@ -396,7 +395,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         booster.set_attr(scikit_learn=kind)
         is_json = Path(fname).suffix == ".json"
         content = _model.signed_content(booster, "json" if is_json else "ubj")
-        write_in_one_step(fname, content)
+        write_in_one_step(os.path.expanduser(fname), content)  # as XGBoost does
 
     def load_model(self, fname: Any) -> None:
         """Load a model that an estimator of this class has saved.
@@ -462,7 +461,7 @@ def _on_posterior(loss: Loss, metric: Any) -> Any:
         options = weights if takes_weights else {}
         return metric(y_true, posterior(loss, raw_prediction), **options)
 
-    of_raw.__name__ = getattr(metric, "__name__", type(metric).__name__)
+    of_raw.__name__ = name_of(metric)
     return of_raw
 
 

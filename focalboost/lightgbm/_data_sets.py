@@ -118,6 +118,10 @@ def digests_of(
     """
     forget_model(train_set)
     _label(train_set, params)
+    if init_score_of(train_set) is not None:
+        rule = "None where the train set has an init_score"
+        advice = "Leave out one: LightGBM cannot continue with an init_score."
+        reject("checkpoint", rule, "a checkpoint", advice)
     _weight(train_set)
     _build(train_set, params)
     with TemporaryDirectory() as folder:
@@ -127,7 +131,6 @@ def digests_of(
     return {
         "labels": digest(train_set.get_label()),
         "weights": digest(_weight(train_set)),
-        "init_score": digest(init_score_of(train_set)),
         "features": features,
     }
 
@@ -182,8 +185,8 @@ def _label(
     reference: "lightgbm.Dataset | None" = None,
 ) -> NDArray[Any]:
     """The labels. Those of a file or a subset are read as lightgbm.train reads them."""
-    is_file = isinstance(data_set.data, str | os.PathLike)
-    if _is_subset(data_set) or (is_file and data_set.label is None):
+    # Weights and scores may lie beside a file.
+    if _is_subset(data_set) or isinstance(data_set.data, str | os.PathLike):
         if reference is not None:
             _build(reference, params)
         _build(data_set, params, reference)
@@ -236,12 +239,17 @@ def watched(
     shift: "Shift | None",
     params: Mapping[str, Any],
     callbacks: Sequence[Callable[..., Any]] | None,
+    done: int = 0,
 ) -> tuple[Mapping[str, Any], list[Callable[..., Any]]]:
     """Return parameters and callbacks of a training whose scores are kept.
 
-    Early stopping by a parameter becomes the callback that LightGBM would make of it.
+    The callbacks count the rounds that earlier calls have done. Early stopping by a
+    parameter becomes the callback that LightGBM would make of it.
     """
-    given: list[Callable[..., Any]] = [KeepParameters(), *(callbacks or ())]
+    given: list[Callable[..., Any]] = [KeepParameters()]
+    for callback in callbacks or ():
+        is_before = getattr(callback, "before_iteration", False)
+        given.append(_FromBeginning(callback, done) if is_before else callback)
     if shift is None:
         return params, given
     rounds = one_value(params, EARLY_STOPPING)
@@ -259,6 +267,31 @@ def watched(
         is_before = getattr(callback, "before_iteration", False)
         watching.append(callback if is_before else _Watched(callback, shift))
     return params, watching
+
+
+class _FromBeginning:
+    """A user's callback before the round, which counts the rounds of earlier calls.
+
+    So does a schedule. Callbacks after the round set up in the first round of a call.
+    """
+
+    before_iteration = True
+
+    def __init__(self, callback: Callable[..., Any], done: int) -> None:
+        if hasattr(callback, "order"):
+            self.order = callback.order
+        self._callback, self._done = callback, done
+
+    def __call__(self, env: Any) -> None:
+        of_all = type(env)(
+            model=env.model,
+            params=env.params,
+            iteration=env.iteration,
+            begin_iteration=env.begin_iteration - self._done,
+            end_iteration=env.end_iteration,
+            evaluation_result_list=env.evaluation_result_list,
+        )
+        self._callback(of_all)
 
 
 class KeepParameters:

@@ -76,6 +76,12 @@ _CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
     ),
     (("scale_pos_weight",), (1,), WEIGHTS_INSTEAD),
     (_BAGGING_BY_CLASS, (1,), _BAGGING_INSTEAD),
+    (
+        ("bagging_by_query",),
+        (False,),
+        "LightGBM draws no rows at all by query with a custom objective. Use "
+        "bagging_fraction and bagging_freq, which draw row by row.",
+    ),
     (_OF_OTHERS, (), "LightGBM reads it for other objectives or metrics alone."),
     (
         ("gamma",),
@@ -178,7 +184,8 @@ def make_plan(
 def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:
     """Reject parameters that contradict the focal loss."""
     words = (own["objective"], "softmax") if "num_class" in own else ("binary",)
-    refuse(params, OBJECTIVE, words, "Leave it out: the objective is the focal loss.")
+    advice = "Leave it out. The objective is the focal loss, of num_class classes."
+    refuse(params, OBJECTIVE, words, advice)
     advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
     refuse(params, NUM_CLASS, (own.get("num_class", 1),), advice)
     for names, allowed, advice in _CONFLICTS:

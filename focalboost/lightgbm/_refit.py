@@ -226,8 +226,11 @@ def _refitted(
             )
             if first == 0:
                 base = start[k]
-                # LightGBM notes a shrinkage of 1 where a baseline is added.
-                shrinkage = step["learning_rate"] if shrinkage == 1 else shrinkage
+                # LightGBM notes a shrinkage of 1 where a baseline is added. The next
+                # trees have that of the same training.
+                if shrinkage == 1:
+                    rates = [rate for _, rate in trees[n_scores:]]
+                    shrinkage = rates[0] if rates else step["learning_rate"]
             new = base + shrinkage * _steps(slope, bend, step)
             values.append(decay_rate * old + (1 - decay_rate) * new)
             raw[:, k] += values[-1][of_tree]

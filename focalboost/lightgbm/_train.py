@@ -192,7 +192,7 @@ def train(
     if run.done > 0:
         take_up(run)
     shift = balancing(wanted, plan.objective, run.model)
-    with_params, watching = watched(shift, plan.params, callbacks)
+    with_params, watching = watched(shift, plan.params, callbacks, run.done)
     start = starting_score(loss, plan.params, run.model, sets, class_masses)
     with without_autologging("lightgbm"), start as baseline, errors_explained(params):
         saver = Saver(run, loss, baseline, plan.objective.n_threads)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,8 @@ def has_split(booster: "xgboost.Booster") -> bool:
 
 def booster_of_file(source: Any, name: str) -> "xgboost.Booster":
     """The booster in a file, or in the bytes of one."""
+    if isinstance(source, str | os.PathLike):
+        source = os.path.expanduser(source)
     content = content_of(source, name)
     # XGBoost's reader of UBJSON ends the interpreter on some files that are cut short.
     end = content[-64:].rstrip(b"\n")
@@ -246,6 +249,33 @@ def _feature_arrays(dtrain: "xgboost.DMatrix") -> Iterator[Any]:
         for block in blocks:
             data = block.get_data()
             yield from (data.indptr, data.indices, data.data)
+
+
+def from_beginning(callbacks: Sequence[Any] | None, run: Run) -> list[Any]:
+    """The callbacks, which count the rounds of earlier calls, as a schedule has to."""
+    if run.done == 0 or not callbacks:
+        return list(callbacks or ())
+    library, done = import_host("xgboost").callback, run.done
+
+    class Counting(library.TrainingCallback):  # type: ignore[name-defined, misc]
+        def __init__(self, callback: Any) -> None:
+            self.after_training = callback.after_training
+            self._callback = callback
+
+        def before_training(self, model: Any) -> Any:
+            model = self._callback.before_training(model)
+            if isinstance(self._callback, library.LearningRateScheduler):
+                # It sets the rate of a round after the one before.
+                self._callback.after_iteration(model, done - 1, {})
+            return model
+
+        def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> Any:
+            return self._callback.before_iteration(model, done + epoch, evals_log)
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> Any:
+            return self._callback.after_iteration(model, done + epoch, evals_log)
+
+    return list(map(Counting, callbacks))
 
 
 def saver(run: Run, loss: Loss) -> Any:

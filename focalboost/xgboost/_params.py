@@ -16,6 +16,7 @@ from focalboost._hosts._params import (
     as_list,
     learning_rate_bound,
     metrics_in,
+    name_of,
     refuse,
     refuse_focal_names,
     thread_setting,
@@ -105,8 +106,9 @@ def make_plan(
     _refuse_conflicts(given, loss, fixed)
     _check_namesakes(given, loss)
     warn_of_score(given.get("eval_metric"), given.get("callbacks"))
+    rate = DEFAULT_LEARNING_RATE if xgb_model is None else _kept_rate(xgb_model)
     bound = learning_rate_bound(
-        *(given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate),
+        *(given, LEARNING_RATE, rate, max_learning_rate),
         allows_zero=True,  # where a scheduler starts
     )
     if target is not None:
@@ -143,6 +145,13 @@ def started(
         return {**params, "base_score": _baseline(loss, target, curvature)}
     _check_base_score(params["base_score"], loss, target)
     return params
+
+
+def _kept_rate(model: "xgboost.Booster") -> float:
+    """The learning rate of a model in memory, which its continuation keeps."""
+    kind = json.loads(model.save_config())["learner"]["gradient_booster"]
+    of_trees = kind.get("gbtree", kind).get("tree_train_param", {})
+    return float(of_trees.get("learning_rate", DEFAULT_LEARNING_RATE))
 
 
 def fixed_params(loss: Loss) -> dict[str, Any]:
@@ -210,7 +219,7 @@ def warn_of_score(metrics: Any, callbacks: Any) -> None:
     if any(getattr(callback, "maximize", None) for callback in callbacks or ()):
         return
     for metric in as_list(metrics):
-        name = getattr(metric, "__name__", "")
+        name = name_of(metric)
         if name.endswith("_score") and not name.startswith(MAXIMISED):
             warnings.warn(
                 f"XGBoost minimises {name}: early stopping would keep the worst round. "

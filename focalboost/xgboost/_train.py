@@ -42,6 +42,7 @@ from focalboost.xgboost._model import (
     booster_of,
     checkpoint_in,
     digests_of,
+    from_beginning,
     has_split,
     in_balance,
     learner_of,
@@ -220,7 +221,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         verbose_eval=verbose_eval,
         xgb_model=run.model,
         # Others may cut the model.
-        callbacks=[*(callbacks or ()), saver(run, loss), keeper],
+        callbacks=[*from_beginning(callbacks, run), saver(run, loss), keeper],
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)

@@ -218,7 +218,8 @@ def test_any_prevalence_is_in_balance(host, seed, share, gamma):
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
 @pytest.mark.parametrize("kind", ["binary", "classes", "labels"])
 @pytest.mark.parametrize("balance", [True, "validation"])
-def test_a_model_of_other_rows_is_balanced_on_the_new_ones(host, kind, balance):
+@pytest.mark.parametrize("gamma", [0, 2])
+def test_a_model_of_other_rows_is_balanced_on_the_new_ones(host, kind, balance, gamma):
     """There are more values than bins, so that the new rows have other bins."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(3000, 3))
@@ -231,8 +232,9 @@ def test_a_model_of_other_rows_is_balanced_on_the_new_ones(host, kind, balance):
     if kind != "binary" and HAS_XGBOOST and version("xgboost") < (3, 1):
         pytest.skip("XGBoost before 3.1 has a single base_score")
     old, new, valid = slice(1000), slice(1000, 2000), slice(2000, None)
-    first = host.estimator(**QUICK).fit(X[old], y[old])
-    model = host.estimator(**QUICK, focal_balance=balance)
+    quick = {**QUICK, "focal_gamma": gamma}
+    first = host.estimator(**quick).fit(X[old], y[old])
+    model = host.estimator(**quick, focal_balance=balance)
     options = {"eval_set": [(X[valid], y[valid])], **host.continued(first)}
     model.fit(X[new], y[new], **options)
     rows = new if balance is True else valid

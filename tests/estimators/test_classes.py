@@ -29,6 +29,13 @@ def test_a_batch_that_lacks_classes_trains_on(host, named, kept):
     assert after[:, codes].sum() > before[:, codes].sum()
 
 
+def test_a_single_row_trains_on_with_xgboost(mixed):
+    X, y = mixed
+    first = FocalXGBClassifier(n_estimators=3).fit(X, y)
+    model = FocalXGBClassifier(n_estimators=1).fit(X[:1], y[:1], xgb_model=first)
+    assert model.classes_.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("label", ["ok", "fraud"])
 @pytest.mark.parametrize("form", ["estimator", "booster", "file"])
 def test_a_batch_of_one_class_trains_on(host, mixed, label, form, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from pathlib import Path
 
 import cloudpickle
 import joblib
@@ -76,6 +77,19 @@ def test_pickles_name_what_is_public(host, rare):
     assert b"focalboost.estimators" not in content
     assert b"focalboost.losses" not in content
     assert b"sklearn" not in content
+
+
+def test_a_path_in_the_home_folder_as_in_xgboost(rare, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    X, y = rare
+    model = FocalXGBClassifier(n_estimators=2).fit(X, y)
+    model.save_model("~/model.ubj")
+    assert (tmp_path / "model.ubj").exists()
+    loaded = FocalXGBClassifier()
+    loaded.load_model(Path("~/model.ubj"))
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    FocalXGBClassifier(n_estimators=1).fit(X, y, xgb_model="~/model.ubj")
 
 
 LABELS = {

@@ -78,6 +78,14 @@ def test_names_with_spaces(rare):
     np.testing.assert_array_equal(model.predict(spaced), model.predict(X))
 
 
+@pytest.mark.parametrize("names", [["=a", *"bcde"], ["==a b", "b=c", *"cde"]])
+def test_names_with_signs_of_equality(names, rare):
+    X, y = rare
+    table = as_pandas(X, names)
+    model = fitted(table, y)
+    np.testing.assert_array_equal(model.predict(table), model.predict(X))
+
+
 @pytest.mark.parametrize("names", [range(5), NAMES])
 def test_names_that_say_nothing_are_taken_by_position(names, rare):
     X, y = rare

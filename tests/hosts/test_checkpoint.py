@@ -283,22 +283,99 @@ def test_other_data_are_refused(host, rare, path, rounds):
     host.train(host.data(X, y, weight), rounds, checkpoint=path)
 
 
-def test_another_start_is_refused(host, rare, path):
-    """Scores of the user's own to start from: base_margin, init_score."""
-    X, y = rare
-    name = {"xgboost": "base_margin", "lightgbm": "init_score"}[host.name]
+def test_another_start_is_refused(rare, tmp_path):
+    host, path, (X, y) = XGBoostDriver(), tmp_path / "model.ubj", rare
 
     def data(start):
         given = host.data(X, y)
-        getattr(given, f"set_{name}")(np.full(len(y), start))
+        given.set_base_margin(np.full(len(y), start))
         return given
 
     host.train(data(-1), 3, checkpoint=path)
-    with pytest.raises(ValueError, match=f"It differs in {name}"):
+    with pytest.raises(ValueError, match="It differs in base_margin"):
         host.train(data(-2), 3, checkpoint=path)
-    with pytest.raises(ValueError, match=f"It differs in {name}"):
+    with pytest.raises(ValueError, match="It differs in base_margin"):
         trained(host, rare, 3, checkpoint=path)
     host.train(data(-1), 3, checkpoint=path)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_lightgbm_cannot_continue_with_an_init_score(built, rare, tmp_path):
+    host, data_set = LightGBMDriver(), LightGBMDriver().data(*rare)
+    data_set.set_init_score(np.full(len(rare[1]), -1.0))
+    if built:
+        data_set.construct()
+    with pytest.raises(ValueError, match="None where the train set has an init_score"):
+        host.train(data_set, 3, checkpoint=tmp_path / "model.txt")
+
+
+def test_the_folder_has_to_exist(host, rare, tmp_path):
+    with pytest.raises(ValueError, match="checkpoint must be a file in a folder that"):
+        trained(host, rare, checkpoint=tmp_path / "absent" / "model")
+
+
+#: Learning rates of the rounds.
+RATES = [0.3 * 0.8**i for i in range(ROUNDS)]
+
+
+def schedules(host, form):
+    """The rates in a form in which a host takes them, and a schedule of one's own."""
+    rates = RATES if form == "list" else lambda round_: RATES[round_]
+    if host.name == "lightgbm":
+        import lightgbm
+
+        if form != "own":
+            return lightgbm.reset_parameter(learning_rate=rates)
+
+        def own(env):
+            rate = RATES[env.iteration - env.begin_iteration]
+            env.model.reset_parameter({"learning_rate": rate})
+
+        own.before_iteration, own.order = True, 5
+        return own
+    import xgboost
+
+    if form != "own":
+        return xgboost.callback.LearningRateScheduler(rates)
+
+    class Own(xgboost.callback.TrainingCallback):
+        def before_iteration(self, model, epoch, evals_log):
+            model.set_param("learning_rate", RATES[epoch])
+            return False
+
+    return Own()
+
+
+def ending(host, last):
+    """A callback that ends a training with an error after a round."""
+
+    def end(env):
+        if env.iteration == last:
+            raise KeyboardInterrupt
+
+    end.order = 1000
+    if host.name == "lightgbm":
+        return end
+    import xgboost
+
+    class End(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            if epoch == last:
+                raise KeyboardInterrupt
+            return False
+
+    return End()
+
+
+@pytest.mark.parametrize("form", ["function", "list", "own"])
+def test_a_schedule_goes_on(host, form, rare, path):
+    options = {"checkpoint": Checkpoint(path, every=4)}
+    schedule = schedules(host, form)
+    with pytest.raises(KeyboardInterrupt):
+        trained(host, rare, callbacks=[schedule, ending(host, 9)], **options)
+    resumed = trained(host, rare, callbacks=[schedule], **options)
+    whole = trained(host, rare, callbacks=[schedules(host, form)])
+    assert_same(host, resumed, whole, rare[0])
 
 
 def test_other_class_masses_are_refused(host, rare, path):

@@ -13,6 +13,8 @@ from focalboost import FocalLoss, SoftmaxFocalLoss, focal_objective
 XGBOOST = [
     ({"objective": "reg:squarederror"}, "objective must be 'binary:logi"),
     ({"scale_pos_weight": 99}, "use class_weight={1: 99}, with your label in place"),
+    ({"balance": False}, "balance must be left out; got False. Estimators have focal"),
+    ({"class_masses": (1, 2)}, "train has arguments beside its params: loss=FocalLos"),
     ({"num_class": 1.5}, "pass loss=SoftmaxFocalLoss(1.5)"),
     ({"eval_metric": "logloss"}, "eval_metric must be a metric of the ranking"),
     ({"eval_metric": ["auc", "error"]}, "got 'error'"),
@@ -37,6 +39,9 @@ LIGHTGBM = [
     ({"gamma": 5}, "LightGBM has none. Did you mean focal_gamma, or"),
     ({"alpha": 0.25}, "Did you mean focal_alpha, or loss=FocalLoss(alpha=...) of"),
     ({"base_score": 0.9}, "base_score must be left out"),
+    ({"bagging_by_query": True}, "bagging_fraction and bagging_freq, which draw row"),
+    ({"balance": False}, "balance must be left out; got False. Estimators have focal"),
+    ({"curvature": "exact"}, "train has arguments beside its params: loss=FocalLoss("),
     ({"num_class": 2}, "pass loss=SoftmaxFocalLoss(2)"),
     ({"metric": "binary_logloss"}, "metric must be a metric of the ranking"),
     ({"metric": ["auc", "binary_error"]}, "got 'binary_error'. LightGBM would eval"),

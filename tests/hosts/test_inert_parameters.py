@@ -39,6 +39,7 @@ LIGHTGBM = {
     **dict.fromkeys(("pos_subsample", "pos_bagging"), 0.3),
     **dict.fromkeys(("neg_bagging_fraction", "neg_sub_row"), 0.3),
     **dict.fromkeys(("neg_subsample", "neg_bagging"), 0.3),
+    "bagging_by_query": True,
     **dict.fromkeys(("max_delta_step", "max_tree_output", "max_leaf_output"), 0.01),
 }
 

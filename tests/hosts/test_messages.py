@@ -2,12 +2,13 @@
 
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from host_drivers import LightGBMDriver, XGBoostDriver
 from optional import FocalXGBClassifier, xgboost
-from sklearn.metrics import average_precision_score, log_loss
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 import focalboost.lightgbm
 import focalboost.xgboost
@@ -144,6 +145,11 @@ def test_a_score_that_xgboost_minimises(mixed):
     with pytest.warns(UserWarning, match="XGBoost minimises average_precision_score"):
         model.fit(X, y, eval_set=[(X, y)], verbose=False)
 
+    model.set_params(eval_metric=partial(roc_auc_score, max_fpr=0.1))
+    with pytest.warns(UserWarning, match="XGBoost minimises roc_auc_score"):
+        model.fit(X, y, eval_set=[(X, y)], verbose=False)
+    assert list(model.evals_result_["validation_0"]) == ["roc_auc_score"]
+
     def my_score(raw, data_set):
         return "mine", average_precision_score(data_set.get_label(), raw)
 
@@ -172,6 +178,22 @@ def test_a_metric_of_scikit_learn_in_lightgbm(metric, mixed):
     advice = f"Use lambda y, p: ('{name}', {name}(y, p), True), or False for a loss."
     model = LightGBMDriver().estimator(n_estimators=2)
     with pytest.raises(ValueError, match=re.escape(advice)):
+        model.fit(X, y, eval_set=[(X, y)], eval_metric=metric)
+
+
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+@pytest.mark.parametrize(
+    ("metric", "call"),
+    [
+        (partial(roc_auc_score, max_fpr=0.1), "('roc_auc_score', metric(y, p), True)"),
+        (lambda y, p: roc_auc_score(y, p), "('<lambda>', metric(y, p), True)"),
+    ],
+    ids=["partial", "lambda"],
+)
+def test_a_metric_without_a_name_of_its_own_in_lightgbm(metric, call, mixed):
+    X, y = mixed
+    model = LightGBMDriver().estimator(n_estimators=2)
+    with pytest.raises(ValueError, match=re.escape(f"Use lambda y, p: {call}")):
         model.fit(X, y, eval_set=[(X, y)], eval_metric=metric)
 
 

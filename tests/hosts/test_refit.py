@@ -83,6 +83,20 @@ def test_a_fresh_refit_to_the_training_data_is_the_model(loss):
     np.testing.assert_allclose(again.predict(X), model.predict(X), rtol=0, atol=1e-12)
 
 
+@each_loss
+@pytest.mark.parametrize("rates", [(0.3, 0.03), (0.03, 0.3)])
+def test_a_model_of_two_learning_rates(loss, rates):
+    X, y = data_of(loss)
+    model = None
+    for rate in rates:
+        params, train_set = {**QUIET, "learning_rate": rate}, lightgbm.Dataset(X, y)
+        model = focalboost.lightgbm.train(
+            params, train_set, 4, init_model=model, loss=loss
+        )
+    again = focalboost.lightgbm.refit(model, X, y, decay_rate=0)
+    np.testing.assert_allclose(again.predict(X), model.predict(X), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("decay_rate", [0, 0.5, 0.9])
 def test_gamma_0_is_the_refit_of_lightgbm(decay_rate):
     """From 0, where LightGBM starts, which is the baseline of as many positives."""

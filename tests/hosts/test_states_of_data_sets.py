@@ -16,6 +16,29 @@ LOSS = FocalLoss(gamma=2)
 LOG_LOSS = {"loss": FocalLoss(gamma=0), "curvature": "exact"}
 
 
+def test_evaluation_sets_in_any_iterable(mixed):
+    data_set, result = xgboost.DMatrix(*mixed), {}
+    focalboost.xgboost.train(
+        XGBOOST,
+        data_set,
+        2,
+        evals=zip([data_set], ["seen"], strict=True),
+        evals_result=result,
+        verbose_eval=False,
+    )
+    assert list(result) == ["seen"]
+    recorded, sets = {}, {"seen": lightgbm.Dataset(*mixed)}
+    focalboost.lightgbm.train(
+        LIGHTGBM,
+        sets["seen"],
+        2,
+        sets.values(),
+        list(sets),
+        callbacks=[lightgbm.record_evaluation(recorded)],
+    )
+    assert list(recorded) == ["seen"]
+
+
 @pytest.fixture
 def rows(mixed):
     """Features, labels and whole weights, which a file holds exactly."""
@@ -133,6 +156,27 @@ def test_lightgbm_trains_in_balance_on(state, boosting, rows, tmp_path):
     booster = focalboost.lightgbm.train(params, data_set, 8, loss=LOSS)
     raw = booster.predict(X[::step], raw_score=True)
     assert_in_balance(raw, y[::step], w[::step], 1e-9)
+
+
+@pytest.mark.parametrize("validates", [False, True])
+def test_what_lies_beside_a_file_counts_with_labels_of_its_own(
+    validates, rows, tmp_path
+):
+    X, y, w = rows
+    path, start = tmp_path / "rows.csv", np.linspace(-1, 1, len(y))
+    np.savetxt(path, np.column_stack([y, X]), delimiter=",", fmt="%.17g")
+    np.savetxt(f"{path}.weight", w)
+    np.savetxt(f"{path}.init", start)
+    models = []
+    for labels in (None, y):
+        data_set = lightgbm.Dataset(str(path), label=labels)
+        sets = [lightgbm.Dataset(str(path), label=labels, reference=data_set)]
+        booster = focalboost.lightgbm.train(
+            LIGHTGBM, data_set, 4, sets if validates else None, loss=LOSS
+        )
+        models.append(booster.predict(X, raw_score=True))
+    np.testing.assert_array_equal(*models)
+    assert_in_balance(models[1] + start, y, w, 1e-9)
 
 
 @pytest.mark.filterwarnings("ignore:Converting column-vector")

@@ -16,6 +16,27 @@ from focalboost import FocalLoss, SoftmaxFocalLoss, focal_metric, focal_objectiv
 LOSSES = [FocalLoss(0), FocalLoss(0.5), FocalLoss(2), FocalLoss((0, 2), 0.25)]
 
 
+def test_a_booster_in_memory_keeps_its_learning_rate_and_no_round_raises_the_loss(
+    mixed,
+):
+    data_set, log_loss = xgboost.DMatrix(*mixed), FocalLoss(0)
+    params, result = {"nthread": 1, "max_depth": 6}, {}
+    options = {"loss": log_loss, "verbose_eval": False}
+    first = focalboost.xgboost.train(
+        {**params, "learning_rate": 1.99}, data_set, 1, **options
+    )
+    focalboost.xgboost.train(
+        params,
+        data_set,
+        8,
+        xgb_model=first,
+        evals=[(data_set, "train")],
+        evals_result=result,
+        **options,
+    )
+    assert np.diff(result["train"]["relative_focal_loss"]).max() <= 1e-9
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_start_is_the_baseline(host, loss, rare):
     X, y = rare
