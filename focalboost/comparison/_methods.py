@@ -19,7 +19,14 @@ from sklearn.utils import _safe_indexing, resample
 from sklearn.utils.validation import check_is_fitted
 
 from focalboost._hosts._imports import import_extra
-from focalboost._validation import class_balance, focusing_parameter, one_of, reject
+from focalboost._validation import (
+    class_balance,
+    focusing_parameter,
+    one_of,
+    reject,
+    require_two_classes,
+)
+from focalboost.estimators._rows import row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -298,21 +305,31 @@ class Part(NamedTuple):
 
 def part_of(X: Any, y: Any, sample_weight: Any) -> Part:
     """Features, labels and weights as they are given to ``fit``."""
-    weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    weight = row_weights(sample_weight, y)
     return Part(as_pandas(X), np.asarray(y, np.int8), weight)
 
 
 def as_pandas(X: Any) -> Any:
-    """A table of polars or Arrow as one of pandas, and lists as an array."""
+    """A table of polars or Arrow as one of pandas, and others with rows to select."""
     if isinstance(X, list | tuple):
         return np.asarray(X)
+    if hasattr(X, "tocsr"):
+        return X.tocsr()
     return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 
 def class_ratio(part: Part) -> float:
     """The weight of the negatives over the weight of the positives."""
+    positive, negative = require_both_classes(part)
+    return negative / positive
+
+
+def require_both_classes(part: Part) -> tuple[float, float]:
+    """Return the weights of positives and negatives, both above 0."""
     weight = np.ones(len(part.y)) if part.weight is None else part.weight
-    return float(weight[part.y == 0].sum() / weight[part.y == 1].sum())
+    positive, negative = (float(weight[part.y == k].sum()) for k in (1, 0))
+    require_two_classes(positive, negative)
+    return positive, negative
 
 
 def weighted(part: Part, of_positive: float) -> Part:

@@ -318,7 +318,7 @@ class TrainingRows:
         self._estimator, self._given = estimator, (X, y, sample_weight)
         self.X = features(X, estimator, min_samples=2, fitted=False)
         check_consistent_length(self.X, y)
-        weight = _row_weights(sample_weight, y)
+        weight = row_weights(sample_weight, y)
         self.target: Target = estimator._target_of(
             y, estimator.class_weight, weight, of_model
         )
@@ -425,7 +425,7 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple)
 
 
-def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
+def row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     """One weight for each row, not all of them 0; None for no weights."""
     if sample_weight is None:
         return None
