@@ -30,7 +30,11 @@ from focalboost.comparison._command import (
     add_options,
     options_given,
 )
-from focalboost.comparison._methods import kind_of, parts_of_dates
+from focalboost.comparison._methods import (
+    kind_of,
+    names_of_parts_taken,
+    parts_of_dates,
+)
 
 __all__ = [
     "DataError",
@@ -503,6 +507,13 @@ def _features(
 
 def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
     columns: dict[str, Any] = {}
+    kinds = {name: kind_of(column) for name, column in features.items()}
+    taken = names_of_parts_taken(kinds) if date_parts else []
+    if taken:
+        raise DataError(
+            f"--date-parts makes columns named {_some_of(taken)}, which are there: "
+            f"rename them, or add --drop {shlex.join(taken)}"
+        )
     for name, column in features.items():
         if kind_of(column) != "date":
             columns[name] = column

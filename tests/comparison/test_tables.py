@@ -474,6 +474,16 @@ def test_dates_of_another_form_are_dates(form, payments, tmp_path):
     np.testing.assert_array_equal(table.features["paid_month"], expected)
 
 
+def test_parts_of_dates_replace_no_other_column(payments, tmp_path):
+    days = pd.date_range("2024-01-01", periods=N_ROWS)
+    path = written(payments.assign(paid=days, paid_hour=payments["hour"]), tmp_path)
+    message = "columns named 'paid_hour', which are there: rename .* --drop paid_hour$"
+    with pytest.raises(DataError, match=message):
+        read_table(path, "fraud", date_parts=True)
+    found = read_table(path, "fraud", date_parts=True, drop=["paid_hour"]).features
+    assert (found["paid_hour"] == 0).all()
+
+
 @pytest.mark.parametrize("name", ["TimeStamp", "time"])
 def test_a_column_with_the_name_of_a_time_is_pointed_out(payments, tmp_path, name):
     path = written(payments.rename(columns={"day": name}), tmp_path)
