@@ -179,6 +179,16 @@ BAD_TABLES = {
         lambda t: t.assign(hour=t.hour.map(lambda hour: f"{hour},5")),
         "(numbers with a decimal comma: 'hour'): add --decimal ,",
     ),
+    "commas that may separate thousands": (
+        lambda t: t.assign(hour=[*["1,858", "-21,550", "521", None] * 50], a=np.inf),
+        "(numbers with a comma before three digits: 'hour'; infinite in some rows: "
+        "'a'): add --decimal , --drop a (--decimal , reads 1,234 as 1.234: where "
+        "commas separate thousands, write 1234 or add --drop hour)",
+    ),
+    "decimal commas before three digits": (
+        lambda t: t.assign(hour=["1,858", "0,265", "521", None] * 50),
+        "(numbers with a decimal comma: 'hour'): add --decimal ,",
+    ),
     "no rows": (lambda t: t[:0], "is empty: give a file with a header and rows"),
     "no features": (lambda t: t[["fraud"]], "no column besides 'fraud'"),
     "dates": (
@@ -453,6 +463,16 @@ def test_amounts_with_signs_are_pointed_out(form, payments, tmp_path):
     amount = (1e4 * payments["amount"]).map(form.format)
     path = written(payments.assign(amount=amount), tmp_path)
     (remark,) = read_table(path, "fraud").remarks
+    assert "are taken for categories: 'amount'. Write them as 1234.5" in remark
+
+
+def test_points_beside_a_decimal_comma_may_separate_thousands(payments, tmp_path):
+    path = tmp_path / "payments.csv"
+    table = payments.assign(amount=["1.858", "521"] * 100, day=["1.5", "0.25"] * 100)
+    table.to_csv(path, index=False, sep=";")
+    found = read_table(path, "fraud", separator=";", decimal=",")
+    assert found.features["day"].tolist() == [1.5, 0.25] * 100
+    (remark,) = found.remarks
     assert "are taken for categories: 'amount'. Write them as 1234.5" in remark
 
 
