@@ -30,7 +30,7 @@ from sklearn.utils.validation import check_consistent_length
 import focalboost
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra, import_host
-from focalboost._validation import one_of, open_share, reject, require_weights
+from focalboost._validation import one_of, open_share, reject
 from focalboost.comparison._methods import (
     METHODS,
     Method,
@@ -38,6 +38,7 @@ from focalboost.comparison._methods import (
     TableEncoder,
     as_pandas,
     part_of,
+    require_both_classes,
     require_samplers,
 )
 from focalboost.comparison._result import Comparison, Fit, Scores, chance, scores
@@ -117,7 +118,7 @@ def compare_losses(
         a pipeline, names with ``__`` are those of other steps. A dict is one point. The
         default is ``default_grid(estimator)``, which keeps the parameters that you set
         on the estimator, such as ``n_estimators``.
-    sample_weight : array-like of shape (n_samples,), optional
+    sample_weight : float or array-like of shape (n_samples,), optional
         Weights of the rows, in training and in all scores.
     stop_on : {"loss", "average_precision"}, default="loss"
         What early stopping watches, as in ``fit``.
@@ -174,7 +175,7 @@ def compare_losses(
     require_comparable(estimator)
     methods = _methods(losses)
     require_samplers(methods)
-    check_consistent_length(X, y, sample_weight, groups)
+    check_consistent_length(X, y, groups)
     data = _labelled(table_of(X, estimator), y, sample_weight)
     advice = "Use 0.001 for one false alert in a thousand negatives."
     rate = open_share("false_positive_rate", false_positive_rate, advice)
@@ -295,8 +296,7 @@ def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
         advice = "Use y == label for the class to find."
         reject("y", "labels of two classes", classes[:5].tolist(), advice)
     part = part_of(X, labels == classes[1], sample_weight)
-    if part.weight is not None:
-        require_weights(np, part.weight)
+    require_both_classes(part)
     return part
 
 
@@ -317,18 +317,20 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
         cv = kind(cv, shuffle=True, random_state=random_state)
     splitter = check_cv(cv, data.y, classifier=True)
     folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
-    fault = too_few_in(folds, data.y)
+    # Rows of weight 0 do not count.
+    counted = data.y if data.weight is None else np.where(data.weight > 0, data.y, 2)
+    fault = too_few_in(folds, counted)
     if fault is not None:
         rule = f"splits with both classes, {MIN_TRAIN} rows of each to train on"
         reject("cv", rule, fault, "Use fewer folds, or stratified folds.")
     return folds
 
 
-def too_few_in(folds: Iterable[Fold], y: NDArray[np.int8]) -> str | None:
-    """Say which fold has too few rows of a class, if one has."""
+def too_few_in(folds: Iterable[Fold], y: NDArray[Any]) -> str | None:
+    """Say which fold has too few rows of a class, 0 or 1, if one has."""
     for number, rows in enumerate(folds):
         n_train, n_test = (
-            int(np.bincount(y[part], minlength=2).min()) for part in rows
+            int(np.bincount(y[part], minlength=2)[:2].min()) for part in rows
         )
         if n_train < MIN_TRAIN or n_test < 1:
             return (

@@ -2,10 +2,13 @@
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from importlib.util import find_spec
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +22,14 @@ from sklearn.utils import _safe_indexing, resample
 from sklearn.utils.validation import check_is_fitted
 
 from focalboost._hosts._imports import import_extra
-from focalboost._validation import class_balance, focusing_parameter, one_of, reject
+from focalboost._validation import (
+    class_balance,
+    focusing_parameter,
+    one_of,
+    reject,
+    require_two_classes,
+)
+from focalboost.estimators._rows import row_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +51,11 @@ _KINDS = {
     **dict.fromkeys(("datetime", "datetime64", "date"), "date"),
 }
 
-#: Characters that one host or the other refuses in names.
-_REFUSED = re.compile(r'[][<>{}":,]')
+#: Names that one host or the other refuses, or changes in its model.
+_REFUSED = re.compile(r'[][<>{}":,\x00\n\r]|^=|^$')
+
+#: The parts of a date, each a column.
+_PARTS = ("month", "day", "weekday", "hour")
 
 
 @dataclass(frozen=True)
@@ -172,9 +185,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Numbers and booleans become float64, with NaN for missing values, and time spans
     become days. Text and categories become categories of the values in the rows that
-    the encoder is fitted on. Another value is then a missing one. Dates are left out
-    with a warning, or become their parts. A name that a host refuses, such as "a [K]",
-    becomes column_0, column_1, ..., by its place.
+    the encoder is fitted on. Another value is then a missing one. Equal numbers are one
+    category: 3 and 3.0. Dates are left out with a warning, or become their parts.
+
+    A name that a host refuses, such as "a [K]", becomes column_0, column_1, ..., by its
+    place. So do names that LightGBM cannot tell apart, such as "a b" and "a_b".
 
     Parameters
     ----------
@@ -193,7 +208,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        If two columns have one name, or a column is of another kind, such as lists.
+        If two columns have one name, a column has the name of a part of a date, or a
+        column is of another kind, such as lists.
 
     Examples
     --------
@@ -212,7 +228,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: "pd.DataFrame", y: Any = None) -> "TableEncoder":
         """Take the categories from the rows of a data frame."""
-        twice = X.columns[X.columns.duplicated()].tolist()
+        names = X.columns.map(str)
+        twice = names[names.duplicated()].tolist()
         if twice:
             reject("X", "of different column names", twice, "Rename or drop them.")
         absent = [name for name in self.categorical if name not in X.columns]
@@ -227,6 +244,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if other:
             advice = f"Use X.drop(columns={other})."
             reject("X", "numbers, text, categories or dates", other, advice)
+        taken = names_of_parts_taken(kinds) if self.date_parts else []
+        if taken:
+            advice = "Rename these columns, or the dates."
+            reject("X", "without columns named as parts of its dates", taken, advice)
         self.kinds_ = kinds
         self.dates_ = [name for name, kind in kinds.items() if kind == "date"]
         self.categories_ = {
@@ -261,16 +282,42 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 if kind == "duration":
                     column = pd.to_timedelta(column) / np.timedelta64(1, "D")
                 columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        names = [
-            f"column_{i}" if _REFUSED.search(str(name)) else str(name)
-            for i, name in enumerate(columns)
-        ]
-        return pd.DataFrame(columns, index=X.index).set_axis(names, axis=1)
+        table = pd.DataFrame(columns, index=X.index)
+        return table.set_axis(_names_for_hosts(map(str, columns)), axis=1)
+
+
+def _names_for_hosts(columns: Iterable[str]) -> list[str]:
+    """The names, but for those that a host refuses or cannot tell from another one."""
+    given = list(columns)
+    in_lightgbm = [name.replace(" ", "_") for name in given]
+    counts, names = Counter(in_lightgbm), []
+    for i, (name, alike) in enumerate(zip(given, in_lightgbm, strict=True)):
+        if _REFUSED.search(name) or counts[alike] > 1:
+            name = f"column_{i}"
+            while name in counts:
+                name += "_"
+        names.append(name)
+    return names
 
 
 def _text(column: "pd.Series") -> "pd.Series":
     """Values as text, which a model file of either host can hold."""
-    return column.astype(object).where(column.notna()).map(str, na_action="ignore")
+    return column.astype(object).where(column.notna()).map(_word, na_action="ignore")
+
+
+def _word(value: Any) -> str:
+    """A value as text. Equal numbers of any type are the same text."""
+    is_number = isinstance(value, Real | Decimal | np.bool_)
+    if is_number and value % 1 == 0:
+        return str(int(value))
+    return str(float(value) if is_number else value)
+
+
+def names_of_parts_taken(kinds: Mapping[Any, str | None]) -> list[str]:
+    """Columns with the name of a part of a date, which would replace it."""
+    dates = [name for name, kind in kinds.items() if kind == "date"]
+    parts = {f"{name}_{part}" for name in dates for part in _PARTS}
+    return [name for name in kinds if str(name) in parts and name not in dates]
 
 
 def parts_of_dates(name: str, column: "pd.Series") -> dict[str, Any]:
@@ -278,9 +325,9 @@ def parts_of_dates(name: str, column: "pd.Series") -> dict[str, Any]:
     import pandas as pd
 
     when = pd.to_datetime(column).dt
-    parts = {"month": when.month, "day": when.day, "weekday": when.day_of_week}
-    parts["hour"] = when.hour + when.minute / 60
-    return {f"{name}_{part}": numbers.astype(float) for part, numbers in parts.items()}
+    hour = when.hour + when.minute / 60
+    parts = zip(_PARTS, (when.month, when.day, when.day_of_week, hour), strict=True)
+    return {f"{name}_{part}": numbers.astype(float) for part, numbers in parts}
 
 
 class Part(NamedTuple):
@@ -298,21 +345,31 @@ class Part(NamedTuple):
 
 def part_of(X: Any, y: Any, sample_weight: Any) -> Part:
     """Features, labels and weights as they are given to ``fit``."""
-    weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    weight = row_weights(sample_weight, y)
     return Part(as_pandas(X), np.asarray(y, np.int8), weight)
 
 
 def as_pandas(X: Any) -> Any:
-    """A table of polars or Arrow as one of pandas, and lists as an array."""
+    """A table of polars or Arrow as one of pandas, and others with rows to select."""
     if isinstance(X, list | tuple):
         return np.asarray(X)
+    if hasattr(X, "tocsr"):
+        return X.tocsr()
     return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 
 def class_ratio(part: Part) -> float:
     """The weight of the negatives over the weight of the positives."""
+    positive, negative = require_both_classes(part)
+    return negative / positive
+
+
+def require_both_classes(part: Part) -> tuple[float, float]:
+    """Return the weights of positives and negatives, both above 0."""
     weight = np.ones(len(part.y)) if part.weight is None else part.weight
-    return float(weight[part.y == 0].sum() / weight[part.y == 1].sum())
+    positive, negative = (float(weight[part.y == k].sum()) for k in (1, 0))
+    require_two_classes(positive, negative)
+    return positive, negative
 
 
 def weighted(part: Part, of_positive: float) -> Part:

@@ -22,8 +22,9 @@ from focalboost._hosts._imports import import_extra
 from focalboost.comparison._compare import table_of
 from focalboost.comparison._methods import Method, Part, weighted
 from focalboost.comparison._result import CONSTANT, LEVEL, METRICS, Comparison, summary
-from focalboost.comparison._search import fit
+from focalboost.comparison._search import fit, last_step
 from focalboost.diagnostics._plots import axes_of
+from focalboost.diagnostics._predictions import checked_costs
 from focalboost.losses import FocalLoss
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def write_report(
     '<!DOCTYPE html>'
     """
     check_consistent_length(X, comparison.y_true)
+    if costs is not None:
+        costs = checked_costs(costs, comparison.y_true.astype(np.float64))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "columns .* are dates")  # said before
         X = table_of(X, estimator)
@@ -384,13 +387,11 @@ def _predicted(comparison: Comparison, name: str) -> Part:
 def _costs(
     comparison: Comparison, predicted: Mapping[str, Part], costs: Any
 ) -> dict[str, diagnostics.Alerts]:
-    pair = (costs["alert"], costs["miss"]) if isinstance(costs, Mapping) else costs
-    pair = [np.broadcast_to(cost, comparison.y_true.shape) for cost in pair]
     found = {}
     for name, rows in predicted.items():
         kept = _is_predicted(comparison, name)
-        costs = [cost[kept] for cost in pair]
-        found[name] = diagnostics.alerts(rows.y, rows.X, costs=costs)
+        pair = (costs[0][kept], costs[1][kept])
+        found[name] = diagnostics.alerts(rows.y, rows.X, costs=pair)
     return found
 
 
@@ -443,7 +444,12 @@ def _reliabilities(
 def _budgets(
     comparison: Comparison, shown: list[Method], estimator: Any, X: Any
 ) -> dict[str, diagnostics.GradientBudget]:
-    """Budgets of models trained on the training rows of the first fold."""
+    """Budgets of models trained on the training rows of the first fold.
+
+    A ``gblinear`` model has none, as it does not keep its rounds.
+    """
+    if getattr(last_step(estimator), "booster", None) == "gblinear":
+        return {}
     test = comparison.first_tests[min(comparison.first_tests)]
     train = np.setdiff1d(np.arange(len(comparison.y_true)), test)
     data = Part(X, comparison.y_true, comparison.sample_weight)

@@ -1,5 +1,6 @@
 """The result of a comparison: scores, paired differences, and the verdict."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -466,13 +467,20 @@ def _in_words(found: Difference) -> str:
 
 def _not_judged(comparison: Comparison, differences: dict[str, Difference]) -> str:
     """The methods that the verdict does not speak of, and fits that failed."""
-    absent = [name for name, found in differences.items() if np.isnan(found.mean)]
-    text = f" Not judged: {', '.join(absent)}." if absent else ""
-    if len(comparison.constants) == 1:
+    counts = Counter(fit.method for fit in comparison.failures)
+    n_folds, text = len(comparison.constants), ""
+    failed = [name for name, count in counts.items() if count == n_folds]
+    if failed:
+        text += (
+            f" This is no verdict on {', '.join(failed)}, which failed on every fold: "
+            "correct the errors, and compare again."
+        )
+    without = [name for name, found in differences.items() if np.isnan(found.mean)]
+    absent = [name for name in without if name not in failed]
+    text += f" Not judged: {', '.join(absent)}." if absent else ""
+    if n_folds == 1:
         text += " A difference needs two folds: give more."
-    n_failed = len(comparison.failures)
-    if n_failed:
-        names = dict.fromkeys(fit.method for fit in comparison.failures)
-        fits = "fit" if n_failed == 1 else "fits"
-        text += f" {n_failed} {fits} failed: {', '.join(names)}."
+    if counts:
+        fits = "fit" if counts.total() == 1 else "fits"
+        text += f" {counts.total()} {fits} failed: {', '.join(counts)}."
     return text

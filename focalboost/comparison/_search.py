@@ -22,6 +22,7 @@ from focalboost.comparison._methods import (
     TableEncoder,
     as_pandas,
     part_of,
+    require_both_classes,
     training_sets,
     weighted,
 )
@@ -340,6 +341,7 @@ def tuned(
     options = {"test_size": VALIDATION_SHARE, "random_state": random_state}
     split = train_test_split(np.arange(len(part.y)), stratify=part.y, **options)
     train, valid = map(part.rows, split)
+    require_both_classes(valid)
     weight, found = valid.weight, []
     for point in points_of(grid, estimator):
         candidate = at_point(estimator, point)
@@ -359,7 +361,11 @@ def points_of(grid: Grid | None, estimator: Any) -> tuple[dict[str, Any], ...]:
     if grid is None:
         return default_grid(estimator)
     if not isinstance(grid, Mapping):
-        return tuple(map(dict, grid))
+        points = tuple(map(dict, grid))
+        if not points:
+            advice = "Use grid=[{}] to keep the parameters of the estimator."
+            reject("grid", "a point or more", grid, advice)
+        return points
     if any(isinstance(v, list) and "const" not in k for k, v in grid.items()):
         rule = "one point, or a sequence of points"
         advice = "Use list(sklearn.model_selection.ParameterGrid(grid))."

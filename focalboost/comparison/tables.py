@@ -30,7 +30,11 @@ from focalboost.comparison._command import (
     add_options,
     options_given,
 )
-from focalboost.comparison._methods import kind_of, parts_of_dates
+from focalboost.comparison._methods import (
+    kind_of,
+    names_of_parts_taken,
+    parts_of_dates,
+)
 
 __all__ = [
     "DataError",
@@ -45,6 +49,9 @@ TIME_NAMES = ("time", "timestamp", "datetime")
 SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'"}  # as they are typed
 IDENTIFIER_NAME = re.compile(r"(^|[\W_])(id|uuid|guid)$|[a-z]I[Dd]$")
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+
+#: A number with a decimal point, or a decimal comma, or thousands.
+THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}[.,]\d{3}\s*")
 
 #: A number with thousands separators, a sign of a currency or per cent.
 WRITTEN_NUMBER = re.compile(
@@ -190,7 +197,7 @@ def read_table(
     left = columns.drop(columns=[*drop, *filter(None, (time, group))])
     if left.columns.empty:
         raise DataError(f"{path} has no column besides {target!r}: add features")
-    features = _features(left, categorical)
+    features = _features(left, categorical, decimal or ".")
     groups = None if group is None else _groups(columns[group])
     settled = ["date"] * date_parts + ["time"] * (time is not None)
     return LabelledTable(
@@ -476,13 +483,13 @@ def _costs(
 
 
 def _features(
-    columns: pd.DataFrame, categorical: Sequence[str]
+    columns: pd.DataFrame, categorical: Sequence[str], decimal: str
 ) -> dict[str, pd.Series]:
     """Columns as what they are. All that cannot be used are named in one error."""
     features = {
         str(name): column.astype("category")
         if name in categorical and kind_of(column) is not None
-        else _typed(column)
+        else _typed(column, decimal)
         for name, column in columns.items()
     }
     faults: dict[str, list[str]] = {}
@@ -493,16 +500,29 @@ def _features(
     if faults:
         found = "; ".join(f"{fault}: {_some_of(faults[fault])}" for fault in faults)
         commas = faults.pop("numbers with a decimal comma", [])
+        unclear = faults.pop("numbers with a comma before three digits", [])
         drop = shlex.join(name for names in faults.values() for name in names)
-        advice = ["--decimal ,"] * bool(commas) + [f"--drop {drop}"] * bool(drop)
-        raise DataError(
-            f"some columns cannot be used ({found}): add {' '.join(advice)}"
-        )
+        advice = ["--decimal ,"] * bool(commas or unclear)
+        advice += [f"--drop {drop}"] * bool(drop)
+        text = f"some columns cannot be used ({found}): add {' '.join(advice)}"
+        if unclear:
+            text += (
+                " (--decimal , reads 1,234 as 1.234: where commas separate thousands, "
+                f"write 1234 or add --drop {shlex.join(unclear)})"
+            )
+        raise DataError(text)
     return features
 
 
 def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
     columns: dict[str, Any] = {}
+    kinds = {name: kind_of(column) for name, column in features.items()}
+    taken = names_of_parts_taken(kinds) if date_parts else []
+    if taken:
+        raise DataError(
+            f"--date-parts makes columns named {_some_of(taken)}, which are there: "
+            f"rename them, or add --drop {shlex.join(taken)}"
+        )
     for name, column in features.items():
         if kind_of(column) != "date":
             columns[name] = column
@@ -513,12 +533,16 @@ def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _typed(column: pd.Series) -> pd.Series:
-    """Text that is numbers or dates throughout as what it is; numbers as float64."""
+def _typed(column: pd.Series, decimal: str) -> pd.Series:
+    """Text that is numbers or dates throughout as what it is; numbers as float64.
+
+    Beside a decimal comma, points may separate thousands: such text is no number.
+    """
     kind = kind_of(column)
     if kind == "category" and column.dtype != "category":
         numbers = pd.to_numeric(column.astype(object), errors="coerce")
-        if (numbers.notna() | column.isna()).all():
+        is_unclear = decimal == "," and _may_be_thousands(column, ".")
+        if (numbers.notna() | column.isna()).all() and not is_unclear:
             return numbers.astype(np.float64)
         return _with_dates(column)
     if kind == "number":
@@ -548,10 +572,19 @@ def _fault(column: pd.Series) -> str | None:
     if kind == "category" and column.dtype != "category":
         values = column.dropna()
         is_comma = values.astype(str).str.fullmatch(DECIMAL_COMMA)
-        if is_comma.any():
-            others = pd.to_numeric(values[~is_comma], errors="coerce")
-            return "numbers with a decimal comma" if others.notna().all() else None
+        others = pd.to_numeric(values[~is_comma], errors="coerce")
+        if is_comma.any() and others.notna().all():
+            is_unclear = _may_be_thousands(values, ",")
+            what = "comma before three digits" if is_unclear else "decimal comma"
+            return f"numbers with a {what}"
     return None
+
+
+def _may_be_thousands(values: pd.Series, separator: str) -> bool:
+    """Whether numbers with a separator are all written as 1,858 or 1.858 is."""
+    text = values.dropna().astype(str)
+    separated = text[text.str.contains(separator, regex=False)]
+    return bool(len(separated) and separated.str.fullmatch(THOUSANDS).all())
 
 
 #: What is said of columns, by what they look like.

@@ -22,6 +22,7 @@ from focalboost._validation import (
 from focalboost.lightgbm._model import balance_of as lightgbm_balance
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.xgboost._model import balance_of as xgboost_balance
+from focalboost.xgboost._model import is_linear
 
 #: Rows below the first two are hard, rows above the last two are easy.
 EDGES = (0.1, 0.5, 0.9, 0.99, 0.999)
@@ -209,7 +210,8 @@ def gradient_budget_by_round(
     Parameters
     ----------
     model : FocalXGBClassifier, FocalLGBMClassifier, XGBClassifier or LGBMClassifier
-        A fitted model. The hosts' own classifiers must be trained with log loss.
+        A fitted model of trees. The hosts' own classifiers must be trained with log
+        loss. Trees of ``dart`` have the weights that they have in the end.
     X : array-like of shape (n_samples, n_features)
         The rows that the model was trained on, or others.
     y_true : array-like of shape (n_samples,)
@@ -245,6 +247,9 @@ def gradient_budget_by_round(
     y = codes_of(y_true, model.classes_)
     if host == "xgboost":
         booster = model.get_booster()
+        if is_linear(booster):
+            advice = "A linear model does not keep its rounds: use gradient_budget."
+            reject("model", "of trees", 'booster="gblinear"', advice)
         trained, balance = booster.num_boosted_rounds(), xgboost_balance(booster)
     else:
         booster = model.booster_

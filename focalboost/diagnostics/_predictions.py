@@ -160,7 +160,7 @@ def alerts(
     precision_low, precision_high = wilson(precision, counts, level)
     cost = cost_low = cost_high = None
     if costs is not None:
-        of_alert, of_miss = _checked_costs(costs, y)
+        of_alert, of_miss = checked_costs(costs, y)
         spent = ranking.sums_of_first(counts, of_alert)
         saved = ranking.sums_of_first(counts, of_miss)
         cost, cost_low, cost_high = _costs_with_interval(spent, saved, of_miss, level)
@@ -265,7 +265,7 @@ def cheapest_threshold(
     """
     y, ranking, level = _ranked(y_true, score, level)
     n_resamples = whole_number("n_resamples", n_resamples, 1)
-    of_alert, of_miss = _checked_costs(costs, y)
+    of_alert, of_miss = checked_costs(costs, y)
     thresholds = np.append(np.inf, ranking.score[ranking.n_alerts[1:] - 1])
     added = (of_alert - of_miss)[ranking.order]
     relative = ranking.sums(added)  # total costs, minus that of no alert
@@ -456,7 +456,7 @@ def _checked_counts(
     return np.asarray(counts, dtype=np.int64)
 
 
-def _checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
+def checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
     """The cost of an alert on each row, and of a miss; that of a negative is 0."""
     rule = (
         "a pair (cost of an alert, cost of a miss) of finite numbers >= 0, or of one "

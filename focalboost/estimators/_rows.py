@@ -332,7 +332,7 @@ class TrainingRows:
         least = 2 if of_model is None else 1
         self.X = features(X, estimator, min_samples=least, fitted=False)
         check_consistent_length(self.X, y)
-        weight = _row_weights(sample_weight, y)
+        weight = row_weights(sample_weight, y)
         counts = None if weight is None else weight > 0
         self.target: Target = estimator._target_of(
             y, estimator.class_weight, counts, of_model
@@ -438,7 +438,7 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple)
 
 
-def _row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
+def row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     """One weight for each row, not all of them 0; None for no weights."""
     if sample_weight is None:
         return None

@@ -245,10 +245,88 @@ def test_every_kind_of_column_becomes_a_number_or_a_category():
     assert other["text"].dtype == found["text"].dtype
 
 
-def test_names_that_hosts_refuse_are_replaced():
-    X = pd.DataFrame({"a": [1], "b [EUR]": [2], "c<d": [3], "e:f": [4], "g h": [5]})
-    names = ["a", "column_1", "column_2", "column_3", "g h"]
-    assert list(TableEncoder().fit_transform(X)) == names
+CODES = {
+    "whole": np.array([4, 5, 4]),
+    "small": np.array([4, 5, 4], dtype=np.uint8),
+    "floating": np.array([4.0, 5.0, 4.0], dtype=np.float32),
+    "nullable": pd.array([4, 5, 4], dtype="Int64"),
+    "objects": np.array([4, 5.0, Decimal("4.0")], dtype=object),
+    "categories": pd.Categorical([4.0, 5.0, 4.0]),
+}
+
+
+@pytest.mark.parametrize("later", CODES)
+@pytest.mark.parametrize("first", CODES)
+def test_equal_numbers_are_one_category(first, later):
+    encoder = TableEncoder(categorical=["code"])
+    encoder.fit(pd.DataFrame({"code": CODES[first]}))
+    found = encoder.transform(pd.DataFrame({"code": CODES[later]}))["code"]
+    assert found.tolist() == ["4", "5", "4"]
+
+
+def test_numbers_that_differ_are_different_categories():
+    codes = [2**53, 2**53 + 1, 0.5, -1, 1e300, np.inf]
+    X = pd.DataFrame({"code": pd.Series(codes, dtype=object)})
+    found = TableEncoder(categorical=["code"]).fit_transform(X)["code"]
+    assert found.nunique() == len(codes)
+    encoder = TableEncoder(categorical=["flag"])
+    encoder.fit(pd.DataFrame({"flag": [True, False]}))
+    flags = encoder.transform(pd.DataFrame({"flag": [0.0, 1.0, np.nan, 2.0]}))["flag"]
+    assert flags.isna().tolist() == [False, False, True, True]
+
+
+def test_a_missing_value_leaves_the_predictions_of_other_rows(host):
+    """A missing value makes whole numbers float64."""
+    rng = np.random.default_rng(0)
+    shop = rng.integers(0, 10, 500)
+    y = rng.random(500) < np.where(shop % 3 == 0, 0.5, 0.02)
+    X = pd.DataFrame({"shop": shop, "amount": rng.normal(size=500)})
+    options = {"enable_categorical": True} if host.name == "xgboost" else {}
+    model = make_pipeline(
+        TableEncoder(categorical=["shop"]),
+        host.classifier(n_estimators=5, n_jobs=1, **options),
+    ).fit(X, y)
+    more = pd.concat([X, pd.DataFrame({"shop": [np.nan], "amount": [0.0]})])
+    expected = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(more)[:-1], expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            ["a", "b [EUR]", "c<d", "e:f", "g h"],
+            ["a", "column_1", "column_2", "column_3", "g h"],
+        ),
+        (["=a", "b=c", "", "d\ne"], ["column_0", "b=c", "column_2", "column_3"]),
+        (["a b", "a_b", "a c"], ["column_0", "column_1", "a c"]),
+        (["a [K]", "column_0", "column_0_"], ["column_0__", "column_0", "column_0_"]),
+        (["a:b", "column 0"], ["column_0_", "column 0"]),
+    ],
+    ids=["refused", "changed", "alike", "taken", "taken in LightGBM"],
+)
+def test_names_that_hosts_refuse_are_replaced(host, given, expected, rare):
+    table, y = rare
+    X = pd.DataFrame(table[:300, : len(given)], columns=given)
+    found = compared(host.classifier(n_jobs=1), X, y[:300], losses=[FocalLoss(2)])
+    assert found.failures == ()
+    assert list(TableEncoder().fit_transform(X)) == expected
+
+
+def test_names_that_are_the_same_text_are_refused(host):
+    X = pd.DataFrame(np.zeros((40, 3)), columns=[0, "0", "a"])
+    with pytest.raises(ValueError, match=r"different column names; got \['0'\]"):
+        compared(host.classifier(), X, np.arange(40) % 2)
+
+
+@pytest.mark.parametrize("names", [["paid", "paid_hour"], ["paid_hour", "paid"]])
+def test_parts_of_dates_replace_no_other_column(names):
+    X = pd.DataFrame({"paid": pd.date_range("2024-01-01", periods=3), "paid_hour": 1.5})
+    message = r"named as parts of its dates; got \['paid_hour'\]. Rename these columns"
+    with pytest.raises(ValueError, match=message):
+        TableEncoder(date_parts=True).fit(X[names])
+    with pytest.warns(UserWarning, match="are dates and are left out"):
+        assert list(TableEncoder().fit_transform(X)) == ["paid_hour"]
 
 
 def table_of_categories(kinds):

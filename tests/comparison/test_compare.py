@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xgboost
 from rich.progress import Progress
+from scipy import sparse
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 
@@ -318,6 +319,9 @@ def test_where_there_is_something_to_learn_it_is_found(small, result):
         ({"false_positive_rate": 0}, "false_positive_rate must be between"),
         ({"stop_on": "auc"}, "stop_on must be one of"),
         ({"sample_weight": np.full(900, -1)}, "sample_weight must be finite"),
+        ({"sample_weight": np.ones(899)}, r"sample_weight must be of shape \(900,\)"),
+        ({"sample_weight": np.ones((900, 2))}, "sample_weight must be of shape"),
+        ({"grid": []}, r"grid must be a point or more; got \[\]. Use grid=\[{}\]"),
     ],
 )
 def test_wrong_arguments_are_named(change, message, small):
@@ -345,6 +349,44 @@ def test_lists_are_compared_like_arrays(small):
     first, second = (result.values("log loss") for result in results)
     np.testing.assert_array_equal(first, second)
     assert not results[0].failures
+
+
+@pytest.mark.parametrize("rows", ["coo_matrix", "coo_array", "bsr_matrix", "lil_array"])
+def test_sparse_rows_of_any_form_are_compared(small, rows):
+    X, y = small
+    one = {"losses": ["log loss"], "cv": 2}
+    found, expected = (
+        compared(getattr(sparse, kind)(X), y, **one).values("log loss")
+        for kind in (rows, "csr_matrix")
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_weights_may_be_a_column_or_a_number(small):
+    X, y = small
+    weight, one = np.linspace(0.5, 1.5, len(y)), {"losses": ["log loss"], "cv": 2}
+    for given, same in ((weight[:, None], weight), (2.0, np.full(len(y), 2))):
+        found, expected = (
+            compared(X, y, sample_weight=w, **one).values("log loss")
+            for w in (given, same)
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_rows_without_weight_are_no_rows_of_their_class(small):
+    X, y = small
+    for label in (0, 1):
+        with pytest.raises(ValueError, match="both with positive weight"):
+            compared(X, y, sample_weight=(y == label).astype(float))
+    half = np.arange(len(y)) < 450
+    cv = [(np.flatnonzero(half), np.flatnonzero(~half))]
+    with pytest.raises(ValueError, match="fold 0 has 0 rows of the rarer class to"):
+        compared(X, y, cv=cv, sample_weight=np.where(half & (y == 1), 0.0, 1.0))
+    with pytest.raises(ValueError, match="rarer class to train on, and 0 to test"):
+        compared(X, y, cv=cv, sample_weight=np.where(~half & (y == 1), 0.0, 1.0))
+    few = np.where(y == 1, np.arange(len(y)) == np.argmax(y), 1.0)
+    with pytest.raises(ValueError, match="both with positive weight"):
+        tuned(_methods.LOG_LOSS, FocalXGBClassifier(n_jobs=1), GRID, X, y, few, 0)
 
 
 def test_a_grid_of_lists_is_not_one_point(small):

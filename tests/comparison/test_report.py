@@ -8,7 +8,7 @@ from browser import chromium, requests
 from matplotlib.figure import Figure
 from sklearn.datasets import make_classification
 
-from focalboost import FocalLGBMClassifier, FocalLoss
+from focalboost import FocalLGBMClassifier, FocalLoss, FocalXGBClassifier
 from focalboost.comparison import Method, compare_losses, plot_comparison, write_report
 
 
@@ -106,6 +106,28 @@ def test_the_report_wants_the_rows_that_were_compared(compared, tmp_path):
     estimator, X, plain, _ = compared
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         write_report(plain, tmp_path / "report.html", estimator, X[1:])
+
+
+@pytest.mark.parametrize("miss", [np.ones(699), np.ones((700, 1)), [np.nan] * 700])
+def test_costs_are_those_of_the_rows(compared, tmp_path, miss):
+    estimator, X, plain, _ = compared
+    path = tmp_path / "report.html"
+    with pytest.raises(ValueError, match="costs must be a pair"):
+        write_report(plain, path, estimator, X, costs=(1, miss))
+    with pytest.raises(ValueError, match='costs must be a dict of "alert" and "miss"'):
+        write_report(plain, path, estimator, X, costs={"alert": 1, "misses": miss})
+
+
+@pytest.mark.filterwarnings("ignore:.*booster=gblinear. is deprecated")
+def test_linear_models_have_no_budget_of_their_rounds(weighted_rows, tmp_path):
+    X, y, _ = weighted_rows
+    linear = {"booster": "gblinear", "updater": "coord_descent", "n_jobs": 1}
+    estimator, options = FocalXGBClassifier(**linear), {"cv": 2, "progress": False}
+    found = compare_losses(estimator, X, y, losses=[FocalLoss(2)], **options)
+    write_report(found, tmp_path / "report.html", estimator, X)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Reliability" in page
+    assert "Gradient budget" not in page
 
 
 @pytest.fixture

@@ -179,6 +179,16 @@ BAD_TABLES = {
         lambda t: t.assign(hour=t.hour.map(lambda hour: f"{hour},5")),
         "(numbers with a decimal comma: 'hour'): add --decimal ,",
     ),
+    "commas that may separate thousands": (
+        lambda t: t.assign(hour=[*["1,858", "-21,550", "521", None] * 50], a=np.inf),
+        "(numbers with a comma before three digits: 'hour'; infinite in some rows: "
+        "'a'): add --decimal , --drop a (--decimal , reads 1,234 as 1.234: where "
+        "commas separate thousands, write 1234 or add --drop hour)",
+    ),
+    "decimal commas before three digits": (
+        lambda t: t.assign(hour=["1,858", "0,265", "521", None] * 50),
+        "(numbers with a decimal comma: 'hour'): add --decimal ,",
+    ),
     "no rows": (lambda t: t[:0], "is empty: give a file with a header and rows"),
     "no features": (lambda t: t[["fraud"]], "no column besides 'fraud'"),
     "dates": (
@@ -456,6 +466,16 @@ def test_amounts_with_signs_are_pointed_out(form, payments, tmp_path):
     assert "are taken for categories: 'amount'. Write them as 1234.5" in remark
 
 
+def test_points_beside_a_decimal_comma_may_separate_thousands(payments, tmp_path):
+    path = tmp_path / "payments.csv"
+    table = payments.assign(amount=["1.858", "521"] * 100, day=["1.5", "0.25"] * 100)
+    table.to_csv(path, index=False, sep=";")
+    found = read_table(path, "fraud", separator=";", decimal=",")
+    assert found.features["day"].tolist() == [1.5, 0.25] * 100
+    (remark,) = found.remarks
+    assert "are taken for categories: 'amount'. Write them as 1234.5" in remark
+
+
 def test_codes_with_digits_are_neither_amounts_nor_dates(payments, tmp_path):
     codes = (payments.index % 5).map("4:{}.0.0".format)
     version = (payments.index % 5).map("1.{}.10".format)
@@ -472,6 +492,16 @@ def test_dates_of_another_form_are_dates(form, payments, tmp_path):
     table = read_table(path, "fraud", date_parts=True)
     expected = days.dt.month.where(payments.index % 9 > 0)
     np.testing.assert_array_equal(table.features["paid_month"], expected)
+
+
+def test_parts_of_dates_replace_no_other_column(payments, tmp_path):
+    days = pd.date_range("2024-01-01", periods=N_ROWS)
+    path = written(payments.assign(paid=days, paid_hour=payments["hour"]), tmp_path)
+    message = "columns named 'paid_hour', which are there: rename .* --drop paid_hour$"
+    with pytest.raises(DataError, match=message):
+        read_table(path, "fraud", date_parts=True)
+    found = read_table(path, "fraud", date_parts=True, drop=["paid_hour"]).features
+    assert (found["paid_hour"] == 0).all()
 
 
 @pytest.mark.parametrize("name", ["TimeStamp", "time"])

@@ -151,7 +151,10 @@ def test_the_verdict_does_not_speak_of_what_was_not_fitted():
     found = without(whole, "focal")
     text = found.verdict.text
     assert text.startswith("Use log loss: weights is not better beyond chance.")
-    assert text.endswith("Not judged: focal. 5 fits failed: focal.")
+    assert text.endswith(
+        " This is no verdict on focal, which failed on every fold: correct the errors, "
+        "and compare again. 5 fits failed: focal."
+    )
     assert np.isnan(found.adjusted_p_values("log loss")["focal"])
     assert np.isnan(found.p_values_above_chance()["focal"])
     # Two tests remain of three, of which Holm multiplies the smaller p-value.
@@ -162,7 +165,8 @@ def test_the_verdict_does_not_speak_of_what_was_not_fitted():
 def test_the_only_method_that_is_judged_is_said_to_be_that():
     whole = made(log_loss=(0.5, 1), focal=(0.6, 1))
     text = without(whole, "log loss").verdict.text
-    assert text.startswith("Use focal, the only method that is judged. Not judged: log")
+    assert text.startswith("Use focal, the only method that is judged. This is no ver")
+    assert "no verdict on log loss, which failed on every fold" in text
 
 
 def test_no_model_is_the_verdict_on_what_was_judged():
@@ -170,7 +174,14 @@ def test_no_model_is_the_verdict_on_what_was_judged():
     verdict = without(whole, "focal").verdict
     assert verdict.use is None
     assert "Use no model: nothing judged is better than a constant." in verdict.text
-    assert "Not judged: focal." in verdict.text
+    assert "This is no verdict on focal, which failed on every fold" in verdict.text
+
+
+def test_what_has_scores_on_one_fold_alone_is_not_judged():
+    whole = made(log_loss=(0.5, 1), focal=(0.6, 1), weights=(0.4, 1))
+    text = failing(whole, "focal").verdict.text
+    assert text.endswith("Not judged: focal. 4 fits failed: focal.")
+    assert "no verdict" not in text
 
 
 def test_one_fold_judges_no_difference():

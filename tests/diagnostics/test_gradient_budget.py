@@ -8,7 +8,7 @@ import xgboost
 from optional import version
 from oracles import closed_forms, rho
 
-from focalboost import FocalLoss, SoftmaxFocalLoss
+from focalboost import FocalLoss, FocalXGBClassifier, SoftmaxFocalLoss
 from focalboost.diagnostics import gradient_budget, gradient_budget_by_round
 
 LOSSES = [FocalLoss(0), FocalLoss(2), FocalLoss((0, 2)), FocalLoss(2, alpha=0.25)]
@@ -271,3 +271,14 @@ def test_rounds_that_a_model_lacks_are_refused(rare):
         ValueError, match="model must be trained with log loss or focal"
     ):
         gradient_budget_by_round(other, X, y, (1,))
+
+
+@pytest.mark.filterwarnings("ignore:.*booster=gblinear. is deprecated")
+@pytest.mark.parametrize("cls", [FocalXGBClassifier, xgboost.XGBClassifier])
+def test_linear_models_do_not_keep_their_rounds(cls, rare):
+    X, y = rare
+    linear = {"booster": "gblinear", "updater": "coord_descent", "n_jobs": 1}
+    model = cls(**linear, n_estimators=6).fit(X, y)
+    for rounds in ((0, 10, 100), 3, 6):
+        with pytest.raises(ValueError, match="model must be of trees; got"):
+            gradient_budget_by_round(model, X, y, rounds)
