@@ -52,6 +52,9 @@ _OPERATORS = {
     "where": "Where",
 }
 
+#: The rows of X on which the graph of a pipeline is compared with the pipeline.
+_ROWS_COMPARED = 10
+
 _OUTPUTS = ("label", "probabilities")
 _TREELESS = "ONNX has no trees but those whose leaves are numbers."
 
@@ -84,7 +87,8 @@ def to_onnx(model: Any, X: Any = None) -> Any:
         graph has the rounds up to the best one.
     X : DataFrame or array, optional
         For a pipeline, rows that it predicts, such as ``X_train[:10]``: an array or a
-        table of pandas. They give names and types to the inputs.
+        table of pandas. They give names and types to the inputs. The graph must give
+        the probabilities of the pipeline on the first ten.
 
     Returns
     -------
@@ -96,7 +100,8 @@ def to_onnx(model: Any, X: Any = None) -> Any:
         If the leaves are not numbers (``gblinear``, ``linear_tree``,
         ``multi_output_tree``), the missing value is not NaN, or ONNX has no type for
         the labels. If a pipeline uses dates, gives text or categories to the estimator,
-        or gives sparse features to XGBoost, whose zeros are missing values.
+        gives sparse features to XGBoost, whose zeros are missing values, or has a step
+        that sklearn-onnx converts wrongly.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -258,6 +263,7 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
         reject("model", rule, [name for name, _ in steps[:-1]], advice)
     if hasattr(X, "columns"):
         _name_inputs(model.graph, X)
+    _refuse_other_probabilities(model, pipeline, X)
     return model
 
 
@@ -432,6 +438,44 @@ def _name_inputs(graph: Any, X: Any) -> None:
         one.name = names[one.name]
     del graph.input[:]
     graph.input.extend(used)
+
+
+def _refuse_other_probabilities(graph: Any, pipeline: Pipeline, X: Any) -> None:
+    """Reject a graph whose probabilities of some rows are not those of the pipeline."""
+    if hasattr(X, "columns"):
+        names = [one.name for one in graph.graph.input]
+        text = [name for name in names if _kind(X[name]) not in "fiub"]
+        X = X.dropna(subset=text).head(_ROWS_COMPARED)
+        if X.empty:
+            return
+        inputs = {name: _column(X[name]) for name in names}
+    else:
+        X = X[:_ROWS_COMPARED]
+        rows = X.toarray() if hasattr(X, "toarray") else X
+        inputs = {"X": np.asarray(rows, dtype=np.float64)}
+    reference = _import_tools("onnx.reference")
+    try:
+        run = reference.ReferenceEvaluator(graph).run
+    except NotImplementedError:  # the standard has no Tokenizer of text
+        return
+    with np.errstate(all="ignore"):
+        (found,) = run(["probabilities"], inputs)
+    if not np.allclose(found, pipeline.predict_proba(X), rtol=1e-3, atol=1e-6):
+        rule = "a pipeline whose graph has the same probabilities"
+        advice = (
+            "Either a feature needs more digits than float32 has, or sklearn-onnx "
+            "converts a step otherwise: compute it before the pipeline."
+        )
+        reject("model", rule, list(pipeline.named_steps), advice)
+
+
+def _column(values: Any) -> NDArray[Any]:
+    """A column of a table, as a graph reads it."""
+    if _kind(values) in "fiub":
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+    else:
+        numbers = values.astype(str).to_numpy(object)
+    return np.asarray(numbers).reshape(-1, 1)
 
 
 def _graph_of(

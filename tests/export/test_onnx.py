@@ -8,6 +8,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.multiclass import OneVsRestClassifier
@@ -550,6 +551,27 @@ def test_encoders_that_mix_up_categories_are_refused():
         exported(OrdinalEncoder(), "k", identifiers)
     exported(ONE_HOT, "k", identifiers)
     exported(OrdinalEncoder(), "k", identifiers.astype(str))
+
+
+@each_host
+def test_a_graph_of_other_probabilities_is_refused(name):
+    """sklearn-onnx truncates numbers, and gives 2.5 the column of 2."""
+    table, _ = everyday()
+    X = table[["small"]].astype(float)
+    one_hot = OneHotEncoder(sparse_output=False, handle_unknown="ignore")
+    model = make_pipeline(one_hot, small_estimator(name)).fit(X, X["small"] == 2)
+    assert_table_served(model, X)
+    for rows in (X, X.to_numpy()):
+        model.fit(rows, X["small"] == 2)
+        with pytest.raises(ValueError, match="graph has the same probabilities"):
+            to_onnx(model, rows[X["small"] == 2] + 0.5)
+
+
+def test_a_graph_with_a_step_of_no_standard_is_not_compared():
+    table, y = everyday()
+    words = make_column_transformer((CountVectorizer(token_pattern="[a-z]+"), "text"))
+    model = make_pipeline(words, small_estimator("lightgbm")).fit(table, y)
+    assert "Tokenizer" in {node.op_type for node in to_onnx(model, table).graph.node}
 
 
 def test_tables_whose_columns_cannot_be_inputs_are_refused():
