@@ -8,7 +8,9 @@ other steps of a pipeline. What they would convert wrongly is refused.
 import json
 import math
 import re
+import sys
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from focalboost import estimators
 from focalboost._hosts._imports import import_extra, import_host
@@ -49,6 +52,10 @@ _OPERATORS = {
     "where": "Where",
 }
 
+#: The rows of X on which the graph of a pipeline is compared with the pipeline.
+_ROWS_COMPARED = 10
+
+_OUTPUTS = ("label", "probabilities")
 _TREELESS = "ONNX has no trees but those whose leaves are numbers."
 
 
@@ -79,8 +86,9 @@ def to_onnx(model: Any, X: Any = None) -> Any:
         A fitted estimator, or a fitted pipeline of scikit-learn that ends in one. The
         graph has the rounds up to the best one.
     X : DataFrame or array, optional
-        For a pipeline, rows that it predicts, such as ``X_train[:10]``. They give names
-        and types to the inputs.
+        For a pipeline, rows that it predicts, such as ``X_train[:10]``: an array or a
+        table of pandas. They give names and types to the inputs. The graph must give
+        the probabilities of the pipeline on the first ten.
 
     Returns
     -------
@@ -91,8 +99,9 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     ValueError
         If the leaves are not numbers (``gblinear``, ``linear_tree``,
         ``multi_output_tree``), the missing value is not NaN, or ONNX has no type for
-        the labels. If a pipeline uses dates, gives text to the estimator, or gives
-        sparse features to XGBoost, whose zeros are missing values.
+        the labels. If a pipeline uses dates, gives text or categories to the estimator,
+        gives sparse features to XGBoost, whose zeros are missing values, or has a step
+        that sklearn-onnx converts wrongly.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -182,10 +191,13 @@ def _inputs_of(operator: Any) -> list[Any]:
         for one in operator.inputs
         if isinstance(one.type, types.StringTensorType)
     ]
-    if text:
-        rule = "a pipeline that gives numbers to the estimator"
-        advice = "Encode text and categories in the pipeline, as OrdinalEncoder does."
-        reject("model", rule, text, advice)
+    _refuse_text(text)
+    widths = [one.type.shape[1] for one in operator.inputs]
+    n_features = operator.raw_operator.n_features_in_
+    if None not in widths and sum(widths) != n_features:
+        rule = f"one that gives {n_features} features to the estimator in sklearn-onnx"
+        advice = "It converts a step otherwise. Compute this step before the model."
+        reject("model", rule, int(sum(widths)), advice)
     inputs = []
     for one in operator.inputs:
         width = one.type.shape[1]
@@ -195,6 +207,13 @@ def _inputs_of(operator: Any) -> list[Any]:
         info = types.onnx.helper.make_tensor_value_info(one.onnx_name, kind, shape)
         inputs.append(info)
     return inputs
+
+
+def _refuse_text(columns: list[str]) -> None:
+    if columns:
+        rule = "a pipeline that gives numbers to the estimator"
+        advice = "Encode text and categories in the pipeline, as OrdinalEncoder does."
+        reject("model", rule, columns, advice)
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
@@ -215,29 +234,49 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
     estimator = pipeline.steps[-1][1]
     steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
     pipeline = Pipeline(steps)
+    if hasattr(X, "columns"):
+        _refuse_other_tables(X)
     _refuse_other_features(pipeline, X)
     register_converters()
     onnx = _import_tools("onnx")
-    inference_error = onnx.shape_inference.InferenceError
+    of_onnx = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
+    errors = (RuntimeError, IndexError, *of_onnx)
     try:
         model = _import_tools("skl2onnx").convert_sklearn(
             _of_columns(pipeline, X),
             name="focalboost",
             initial_types=_types_of(X),
-            final_types=[("label", None), ("probabilities", None)],
+            final_types=[(name, None) for name in _OUTPUTS],
             options={id(estimator): {"zipmap": False}},
             target_opset=_OPSETS_OF_PIPELINES,
-            custom_conversion_functions={SimpleImputer: _impute},
+            custom_conversion_functions={
+                SimpleImputer: _impute,
+                OneHotEncoder: _encode,
+                OrdinalEncoder: _encode,
+            },
         )
         model.ir_version = _IR_VERSION
         onnx.checker.check_model(model, full_check=True)
-    except (RuntimeError, onnx.checker.ValidationError, inference_error) as error:
+    except errors as error:
         rule = "a pipeline of steps that sklearn-onnx converts in float64"
         advice = f"sklearn-onnx says: {error} Compute this step before the pipeline."
         reject("model", rule, [name for name, _ in steps[:-1]], advice)
     if hasattr(X, "columns"):
         _name_inputs(model.graph, X)
+    _refuse_other_probabilities(model, pipeline, X)
     return model
+
+
+def _refuse_other_tables(X: Any) -> None:
+    """Reject tables whose columns could not be inputs of a graph."""
+    if not hasattr(X, "iloc"):
+        advice = "Use to_onnx(pipeline, X.to_pandas())."
+        reject("X", "a table of pandas, or an array", type(X), advice)
+    names = [one for one in X.columns if not isinstance(one, str) or not one]
+    names += [name for name in _OUTPUTS if name in X.columns]
+    if names:
+        rule = "a table whose columns have names of text, but not those of the outputs"
+        reject("X", rule, names, "Rename these columns before fit.")
 
 
 def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
@@ -248,9 +287,11 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
     last bit decides on which side of a threshold a row falls.
     """
     if len(pipeline) == 1:
+        _refuse_categories(X)
         return
     transform = pipeline[:-1].transform
     features = transform(X)
+    _refuse_categories(features)
     if hasattr(pipeline[-1], "get_booster") and issparse(features):
         rule = "a pipeline of dense features for an export of XGBoost"
         found = "sparse features, whose zeros are missing values"
@@ -273,6 +314,13 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
             "Fit the pipeline on X.astype('float64'), and export it with such rows."
         )
         reject("X", rule, sorted(map(str, narrow)), advice)
+
+
+def _refuse_categories(features: Any) -> None:
+    """Reject columns of categories: hosts read their codes, and graphs their values."""
+    if hasattr(features, "dtypes"):
+        dtypes = zip(features.columns, features.dtypes, strict=True)
+        _refuse_text([name for name, one in dtypes if hasattr(one, "categories")])
 
 
 def _of_columns(pipeline: Pipeline, X: Any) -> Pipeline:
@@ -311,19 +359,64 @@ def _kind(column: Any) -> str:
 def _impute(scope: Any, operator: Any, container: Any) -> None:
     """SimpleImputer in float64: the operator of ONNX knows float32 alone."""
     imputer, (given, *more) = operator.raw_operator, operator.inputs
+    statistics, missing = imputer.statistics_, imputer.missing_values
+    if len(imputer.get_feature_names_out()) != len(statistics):
+        rule = "a pipeline whose SimpleImputer adds no column and drops none"
+        advice = "Use SimpleImputer(keep_empty_features=True, add_indicator=False)."
+        reject("model", rule, imputer, advice)
     types = _import_tools("skl2onnx.common.data_types")
     is_float64 = isinstance(given.type, types.DoubleTensorType) and not more
-    # NaN differs from itself.
-    if not is_float64 or imputer.missing_values == imputer.missing_values:
-        convert = _import_tools("skl2onnx.operator_converters.imputer_op")
-        convert.convert_sklearn_imputer(scope, operator, container)
+    if not is_float64 or not isinstance(missing, Real):
+        _convert_as_sklearn_onnx(scope, operator, container)
         return
-    values, is_missing = map(scope.get_unique_variable_name, ("values", "is_missing"))
-    double, statistics = types.onnx.TensorProto.DOUBLE, imputer.statistics_
+    names = ("values", "missing", "is_missing")
+    values, wanted, is_missing = map(scope.get_unique_variable_name, names)
+    double = types.onnx.TensorProto.DOUBLE
     container.add_initializer(values, double, [1, len(statistics)], statistics)
-    container.add_node("IsNaN", given.onnx_name, is_missing)
+    if math.isnan(missing):
+        container.add_node("IsNaN", given.onnx_name, is_missing)
+    else:
+        container.add_initializer(wanted, double, [1], [missing])
+        container.add_node("Equal", [given.onnx_name, wanted], is_missing)
     result = operator.outputs[0].onnx_name
     container.add_node("Where", [is_missing, values, given.onnx_name], result)
+
+
+def _encode(scope: Any, operator: Any, container: Any) -> None:
+    """OneHotEncoder or OrdinalEncoder, unless categories would be mixed up."""
+    encoder = operator.raw_operator
+    names = getattr(encoder, "feature_names_in_", range(encoder.n_features_in_))
+    for name, categories in zip(names, encoder.categories_, strict=True):
+        _refuse_mixed_up(encoder, name, categories)
+    _convert_as_sklearn_onnx(scope, operator, container)
+
+
+def _refuse_mixed_up(encoder: Any, name: Any, categories: NDArray[Any]) -> None:
+    """Reject categories that sklearn-onnx would mix up.
+
+    Its OrdinalEncoder compares numbers in float32, and gives a missing category a code
+    where that of scikit-learn gives NaN. Its OneHotEncoder makes integers of numbers.
+    """
+    is_ordinal = isinstance(encoder, OrdinalEncoder)
+    is_number = categories.dtype.kind in "iuf"
+    keys = categories.astype(np.float32) if is_ordinal and is_number else categories
+    if len(set(keys.tolist())) < len(categories):
+        rule = f"a pipeline whose categories of {name!r} differ in float32"
+        advice = f"Make text of them before the pipeline: X[{name!r}].astype(str)."
+        reject("model", rule, categories.tolist(), advice)
+    loses_nan = np.isnan(encoder.encoded_missing_value) if is_ordinal else is_number
+    if loses_nan and np.any(categories != categories):
+        rule = f"a pipeline without missing values among the categories of {name!r}"
+        advice = (
+            "Use OrdinalEncoder(encoded_missing_value=-1), or fill missing values "
+            "before the encoder."
+        )
+        reject("model", rule, categories.tolist(), advice)
+
+
+def _convert_as_sklearn_onnx(scope: Any, operator: Any, container: Any) -> None:
+    registered = _import_tools("skl2onnx.common._registration")
+    registered.get_converter(operator.type)(scope, operator, container)
 
 
 def _name_inputs(graph: Any, X: Any) -> None:
@@ -345,6 +438,44 @@ def _name_inputs(graph: Any, X: Any) -> None:
         one.name = names[one.name]
     del graph.input[:]
     graph.input.extend(used)
+
+
+def _refuse_other_probabilities(graph: Any, pipeline: Pipeline, X: Any) -> None:
+    """Reject a graph whose probabilities of some rows are not those of the pipeline."""
+    if hasattr(X, "columns"):
+        names = [one.name for one in graph.graph.input]
+        text = [name for name in names if _kind(X[name]) not in "fiub"]
+        X = X.dropna(subset=text).head(_ROWS_COMPARED)
+        if X.empty:
+            return
+        inputs = {name: _column(X[name]) for name in names}
+    else:
+        X = X[:_ROWS_COMPARED]
+        rows = X.toarray() if hasattr(X, "toarray") else X
+        inputs = {"X": np.asarray(rows, dtype=np.float64)}
+    reference = _import_tools("onnx.reference")
+    try:
+        run = reference.ReferenceEvaluator(graph).run
+    except NotImplementedError:  # the standard has no Tokenizer of text
+        return
+    with np.errstate(all="ignore"):
+        (found,) = run(["probabilities"], inputs)
+    if not np.allclose(found, pipeline.predict_proba(X), rtol=1e-3, atol=1e-6):
+        rule = "a pipeline whose graph has the same probabilities"
+        advice = (
+            "Either a feature needs more digits than float32 has, or sklearn-onnx "
+            "converts a step otherwise: compute it before the pipeline."
+        )
+        reject("model", rule, list(pipeline.named_steps), advice)
+
+
+def _column(values: Any) -> NDArray[Any]:
+    """A column of a table, as a graph reads it."""
+    if _kind(values) in "fiub":
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+    else:
+        numbers = values.astype(str).to_numpy(object)
+    return np.asarray(numbers).reshape(-1, 1)
 
 
 def _graph_of(
@@ -505,7 +636,15 @@ def _xgboost_trees(model: Any) -> dict[str, Any]:
     learner["gradient_booster"] = {"name": "gbtree", "model": saved_trees}
     plain = import_host("xgboost").XGBClassifier()
     plain.load_model(bytearray(json.dumps(saved), "utf-8"))
-    trees = _converted("convert_xgboost", plain, plain.n_features_in_)
+    try:
+        trees = _converted("convert_xgboost", plain, plain.n_features_in_)
+    except RecursionError:
+        rule = "one of trees that onnxmltools converts within Python's recursion limit"
+        advice = (
+            "A split of categories becomes a chain of nodes, one for each. Join rare "
+            "categories, or use FocalLGBMClassifier."
+        )
+        reject("model", rule, sys.getrecursionlimit(), advice)
     of_leaf = trees["target_treeids"]
     leaves = np.array(trees["target_weights"]) * np.array(weights)[of_leaf]
     start = _raw_base_score(learner)

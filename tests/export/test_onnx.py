@@ -5,8 +5,10 @@ import pytest
 from exported import SIMULATED, each_host, each_problem, fitted, simulated
 from optional import FocalLGBMClassifier, FocalXGBClassifier, xgboost
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.multiclass import OneVsRestClassifier
@@ -251,7 +253,8 @@ def everyday(n=1500):
 
 def column(values):
     """A column of a table as a client of the graph gives it."""
-    if values.dtype.kind in "fiub":
+    dtype = getattr(values.dtype, "categories", values).dtype
+    if dtype.kind in "fiub":
         return values.to_numpy(np.float64, na_value=np.nan).reshape(-1, 1)
     return values.astype(object).to_numpy().reshape(-1, 1)
 
@@ -264,6 +267,11 @@ def served_table(graph, X):
     names = [node.name for node in session.get_inputs()]
     given = {name: column(X[name]) for name in names} if "X" not in names else {"X": X}
     return names, *session.run(["label", "probabilities"], given)
+
+
+def assert_table_served(pipeline, X):
+    probability = served_table(to_onnx(pipeline, X), X)[2]
+    np.testing.assert_allclose(probability, pipeline.predict_proba(X), rtol=RTOL)
 
 
 def small_estimator(name, **params):
@@ -453,6 +461,144 @@ def test_pipelines_that_would_be_served_otherwise_are_refused():
     np.testing.assert_allclose(probability, model.predict_proba(table), rtol=RTOL)
 
 
+@each_host
+@pytest.mark.parametrize("factor", [1, 10], ids=["as the codes", "others"])
+def test_categories_of_numbers_are_refused(name, factor):
+    """Hosts read their codes, and the column of a graph would have their values."""
+    table, y = everyday()
+    numbers = (factor * table["small"]).astype("category")
+    table = table[["flag"]].assign(kind=numbers)
+    options = {"enable_categorical": True} if name == "xgboost" else {}
+    model = small_estimator(name, **options)
+    scaled = encoded((StandardScaler(), ["flag"]), remainder="passthrough")
+    for steps, column in (([], "kind"), ([scaled], "remainder__kind")):
+        pipeline = make_pipeline(*steps, model).fit(table, y)
+        message = rf"gives numbers to the estimator; got \['{column}'\]. Encode text"
+        with pytest.raises(ValueError, match=message):
+            to_onnx(pipeline, table[:3])
+    ordinal = encoded((OrdinalEncoder(), ["kind"]), remainder="passthrough")
+    assert_table_served(make_pipeline(ordinal, model).fit(table, y), table)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+@each_host
+@pytest.mark.parametrize("steps", [[], [SelectKBest(k=2)]], ids=["alone", "selected"])
+def test_imputers_that_add_or_drop_columns_are_refused(name, steps):
+    table, y = everyday()
+    table = table[["an amount", "small", "flag"]].astype(float)
+    message = "SimpleImputer adds no column and drops none; got SimpleImputer"
+    for imputer, X in (
+        (SimpleImputer(add_indicator=True), table),
+        (SimpleImputer(), table.assign(small=np.nan)),
+    ):
+        model = make_pipeline(imputer, *steps, small_estimator(name)).fit(X, y)
+        with pytest.raises(ValueError, match=message):
+            to_onnx(model, X[:3])
+
+
+@each_host
+def test_imputers_of_empty_columns_and_of_numbers(name):
+    table, y = everyday()
+    table = table[["an amount", "small"]].astype(float)
+    empty, filled = table.assign(small=np.nan), table.fillna(0)
+    for imputer, X in (
+        (SimpleImputer(keep_empty_features=True), empty),
+        (SimpleImputer(missing_values=0.0), filled),
+        (SimpleImputer(missing_values=0, strategy="median"), filled),
+    ):
+        assert_table_served(make_pipeline(imputer, small_estimator(name)).fit(X, y), X)
+
+
+def test_other_widths_than_those_of_training_are_refused():
+    register_converters()
+    table, y = everyday()
+    X = table[["an amount", "small"]].to_numpy(np.float32)
+    model = make_pipeline(SimpleImputer(add_indicator=True), small_estimator("xgboost"))
+    with pytest.raises(ValueError, match=r"gives 3 features to the estimator .* got 2"):
+        skl2onnx.to_onnx(model.fit(X, y), X[:1])
+
+
+ONE_HOT = OneHotEncoder(sparse_output=False)
+
+
+@each_host
+@pytest.mark.parametrize("encoder", [OrdinalEncoder(), ONE_HOT], ids=["ordinal", "hot"])
+def test_encoders_of_numbers_with_missing_values_are_refused(name, encoder):
+    table, y = everyday()
+    X = table[["whole", "small"]].astype(float)
+    for rows in (X, X.to_numpy()):
+        model = make_pipeline(encoder, small_estimator(name)).fit(rows, y)
+        column = "'whole'" if rows is X else "0"
+        with pytest.raises(ValueError, match=f"categories of {column}; got"):
+            to_onnx(model, rows[1:3])  # which have none
+    encoder = OrdinalEncoder(encoded_missing_value=-1)
+    assert_table_served(make_pipeline(encoder, small_estimator(name)).fit(X, y), X)
+
+
+def test_encoders_that_mix_up_categories_are_refused():
+    table, y = everyday()
+
+    def exported(encoder, column, values):
+        X = table[["small"]].assign(**{column: values})
+        first = make_column_transformer((encoder, [column]), remainder="passthrough")
+        return to_onnx(make_pipeline(first, small_estimator("lightgbm")).fit(X, y), X)
+
+    text = table["text"].where(table["small"] > 2, np.nan)
+    with pytest.raises(ValueError, match="missing values among the categories of 'k'"):
+        exported(OrdinalEncoder(), "k", text)
+    identifiers = 10**8 + table["small"].astype("int64")
+    with pytest.raises(ValueError, match="categories of 'k' differ in float32"):
+        exported(OrdinalEncoder(), "k", identifiers)
+    exported(ONE_HOT, "k", identifiers)
+    exported(OrdinalEncoder(), "k", identifiers.astype(str))
+
+
+@each_host
+def test_a_graph_of_other_probabilities_is_refused(name):
+    """sklearn-onnx truncates numbers, and gives 2.5 the column of 2."""
+    table, _ = everyday()
+    X = table[["small"]].astype(float)
+    one_hot = OneHotEncoder(sparse_output=False, handle_unknown="ignore")
+    model = make_pipeline(one_hot, small_estimator(name)).fit(X, X["small"] == 2)
+    assert_table_served(model, X)
+    for rows in (X, X.to_numpy()):
+        model.fit(rows, X["small"] == 2)
+        with pytest.raises(ValueError, match="graph has the same probabilities"):
+            to_onnx(model, rows[X["small"] == 2] + 0.5)
+
+
+def test_a_graph_with_a_step_of_no_standard_is_not_compared():
+    table, y = everyday()
+    words = make_column_transformer((CountVectorizer(token_pattern="[a-z]+"), "text"))
+    model = make_pipeline(words, small_estimator("lightgbm")).fit(table, y)
+    assert "Tokenizer" in {node.op_type for node in to_onnx(model, table).graph.node}
+
+
+def test_tables_whose_columns_cannot_be_inputs_are_refused():
+    pandas, polars = map(pytest.importorskip, ("pandas", "polars"))
+    X, y = simulated("dense").X[:, :2].astype(float), simulated("dense").y
+    model = make_pipeline(StandardScaler(), small_estimator("lightgbm"))
+    for names in (["label", "a"], ["a", "probabilities"], ["", "a"], [0, 1]):
+        table = pandas.DataFrame(X, columns=names)
+        with pytest.raises(ValueError, match=r"names of text.* Rename these columns"):
+            to_onnx(model.fit(table, y), table)
+    table = polars.DataFrame(X, schema=["a", "b"])
+    with pytest.raises(ValueError, match=r"a table of pandas.*Use .*X.to_pandas\(\)"):
+        to_onnx(model.fit(table, y), table)
+    assert_table_served(model, pandas.DataFrame(X, columns=["a", "b"]))
+
+
+def test_a_category_column_of_many_values_is_refused_for_xgboost():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 1500, size=(6000, 1)).astype(np.float32)
+    y = (rng.random(1500) < 0.5)[X[:, 0].astype(int)]
+    model = small_estimator("xgboost", feature_types=["c"], enable_categorical=True)
+    with pytest.raises(
+        ValueError, match=r"recursion limit; got .* Join rare categories"
+    ):
+        to_onnx(model.fit(X, y))
+
+
 def test_steps_that_would_be_computed_otherwise_are_refused():
     pandas = pytest.importorskip("pandas")
     X = simulated("dense").X.astype(np.float32)
@@ -470,7 +616,7 @@ def test_steps_that_would_be_computed_otherwise_are_refused():
             exported(StandardScaler(), X=rows)
     for steps in ((), ("passthrough",), (SimpleImputer(),)):
         np.testing.assert_allclose(*exported(*steps), rtol=RTOL)
-    for step in (PolynomialFeatures(2), PowerTransformer()):
+    for step in (PolynomialFeatures(2), PowerTransformer(), KMeans(2)):
         with pytest.raises(ValueError, match="Compute this step before the pipeline"):
             exported(step, X=X.astype(float))
 
