@@ -450,7 +450,7 @@ def _refuse_other_probabilities(graph: Any, pipeline: Pipeline, X: Any) -> None:
             return
         inputs = {name: _column(X[name]) for name in names}
     else:
-        X = X[:_ROWS_COMPARED]
+        X = X[:_ROWS_COMPARED].copy()  # LightGBM may warn of a slice
         rows = X.toarray() if hasattr(X, "toarray") else X
         inputs = {"X": np.asarray(rows, dtype=np.float64)}
     reference = _import_tools("onnx.reference")
