@@ -151,7 +151,8 @@ def _kept_rate(model: "xgboost.Booster") -> float:
     """The learning rate of a model in memory, which its continuation keeps."""
     kind = json.loads(model.save_config())["learner"]["gradient_booster"]
     of_trees = kind.get("gbtree", kind).get("tree_train_param", {})
-    return float(of_trees.get("learning_rate", DEFAULT_LEARNING_RATE))
+    rate = np.float32(of_trees.get("learning_rate", DEFAULT_LEARNING_RATE))
+    return float(str(rate))  # 0.3, which XGBoost writes as 0.300000012
 
 
 def fixed_params(loss: Loss) -> dict[str, Any]:
