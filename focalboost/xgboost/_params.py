@@ -106,13 +106,19 @@ def make_plan(
     _refuse_conflicts(given, loss, fixed)
     _check_namesakes(given, loss)
     warn_of_score(given.get("eval_metric"), given.get("callbacks"))
-    rate = DEFAULT_LEARNING_RATE if xgb_model is None else _kept_rate(xgb_model)
+    rate = DEFAULT_LEARNING_RATE
+    if xgb_model is not None:
+        advice = "The model to continue has its own, and another would move its trees."
+        refuse(given, ["base_score"], (), advice)
+        rate = _kept_rate(require_model_of(loss, xgb_model, "xgb_model"))
     bound = learning_rate_bound(
         *(given, LEARNING_RATE, rate, max_learning_rate),
         allows_zero=True,  # where a scheduler starts
     )
     if target is not None:
-        given = started(given, loss, target, curvature, xgb_model)
+        check_total(target[1])
+    if target is not None and xgb_model is None:
+        given = started(given, loss, target, curvature)
     device, threads = given.get("device"), thread_setting(given)
     if not (isinstance(device, str) and device[:4] == "cuda" and has_gpu(device)):
         device = None  # CuPy cannot use it; XGBoost takes arrays of the host as well
@@ -128,28 +134,25 @@ def started(
     loss: Loss,
     target: tuple[Any, Any],
     curvature: Curvature,
-    xgb_model: "xgboost.Booster | None" = None,
 ) -> dict[str, Any]:
-    """The parameters with a base_score, unless a model to continue has one."""
-    weight = target[1]
-    total = 0.0 if weight is None else float(np.sum(weight, dtype=np.float64))
-    if not total <= LARGEST_TOTAL_WEIGHT:
-        rule = f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost"
-        reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
-    if xgb_model is not None:
-        advice = "The model to continue has its own, and another would move its trees."
-        refuse(params, ["base_score"], (), advice)
-        require_model_of(loss, xgb_model, "xgb_model")
-        return params
+    """The parameters with a base_score."""
     if "base_score" not in params:
         return {**params, "base_score": _baseline(loss, target, curvature)}
     _check_base_score(params["base_score"], loss, target)
     return params
 
 
-def _kept_rate(model: "xgboost.Booster") -> float:
+def check_total(weight: Any) -> None:
+    """Check that XGBoost can square the sums of weights."""
+    total = 0.0 if weight is None else float(np.sum(weight, dtype=np.float64))
+    if not total <= LARGEST_TOTAL_WEIGHT:
+        rule = f"of a total of at most {LARGEST_TOTAL_WEIGHT:g} with XGBoost"
+        reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
+
+
+def _kept_rate(config: dict[str, Any]) -> float:
     """The learning rate of a model in memory, which its continuation keeps."""
-    kind = json.loads(model.save_config())["learner"]["gradient_booster"]
+    kind = config["learner"]["gradient_booster"]
     of_trees = kind.get("gbtree", kind).get("tree_train_param", {})
     rate = np.float32(of_trees.get("learning_rate", DEFAULT_LEARNING_RATE))
     return float(str(rate))  # 0.3, which XGBoost writes as 0.300000012

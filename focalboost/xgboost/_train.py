@@ -56,6 +56,7 @@ from focalboost.xgboost._model import (
 from focalboost.xgboost._params import (
     Plan,
     by_position,
+    check_total,
     check_update,
     is_update,
     make_plan,
@@ -225,7 +226,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
-    warn_of_no_split(has_split(booster), loss)
+    warn_of_no_split(keeper.has_split(booster), loss)
     booster, before = keeper.balanced(booster, is_update(settings))
     set_provenance(booster, Provenance(loss, None, before))
     save_checkpoint(run, run.last_note(), booster)
@@ -377,6 +378,7 @@ def _start_of_fold(
             dtrain, dtest, params = fpreproc(dtrain, dtest, params)
             params = make_plan(params, loss, None, None, curvature, limit).params
         rows = _rows_of_workers(loss, _target_of(dtrain))
+        check_total(rows[1])
         return dtrain, dtest, started(params, loss, rows, curvature)
 
     return start
@@ -394,9 +396,9 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
             for fold in model.cvfolds:
                 before = None
                 rows = fold.dtest if balance == "validation" else fold.dtrain
-                shift = shift_on(fold.bst, loss, rows, threads) if balance else None
-                if shift is not None:
-                    before = shift_base_score(fold.bst, loss, shift)
+                found = shift_on(fold.bst, loss, rows, threads) if balance else None
+                if found is not None:
+                    before = shift_base_score(fold.bst, loss, found.shift)
                     content = fold.bst.save_raw("ubj")
                     fold.bst.load_model(content)  # keeps no predictions
                 set_provenance(fold.bst, Provenance(loss, None, before))
