@@ -1,6 +1,7 @@
 """FocalDaskXGBClassifier: FocalXGBClassifier on a Dask cluster."""
 
 import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -122,10 +123,13 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         pairs, evals = pairs_of(eval_set), []
         weights = _entries("sample_weight_eval_set", sample_weight_eval_set, pairs)
         margins = _entries("base_margin_eval_set", base_margin_eval_set, pairs)
+        training = X, y, sample_weight, base_margin
         for i, (features, truth) in enumerate(pairs):
-            found = await summaries_of(self.client, truth, weights[i])
-            table = target.table(found, features, truth, weights[i], margins[i])
-            evals.append((await matrix(table, ref=dtrain), f"validation_{i}"))
+            data, given = dtrain, (features, truth, weights[i], margins[i])
+            if not all(map(operator.is_, given, training)):
+                found = await summaries_of(self.client, truth, weights[i])
+                data = await matrix(target.table(found, *given), ref=dtrain)
+            evals.append((data, f"validation_{i}"))
         result = await trained(
             self.client,
             self._params_of_labels(self.get_xgb_params(), target.loss),

@@ -188,6 +188,20 @@ def test_xgboost_continues_from_what_a_model_predicts(client):
     assert found == pytest.approx(focal_metric().relative_loss(y[new], raw), rel=1e-6)
 
 
+def test_the_training_set_is_built_once(client, table, monkeypatch):
+    built, matrix = [], FocalDaskXGBClassifier._matrix
+
+    async def counting(self, *arguments, **options):
+        built.append(options)
+        return await matrix(self, *arguments, **options)
+
+    monkeypatch.setattr(FocalDaskXGBClassifier, "_matrix", counting)
+    rows = spread(table[0]), spread(table[1] > 0)
+    model = FocalDaskXGBClassifier(**COMMON).fit(*rows, eval_set=[rows], verbose=False)
+    assert len(built) == 1
+    assert len(model.evals_result()["validation_0"]["relative_focal_loss"]) > 1
+
+
 def test_a_continued_model(host, client, table):
     X, y, _ = table
     name = "xgb_model" if host is XGBOOST else "init_model"
