@@ -180,7 +180,7 @@ class Run:
 
         ``read`` returns its booster and its note, which is of the expected training.
         """
-        path, every = checkpoint.path, checkpoint.every
+        path, every = os.path.expanduser(checkpoint.path), checkpoint.every
         self._path, self._every, self._training = path, every, expected
         if not Path(path).parent.is_dir():
             advice = "Create the folder first."

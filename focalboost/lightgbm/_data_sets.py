@@ -248,8 +248,8 @@ def watched(
     """
     given: list[Callable[..., Any]] = [KeepParameters()]
     for callback in callbacks or ():
-        is_before = getattr(callback, "before_iteration", False)
-        given.append(_FromBeginning(callback, done) if is_before else callback)
+        counts = done > 0 and getattr(callback, "before_iteration", False)
+        given.append(_FromBeginning(callback, done) if counts else callback)
     if shift is None:
         return params, given
     rounds = one_value(params, EARLY_STOPPING)

@@ -73,7 +73,8 @@ def refit(
     where G and C sum the focal gradient and curvature of its rows, at the raw
     predictions of the trees before it. The first trees contain the baseline, so the
     baseline of the new data is mixed in the same way: their ``new`` has it added, and
-    their G and C are those at that baseline.
+    their G and C are those at that baseline. LightGBM does not note their shrinkage, so
+    that of the second iteration stands for it.
 
     LightGBM's own ``Booster.refit`` takes steps of the log loss. A focal model that is
     refitted with it predicts probabilities that are several times too small.

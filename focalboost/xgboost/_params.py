@@ -106,13 +106,12 @@ def make_plan(
     _refuse_conflicts(given, loss, fixed)
     _check_namesakes(given, loss)
     warn_of_score(given.get("eval_metric"), given.get("callbacks"))
-    rate = DEFAULT_LEARNING_RATE
     if xgb_model is not None:
         advice = "The model to continue has its own, and another would move its trees."
         refuse(given, ["base_score"], (), advice)
-        rate = _kept_rate(require_model_of(loss, xgb_model, "xgb_model"))
+        given |= kept_rate(given, require_model_of(loss, xgb_model, "xgb_model"))
     bound = learning_rate_bound(
-        *(given, LEARNING_RATE, rate, max_learning_rate),
+        *(given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate),
         allows_zero=True,  # where a scheduler starts
     )
     if target is not None:
@@ -150,12 +149,17 @@ def check_total(weight: Any) -> None:
         reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
 
 
-def _kept_rate(config: dict[str, Any]) -> float:
-    """The learning rate of a model in memory, which its continuation keeps."""
+def kept_rate(params: Mapping[str, Any], config: dict[str, Any]) -> dict[str, float]:
+    """The learning rate of a model in memory, unless the parameters name another.
+
+    XGBoost keeps it, as far as the model is not read from a file.
+    """
     kind = config["learner"]["gradient_booster"]
-    of_trees = kind.get("gbtree", kind).get("tree_train_param", {})
-    rate = np.float32(of_trees.get("learning_rate", DEFAULT_LEARNING_RATE))
-    return float(str(rate))  # 0.3, which XGBoost writes as 0.300000012
+    of_trees = kind.get("gbtree", kind).get("tree_train_param")
+    if of_trees is None or any(params.get(name) is not None for name in LEARNING_RATE):
+        return {}
+    rate = np.float32(of_trees["learning_rate"])
+    return {"learning_rate": float(str(rate))}  # 0.3 in place of 0.300000012
 
 
 def fixed_params(loss: Loss) -> dict[str, Any]:

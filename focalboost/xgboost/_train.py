@@ -59,7 +59,9 @@ from focalboost.xgboost._params import (
     check_total,
     check_update,
     is_update,
+    kept_rate,
     make_plan,
+    require_model_of,
     started,
     warn_of_score,
 )
@@ -199,6 +201,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     require_same("evals", "of the same length", len(evals), advice)
     run = Run(given, num_boost_round)
     if file is not None:
+        if given is not None:  # the file of the checkpoint has no learning rate
+            settings |= kept_rate(settings, require_model_of(loss, given, "xgb_model"))
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
         run.resume(file, training_of(*known, digests_of(dtrain)), checkpoint_in)
     if run.done > 0:

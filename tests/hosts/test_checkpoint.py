@@ -367,6 +367,26 @@ def ending(host, last):
     return End()
 
 
+def test_the_learning_rate_that_a_booster_keeps_goes_on(rare, tmp_path):
+    """XGBoost keeps it in memory, and not in the file of a checkpoint."""
+    host, path = XGBoostDriver(), tmp_path / "model.ubj"
+    first = trained(host, rare, 2, params={"eta": 0.7})
+    options, end = host.continued(first), ending(host, 9)
+    killed = {"callbacks": [end], "checkpoint": Checkpoint(path, every=4)}
+    with pytest.raises(KeyboardInterrupt):
+        trained(host, rare, **killed, **options)
+    resumed = trained(host, rare, checkpoint=path, **options)
+    assert_same(host, resumed, trained(host, rare, **options), rare[0])
+
+
+def test_a_path_in_the_home_folder(host, rare, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    name = f"model.{host.formats[-1]}"
+    trained(host, rare, 3, checkpoint=f"~/{name}")
+    assert (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize("form", ["function", "list", "own"])
 def test_a_schedule_goes_on(host, form, rare, path):
     options = {"checkpoint": Checkpoint(path, every=4)}
