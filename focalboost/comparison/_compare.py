@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
@@ -307,8 +308,9 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
         cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=random_state)
     elif cv is None:
         cv = 5
-    if isinstance(cv, int):
+    if isinstance(cv, Integral):
         rarest = int(np.bincount(data.y).min())
+        cv = int(cv)
         if not 2 <= cv <= rarest:
             rule = f"from 2 to {rarest}, the number of rows of the rarer class"
             advice = "Use fewer folds, or add rows of the rarer class."

@@ -345,8 +345,12 @@ class Part(NamedTuple):
 
 def part_of(X: Any, y: Any, sample_weight: Any) -> Part:
     """Features, labels and weights as they are given to ``fit``."""
-    weight = row_weights(sample_weight, y)
-    return Part(as_pandas(X), np.asarray(y, np.int8), weight)
+    labels = np.asarray(y)
+    if not np.isin(labels, (0, 1)).all():
+        advice = "Use y == label for the class to find."
+        reject("y", "labels 0 and 1", np.unique(labels)[:5].tolist(), advice)
+    weight = row_weights(sample_weight, labels)
+    return Part(as_pandas(X), labels.astype(np.int8), weight)
 
 
 def as_pandas(X: Any) -> Any:

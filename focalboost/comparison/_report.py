@@ -234,14 +234,16 @@ def data_in_words(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """How to read the table."""
+    watched = {"loss": "the loss that they train"}
+    stop_on = comparison.settings["stop_on"]
     return [
         "Scores are means over the folds. A difference is the average precision of a "
         f"method minus that of {comparison.reference}, paired by fold (corrected "
         "resampled t-test, Nadeau & Bengio 2003). p is adjusted for the number of "
         "methods (Holm).",
-        "All methods had the same folds, the same grid and early stopping on the loss "
-        "that they train. The best grid point has the best average precision on an "
-        "inner holdout.",
+        "All methods had the same folds, the same grid and early stopping on "
+        f"{watched.get(stop_on, 'average precision')}. The best grid point has the "
+        "best average precision on an inner holdout.",
         "Log loss and Brier score are those of the probabilities that a method gives. "
         "Weights and resampling shift probabilities on purpose. The corrected log loss "
         "divides the odds by the factor of this shift.",
@@ -336,13 +338,16 @@ def _figures(comparison: Comparison, estimator: Any, X: Any, costs: Any) -> list
     if not shown:
         return parts
     seen = {method.name: _predicted(comparison, method.name) for method in shown}
-    found = {name: diagnostics.alerts(rows.y, rows.X) for name, rows in seen.items()}
+    found = {}
+    for name, rows in seen.items():
+        kept = _is_predicted(comparison, name)
+        paid = costs and (costs[0][kept], costs[1][kept])
+        found[name] = diagnostics.alerts(rows.y, rows.X, costs=paid)
     with _figure(parts, "Alerts", 2, overlap=_overlap(comparison, shown)) as ax:
         diagnostics.plot_alerts(found, y="recall", x="false_positive_rate", ax=ax[0])
         diagnostics.plot_alerts(found, y="precision", ax=ax[1])
         ax[0].set_xlim(left=0.1 / found[shown[0].name].n_negative)
     if costs is not None:
-        found = _costs(comparison, seen, costs)
         with _figure(parts, "Cost", cheapest=_cheapest(found)) as ax:
             diagnostics.plot_alerts(found, y="cost", ax=ax[0])
     with _figure(parts, "Reliability") as ax:
@@ -382,17 +387,6 @@ def _predicted(comparison: Comparison, name: str) -> Part:
     log_odds = comparison.log_odds[name].astype(np.float64)
     rows = np.flatnonzero(_is_predicted(comparison, name))
     return Part(log_odds, comparison.y_true, comparison.sample_weight).rows(rows)
-
-
-def _costs(
-    comparison: Comparison, predicted: Mapping[str, Part], costs: Any
-) -> dict[str, diagnostics.Alerts]:
-    found = {}
-    for name, rows in predicted.items():
-        kept = _is_predicted(comparison, name)
-        pair = (costs[0][kept], costs[1][kept])
-        found[name] = diagnostics.alerts(rows.y, rows.X, costs=pair)
-    return found
 
 
 def _cheapest(found: Mapping[str, Any]) -> str:
@@ -453,12 +447,13 @@ def _budgets(
     test = comparison.first_tests[min(comparison.first_tests)]
     train = np.setdiff1d(np.arange(len(comparison.y_true)), test)
     data = Part(X, comparison.y_true, comparison.sample_weight)
+    stop_on = comparison.settings["stop_on"]
     rows, stop = data.rows(train), data.rows(test)
     budgets = {}
     for method in shown:
         if method.resampling is not None or method.bagging is not None:
             continue
-        fitted = fit(method, estimator, *rows, *stop, 0)
+        fitted = fit(method, estimator, *rows, *stop, 0, stop_on=stop_on)
         weight = weighted(rows, fitted.odds_factor).weight
         rounds = dict.fromkeys(min(n, fitted.n_rounds) for n in ROUNDS)
         features = fitted.transformed(rows.X)

@@ -147,16 +147,18 @@ class Fitted:
         Those of a focal loss are the class-posterior. Weights and resampling shift
         probabilities on purpose.
         """
-        log_odds = self.log_odds(X)
-        return np.column_stack([expit(-log_odds), expit(log_odds)])
+        return _of_both_classes(self.log_odds(X))
 
     def corrected_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probabilities without the shift by weights and resampling.
 
         The odds are divided by ``odds_factor`` (Elkan 2001).
         """
-        log_odds = self.log_odds(X) - np.log(self.odds_factor)
-        return np.column_stack([expit(-log_odds), expit(log_odds)])
+        return _of_both_classes(self.log_odds(X) - np.log(self.odds_factor))
+
+
+def _of_both_classes(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([expit(-log_odds), expit(log_odds)])
 
 
 def fit(
@@ -257,11 +259,6 @@ class Tuned(Fitted):
     average_precision: float
     log_loss: float
 
-    @property
-    def fitted(self) -> Fitted:
-        """The fit without its search: the same object."""
-        return self
-
 
 def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     """Return two points: the host's defaults, and smaller, regularised trees.
@@ -346,10 +343,10 @@ def tuned(
     for point in points_of(grid, estimator):
         candidate = at_point(estimator, point)
         fitted = fit(method, candidate, *train, *valid, random_state, stop_on=stop_on)
-        ranking = average_precision_score(
-            valid.y, fitted.log_odds(valid.X), sample_weight=weight
-        )
-        loss = log_loss(valid.y, fitted.corrected_proba(valid.X), sample_weight=weight)
+        log_odds = fitted.log_odds(valid.X)
+        ranking = average_precision_score(valid.y, log_odds, sample_weight=weight)
+        corrected = _of_both_classes(log_odds - np.log(fitted.odds_factor))
+        loss = log_loss(valid.y, corrected, sample_weight=weight)
         scores: dict[str, Any] = {"average_precision": ranking, "log_loss": loss}
         found.append(Tuned(**vars(fitted), params=point, **scores))
     best = min(found, key=lambda one: (-one.average_precision, one.log_loss))

@@ -606,7 +606,7 @@ def _remarks(features: dict[str, pd.Series], settled: list[str]) -> Iterator[str
     for mark, text in _REMARKS.items():
         names = [name for name, found in marks.items() if mark in found]
         if names and mark not in settled:
-            typed = names[0] if mark == "time" else shlex.join(names)
+            typed = shlex.join(names[:1] if mark == "time" else names)
             yield text.format(names=_some_of(names), typed=typed)
 
 

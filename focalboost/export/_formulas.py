@@ -4,7 +4,6 @@ The formulas are written once, for NumPy. Here they get numbers that write down 
 computed with them. ONNX graphs and C code are made of that.
 """
 
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -127,75 +126,6 @@ static void {name}(const double *raw, double *probability)
 """
 
 
-#: Keywords of C and C++, names that a file has once, and macros of compilers and of
-#: Windows in small letters.
-_WORDS = """
-alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t
-class co_await co_return co_yield compl concept const const_cast consteval constexpr
-constinit continue decltype default delete do double dynamic_cast else enum explicit
-export extern false float for friend goto if inline int long mutable namespace new
-noexcept not not_eq nullptr operator or or_eq private protected public register
-reinterpret_cast requires restrict return short signed sizeof static static_assert
-static_cast struct switch template this thread_local throw true try typedef typeid
-typename typeof typeof_unqual union unsigned using virtual void volatile while xor
-xor_eq
-abs main std math_errhandling signgam
-far hpux i386 interface linux max min mips near small sparc sun unix vax
-"""
-
-#: Functions and macros of math.h, and those that systems add to it, such as gamma. They
-#: have forms with the endings f, l, f64 and so on, and _r. Those of complex numbers
-#: begin with c.
-_FUNCTIONS = """
-abs acos acosh arg asin asinh atan atan2 atanh canonicalize cbrt ceil conj copysign cos
-cosh drem erf erfc exp exp10 exp2 expm1 fabs fdim finite floor fma fmax fmaximum
-fmaximum_mag fmaximum_mag_num fmaximum_num fmaxmag fmin fminimum fminimum_mag
-fminimum_mag_num fminimum_num fminmag fmod fpclassify frexp fromfp fromfpx gamma
-getpayload hypot ilogb imag iscanonical iseqsig isfinite isgreater isgreaterequal isinf
-isless islessequal islessgreater isnan isnormal issignaling issubnormal isunordered
-iszero j0 j1 jn ldexp lgamma llogb llrint llround log log10 log1p log2 logb lrint lround
-modf nan nearbyint nextafter nextdown nexttoward nextup pow pow10 proj real remainder
-remquo rint round roundeven scalb scalbln scalbn setpayload setpayloadsig signbit
-significand sin sincos sinh sqrt tan tanh tgamma totalorder totalordermag trunc ufromfp
-ufromfpx y0 y1 yn
-"""
-_ENDINGS = "(f|l|f32|f32x|f64|f64x|f128)?(_r)?"
-
-#: Functions that a compiler knows without their headers, and types of stdlib.h, which
-#: C++ reads for math.h.
-_LIBRARY = """
-abort aligned_alloc alloca bcmp bcopy bzero calloc execl execle execlp execv execve
-execvp exit ffs ffsl ffsll fork fprintf fputc fputs free fscanf fwrite imaxabs index
-isalnum isalpha isascii isblank iscntrl isdigit isgraph islower isprint ispunct isspace
-isupper iswalnum iswalpha iswblank iswcntrl iswdigit iswgraph iswlower iswprint iswpunct
-iswspace iswupper iswxdigit isxdigit labs llabs malloc memchr memcmp memcpy memmove
-mempcpy memset posix_memalign printf putc putchar puts realloc rindex scanf snprintf
-sprintf sscanf stpcpy stpncpy strcasecmp strcat strchr strcmp strcpy strcspn strdup
-strftime strlen strncasecmp strncat strncmp strncpy strndup strnlen strpbrk strrchr
-strspn strstr toascii tolower toupper towlower towupper vfprintf vfscanf vprintf vscanf
-vsnprintf vsprintf vsscanf
-fd_mask fd_set u_char u_int u_long u_short uint ulong ushort
-"""
-
-#: Names that C, C++, their libraries or compilers own: those of the lists, types, names
-#: in capitals, floating-point environment, byte order, arithmetic on mixed types.
-_TAKEN = re.compile(
-    "|".join(
-        (
-            *_WORDS.split(),
-            f"c?({'|'.join(_FUNCTIONS.split())}){_ENDINGS}",
-            f"({'|'.join(_LIBRARY.split())})(_unlocked)?",
-            "(M|FP|MATH)?_.*",
-            ".*_t",
-            "I|[A-Z][A-Z0-9_]+",
-            "fe[a-z]+(except|exceptflag|round|env)|feupdateenv",
-            "(htobe|htole|be|le)(16|32|64)(toh)?",
-            "(f|d|f32x?|f64x?)(add|div|fma|mul|sqrt|sub)(l|f32x|f64x?|f128)?",
-        )
-    )
-)
-
-
 def posterior_source(loss: Any, name: str = "posterior") -> str:
     """Return C code (C99, and C++) of the class-posterior of a raw prediction.
 
@@ -221,8 +151,7 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     Raises
     ------
     ValueError
-        If there is no loss, the name is not an identifier, or C, C++, their libraries
-        or compilers own the name: all names in capitals, as of macros, are refused.
+        If there is no loss, or the name is not an identifier.
 
     Examples
     --------
@@ -231,9 +160,8 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     >>> print(posterior_source(FocalLoss(gamma=0)).splitlines()[4])
     static double posterior(double raw)
     """
-    if not (name.isidentifier() and name.isascii()) or _TAKEN.fullmatch(name):
-        rule = "an identifier of C that C, C++, math.h and compilers do not use"
-        reject("name", rule, name, "Use name='posterior'.")
+    if not (name.isidentifier() and name.isascii()):
+        reject("name", "an identifier of C", name, "Use name='posterior'.")
     loss = getattr(loss, "focal_loss_", loss)
     statements: list[str] = []
 

@@ -34,6 +34,13 @@ def test_without_groups_the_default_is_repeated():
     assert (times_tested(folds) == 2).all()
 
 
+def test_a_number_of_folds_may_be_one_of_numpy():
+    for folds in zip(
+        *(folds_of(n, DATA, None, 0) for n in (3, np.int64(3))), strict=True
+    ):
+        np.testing.assert_equal(*folds)
+
+
 def test_groups_of_one_class_cannot_be_a_fold():
     with pytest.raises(ValueError, match="cv must be splits with both classes"):
         folds_of(LeaveOneGroupOut(), DATA, np.where(Y == 1, 1, 0), 0)

@@ -254,6 +254,9 @@ def test_wrong_fits_are_refused(host, split):
     weighted = (X, y, np.ones(len(y)), X_valid, y_valid, None)
     with pytest.raises(ValueError, match="sample_weight must be None for SMOTE"):
         fit(Method("s", resampling="smote"), host.classifier(), *weighted, 0)
+    three = (X, np.arange(len(y)) % 3, None, X_valid, y_valid, None)
+    with pytest.raises(ValueError, match=r"y must be labels 0 and 1; got \[0, 1, 2\]"):
+        fit(LOG_LOSS, host.classifier(), *three, 0)
     with pytest.raises(ValueError, match="estimator must be a FocalXGBClassifier"):
         fit(LOG_LOSS, average_precision_score, *split, 0)
 

@@ -94,6 +94,21 @@ def test_the_report_draws_what_there_is(weighted_rows, tmp_path, losses, expecte
     assert page.count("failed with") == 2 * (SMOTE in losses)
 
 
+def test_the_report_says_what_early_stopping_watched(weighted_rows, tmp_path):
+    X, y, _ = weighted_rows
+    estimator, path = FocalLGBMClassifier(n_jobs=1), tmp_path / "report.html"
+    for stop_on, words in (
+        ("loss", "on the loss that they train."),
+        ("average_precision", "on average precision."),
+    ):
+        found = compare_losses(
+            estimator, X, y, losses=["log loss"], cv=2, progress=False,
+            grid={"n_estimators": 3}, stop_on=stop_on,
+        )  # fmt: skip
+        write_report(found, path, estimator, X)
+        assert f"early stopping {words}" in path.read_text("utf-8")
+
+
 def test_where_all_fits_fail_their_cause_is_raised(weighted_rows):
     X, y, weight = weighted_rows
     options = {"losses": [SMOTE], "sample_weight": weight, "cv": 2, "progress": False}

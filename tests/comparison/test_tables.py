@@ -504,6 +504,14 @@ def test_parts_of_dates_replace_no_other_column(payments, tmp_path):
     assert (found["paid_hour"] == 0).all()
 
 
+def test_an_option_is_advised_as_it_is_typed(payments, tmp_path):
+    days = pd.date_range("2024-01-01", periods=N_ROWS)
+    path = written(payments.assign(**{"paid on": days}), tmp_path)
+    assert any(
+        "use --time 'paid on'" in one for one in read_table(path, "fraud").remarks
+    )
+
+
 @pytest.mark.parametrize("name", ["TimeStamp", "time"])
 def test_a_column_with_the_name_of_a_time_is_pointed_out(payments, tmp_path, name):
     path = written(payments.rename(columns={"day": name}), tmp_path)

@@ -1,7 +1,6 @@
 """C code of the posterior, alone and behind LightGBM's own if-else code."""
 
 import ctypes
-import re
 import shutil
 import subprocess
 import sys
@@ -101,64 +100,6 @@ def test_the_posterior_of_focal_scores_of_classes(loss):
 def test_a_name_that_is_no_identifier_is_refused(name):
     with pytest.raises(ValueError, match="name must be an identifier of C"):
         posterior_source(FocalLoss(), name)
-
-
-TAKEN = ["double", "restrict", "class", "and", "exp", "fmax", "sinf", "gamma", "isnan"]
-TAKEN += ["HUGE_VAL", "M_PI", "double_t", "_Bool", "main", "linux", "unix", "min", "I"]
-TAKEN += ["NULL", "size_t", "memcpy", "strlen", "printf", "exit", "index", "cexp"]
-TAKEN += ["M_PIf", "sinf64x", "lgammaf_r", "roundeven", "u_int", "near", "conj"]
-
-
-@pytest.mark.parametrize("name", TAKEN)
-def test_a_name_that_is_taken_is_refused(name):
-    for loss in (FocalLoss(), SoftmaxFocalLoss(3)):
-        with pytest.raises(
-            ValueError, match=r"that C, C\+\+, math.h and compilers do not use; got "
-        ):
-            posterior_source(loss, name)
-
-
-HEADERS = (
-    *("complex.h", "ctype.h", "errno.h", "fenv.h", "float.h", "inttypes.h", "limits.h"),
-    *("locale.h", "math.h", "setjmp.h", "signal.h", "stdio.h", "stdlib.h", "string.h"),
-    *("strings.h", "time.h", "unistd.h", "wchar.h", "wctype.h"),
-)
-
-
-def identifiers_of_the_system(command):
-    """What the headers and the compiler itself define."""
-    code = "".join(f"#include <{name}>\n" for name in HEADERS)
-    language = "c" if command == "gcc" else "c++"
-    for options in (["-E"], ["-E", "-dM"]):
-        call = [command, "-x", language, "-D_GNU_SOURCE", *options, "-"]
-        found = subprocess.run(
-            call, input=code, text=True, check=True, capture_output=True
-        )
-        yield from re.findall(r"[A-Za-z_]\w*", found.stdout)
-
-
-def is_accepted(name):
-    try:
-        posterior_source(FocalLoss(), name)
-    except ValueError:
-        return False
-    return True
-
-
-@compiler
-@pytest.mark.parametrize("command", ["gcc", "g++"])
-def test_every_name_of_the_system_is_refused_or_free(command):
-    """Each function stands in a line of its own, of which a compiler may complain."""
-    names = sorted(set(identifiers_of_the_system(command)))
-    accepted = list(filter(is_accepted, names))
-    assert 1000 < len(accepted) < len(names)
-    lines = [f"static double {name}(double raw) {{ return raw; }}" for name in accepted]
-    code = "\n".join(["#include <math.h>", *lines, ""])
-    language, standard = ("c", "gnu17") if command == "gcc" else ("c++", "gnu++17")
-    call = [command, "-x", language, f"-std={standard}", "-D_GNU_SOURCE", "-Wall"]
-    call += ["-Wextra", "-Werror", "-Wno-unused-function", "-fsyntax-only", "-"]
-    found = subprocess.run(call, input=code, text=True, capture_output=True)
-    assert found.returncode == 0, found.stderr
 
 
 @compiler
