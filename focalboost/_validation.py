@@ -1,6 +1,8 @@
-"""Checks of arguments. Every check raises its error through ``reject``."""
+"""Checks of arguments, and the package's one way of an error and of a warning."""
 
 import math
+import sys
+import warnings
 from collections import Counter
 from numbers import Integral, Real
 from typing import Any, NoReturn
@@ -24,6 +26,24 @@ def reject(name: str, rule: str, value: object, advice: str) -> NoReturn:
     if len(shown) > 80:
         shown = f"{shown[:77]}..."
     raise ValueError(f"{name} must be {rule}; got {shown}. {advice}")
+
+
+def warn(message: str) -> None:
+    """Raise a UserWarning at the line that called the package or a host.
+
+    Between that line and this one there may be wrappers of the hosts and others.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_in_between(frame.f_globals):
+        frame = frame.f_back
+    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, UserWarning, *place, registry)
+
+
+def _is_in_between(names: dict[str, Any]) -> bool:
+    package = str(names.get("__name__")).partition(".")[0]
+    return package in ("focalboost", "xgboost", "lightgbm", "contextlib")
 
 
 def focusing_parameter(

@@ -64,7 +64,8 @@ def content_of(source: Any, name: str) -> bytearray:
         try:
             given = Path(source).read_bytes()
         except TypeError:
-            reject(name, "the path of a file", source, "Pass a str or a pathlib.Path.")
+            advice = "Pass a str or a pathlib.Path, or where a model may stand one of "
+            reject(name, "the path of a file", source, f"{advice}the same host.")
     content = bytearray(given)
     start = content.find(DIGEST.encode())
     if start < 0 or content.startswith(_OLD, start):

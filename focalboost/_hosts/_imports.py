@@ -2,12 +2,13 @@
 
 import importlib
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+from focalboost._validation import warn
 
 #: Names that a package imports on demand: their module, and the modules they need.
 OnDemand = Mapping[str, tuple[str, tuple[str, ...]]]
@@ -88,12 +89,10 @@ def without_autologging(host: str) -> Iterator[None]:
     if mlflow is None or mlflow.autologging_is_disabled(host):
         yield
         return
-    warnings.warn(
+    warn(
         "MLflow's autologging is switched off during this training. It would log the "
         f"plain model of {host}, whose predictions are focal scores. Log the result "
-        f"with mlflow.{host}.log_model.",
-        UserWarning,
-        stacklevel=4,
+        f"with mlflow.{host}.log_model."
     )
     with mlflow.disable_autologging():
         yield

@@ -4,14 +4,13 @@ A note travels in the model's own file, as JSON. Reading it runs no code.
 """
 
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._validation import reject
+from focalboost._validation import reject, warn
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 #: Kinds of labels that JSON can hold: numbers, text, dates and times, objects.
@@ -96,30 +95,24 @@ def _classes(known: dict[str, Any]) -> NDArray[Any] | None:
     return classes
 
 
-def warn_of_another_loss(
-    found: Provenance | None, loss: Loss, name: str, *, stacklevel: int = 3
-) -> None:
+def warn_of_another_loss(found: Provenance | None, loss: Loss, name: str) -> None:
     """Warn if a model to continue was trained with another gamma or alpha.
 
     A model without a note is one of the host's own log loss, as far as is known.
     """
     if found is None and not loss.is_log_loss:
-        warnings.warn(
+        warn(
             f"{name} does not say which loss it was trained with, and training "
             f"continues with {loss}. If it is a model of the host's own log loss, its "
             "trees mean other probabilities, and the ranking gets worse as well. Train "
-            "a new model, or pass gamma=0 to continue with the log loss.",
-            UserWarning,
-            stacklevel=stacklevel,
+            "a new model, or pass gamma=0 to continue with the log loss."
         )
     elif found is not None and found.loss != loss:
-        warnings.warn(
+        warn(
             f"{name} was trained with {found.loss}, and training continues with "
             f"{loss}. Its trees stay as they are, so the probabilities are right only "
             f"after enough new rounds. Pass loss={found.loss} (to an estimator, "
-            "focal_gamma and focal_alpha) to continue with the same loss.",
-            UserWarning,
-            stacklevel=stacklevel,
+            "focal_gamma and focal_alpha) to continue with the same loss."
         )
 
 

@@ -1,13 +1,12 @@
 """Reads and refuses what is passed to the hosts: parameters, losses, class masses."""
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost._validation import learning_rate_limit, reject
+from focalboost._validation import learning_rate_limit, reject, warn
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 #: The names of the number of threads in either host.
@@ -183,11 +182,9 @@ def warn_of_no_split(has_split: bool, loss: Loss) -> None:
             f"The focusing parameter is {gamma:g}, which makes the gradients of nearly "
             f"all rows vanish. Use one from 0 to {LARGEST_USUAL_GAMMA}."
         )
-    warnings.warn(
+    warn(
         "The model has learned nothing: no tree has a split, so every row gets the "
-        f"same prediction. {advice}",
-        UserWarning,
-        stacklevel=3,
+        f"same prediction. {advice}"
     )
 
 

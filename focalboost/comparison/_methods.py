@@ -1,7 +1,6 @@
 """The methods of a comparison, and the rows and columns that each trains on."""
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from focalboost._validation import (
     one_of,
     reject,
     require_two_classes,
+    warn,
 )
 from focalboost.estimators._rows import row_weights
 
@@ -256,11 +256,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if kind == "category"
         }
         if self.dates_ and not self.date_parts:
-            warnings.warn(
+            warn(
                 f"columns {self.dates_} are dates and are left out: use "
                 "make_pipeline(TableEncoder(date_parts=True), estimator) for their "
-                "months, days, weekdays and hours",
-                stacklevel=2,
+                "months, days, weekdays and hours"
             )
         return self
 

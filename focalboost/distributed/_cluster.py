@@ -65,7 +65,7 @@ def parts_of(collections: Mapping[str, Any]) -> dict[str, list[Any]]:
         if len(found[name]) != n_parts:
             reject(
                 name,
-                f"in {n_parts} partitions, as X is",
+                f"in {n_parts} partitions, as {next(iter(found))} is",
                 len(found[name]),
                 "Repartition or rechunk one of them.",
             )

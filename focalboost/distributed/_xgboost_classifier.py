@@ -138,7 +138,7 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             loss=target.loss,
             max_learning_rate=self.focal_max_learning_rate,
             balance=balance,
-            evals=evals or None,
+            evals=evals,
             model=model,
             config=xgboost.get_config(),
             callbacks=self.callbacks,
@@ -238,7 +238,7 @@ def _entries(name: str, values: Sequence[Any] | None, sets: list[Any]) -> Sequen
     """One entry for each evaluation set."""
     if values is None:
         return [None] * len(sets)
-    if len(values) < len(sets):
+    if len(values) != len(sets):
         reject(
             name,
             "one entry for each evaluation set",

@@ -57,6 +57,7 @@ from focalboost.lightgbm._params import (
 )
 from focalboost.losses import Loss
 from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
+from focalboost.losses._evaluate import as_floating
 from focalboost.objectives import Curvature, FocalMetric
 
 __all__ = ["train"]
@@ -167,7 +168,9 @@ def _table_and_masses(
     """Rows with labels 0 to K - 1, and their class masses, checked where they lie."""
     parts = parts_of({"X": X, "y": y, "sample_weight": sample_weight})
     columns = {
-        name: list(map(delayed(_column), parts[name])) for name in parts if name != "X"
+        name: [delayed(_column)(name, part) for part in parts[name]]
+        for name in parts
+        if name != "X"
     }
     look = delayed(partial(_size_and_masses, loss))
     calls = [look(*column) for column in zip(*columns.values(), strict=True)]
@@ -186,17 +189,13 @@ def _size_and_masses(
     return len(labels), np.asarray(loss.class_masses(labels, weights))
 
 
-def _column(values: Any) -> NDArray[np.float64]:
+def _column(name: str, values: Any) -> NDArray[np.float64]:
     """One number for each row."""
-    array = np.asarray(values, dtype=np.float64)
+    array: NDArray[Any] = as_floating(name, np.asarray(values))[1]
     if array.ndim == 2 and array.shape[1] != 1:
-        reject(
-            "y",
-            "a single column",
-            array.shape,
-            "Train a model for each label: LightGBM has no multilabel models.",
-        )
-    return array.reshape(len(array))
+        advice = "LightGBM has no multilabel models: train a model for each label."
+        reject(name, "a single column", array.shape, advice)
+    return array.reshape(len(array)).astype(np.float64)
 
 
 def fitted_host(

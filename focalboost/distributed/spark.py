@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._hosts._note import Provenance, warn_of_another_loss
-from focalboost._hosts._params import balance_to_make, checked_loss, rows_of_masses
+from focalboost._hosts._params import (
+    balance_to_make,
+    checked_balance,
+    checked_loss,
+    rows_of_masses,
+    warn_of_no_split,
+)
 from focalboost.estimators._base import posterior_of_each
 from focalboost.losses import Loss, SoftmaxFocalLoss
 from focalboost.losses._balance import Part, Total, balancing_shift_of_parts
@@ -21,6 +27,7 @@ from focalboost.objectives import Curvature
 from focalboost.xgboost._model import (
     booster_of,
     earlier_balance_of,
+    has_split,
     provenance_of,
     set_provenance,
     shift_base_score,
@@ -87,6 +94,7 @@ def fit(
     """
     import_host("xgboost")
     loss = checked_loss(loss, None)
+    checked_balance(balance, "balance", has_validation=False)
     params = _params(estimator)
     model = params.pop("xgb_model", None)
     model = None if model is None else booster_of(model)
@@ -106,15 +114,16 @@ def fit(
         trained.setParams(base_score=plan.params["base_score"])
     fitted: SparkXGBClassifierModel = trained.fit(dataset)
     _forget_callables(fitted)
-    before = None
+    booster, before = fitted.get_booster(), None
+    warn_of_no_split(has_split(booster), loss)
     if balance_to_make(balance, loss, curvature):
-        total = _total(
-            estimator, fitted.transform(_training_rows(estimator, dataset)), loss
-        )
-        booster = fitted.get_booster()
-        shift = balancing_shift_of_parts(loss, total, earlier_balance_of(booster))
+        scored = fitted.transform(_training_rows(estimator, dataset))
+        rows = _labels_and_scores(estimator, scored).persist()
+        total, earlier = _total(rows, loss), earlier_balance_of(booster)
+        shift = balancing_shift_of_parts(loss, total, earlier)
+        rows.unpersist()
         before = shift_base_score(booster, loss, shift)
-    set_provenance(fitted.get_booster(), Provenance(loss, None, before))
+    set_provenance(booster, Provenance(loss, None, before))
     return fitted
 
 
@@ -153,18 +162,22 @@ def _training_rows(estimator: Any, dataset: Any) -> Any:
     return dataset if validation is None else dataset.filter(~functions.col(validation))
 
 
-def _total(estimator: Any, predictions: Any, loss: Loss) -> Total:
-    """What adds up over rows with their raw predictions; Spark does it."""
+def _labels_and_scores(estimator: Any, predictions: Any) -> Any:
+    """The columns that a balance needs."""
     from pyspark.ml.functions import vector_to_array
     from pyspark.sql import functions
 
     weight = _column(estimator, "weightCol")
     mass = functions.lit(1.0) if weight is None else functions.col(weight)
-    frame = predictions.select(
+    return predictions.select(
         functions.col(estimator.getOrDefault("labelCol")).alias("label"),
         vector_to_array(estimator.getOrDefault("rawPredictionCol")).alias("raw"),
         mass.alias("weight"),
-    ).persist()
+    )
+
+
+def _total(frame: Any, loss: Loss) -> Total:
+    """What adds up over rows with their raw predictions; Spark does it."""
 
     def total(function: Callable[[Part], NDArray[np.float64]]) -> NDArray[np.float64]:
         add = partial(_added, function, loss)

@@ -32,7 +32,12 @@ from focalboost.xgboost._model import (
     set_provenance,
     shift_base_score,
 )
-from focalboost.xgboost._params import by_position, check_update, make_plan
+from focalboost.xgboost._params import (
+    by_position,
+    check_update,
+    make_plan,
+    warn_of_score,
+)
 from focalboost.xgboost._train import warn_of_bins
 
 if TYPE_CHECKING:
@@ -109,6 +114,8 @@ as in ``xgboost.dask.train``
     ['booster', 'history']
     """
     refuse_objective(obj)
+    warn_of_score(custom_metric, callbacks)
+    evals = list(evals or ())
     if coll_cfg is not None:  # XGBoost before 3.0 has none
         options["coll_cfg"] = coll_cfg
     client = client_of(client)
@@ -143,7 +150,7 @@ async def trained(
     loss: Loss,
     max_learning_rate: float | None,
     balance: Balance,
-    evals: Sequence[tuple[Any, str]] | None,
+    evals: list[tuple[Any, str]],
     model: Any,
     config: Mapping[str, Any],
     callbacks: Sequence[Any] | None,
@@ -160,7 +167,7 @@ async def trained(
     from xgboost import config_context, dask
 
     check_update(params, model, rounds)
-    for data_set in [dtrain, *(rows for rows, _ in evals or ())]:
+    for data_set in [dtrain, *(rows for rows, _ in evals)]:
         await _name_features(client, data_set)
     masses = await client.gather(_on_each_part(client, dtrain, _masses_of, loss))
     target = rows_of_masses(loss, np.sum(masses, axis=0))
@@ -185,7 +192,7 @@ async def trained(
     booster, before = result["booster"], None
     warn_of_no_split(has_split(booster), loss)
     if balance_to_make(balance, loss, curvature):
-        rows = dtrain if balance is True else list(evals or ())[-1][0]
+        rows = dtrain if balance is True else evals[-1][0]
         best = booster.attr("best_iteration") if ends_at_best else None
         span = (0, 0) if best is None else (0, int(best) + 1)
         booster, before = await _balanced(client, booster, loss, rows, span)
@@ -233,10 +240,11 @@ def _masses_of(rows: Mapping[str, Any], loss: Loss) -> NDArray[np.float64]:
 
 
 def _labels_and_weights(rows: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Labels and weights as a DMatrix holds them, in float32."""
+    """Labels and weights as a DMatrix holds them, in float32, a column as its rows."""
     labels = np.asarray(rows["label"], dtype=np.float32)
+    labels = labels.reshape(len(labels), *(k for k in labels.shape[1:] if k > 1))
     weight = rows.get("weight")
-    return labels, None if weight is None else np.asarray(weight, dtype=np.float32)
+    return labels, None if weight is None else np.ravel(weight).astype(np.float32)
 
 
 async def _balanced(
@@ -274,12 +282,10 @@ def _predicted(
     if rows.get("base_margin") is not None:
         return None
     labels, weight = _labels_and_weights(rows)
-    labels = labels.reshape(len(labels), *(k for k in labels.shape[1:] if k > 1))
     data = import_host("xgboost").DMatrix(rows["data"], **options)
     raw = booster.predict(data, output_margin=True, iteration_range=span)
     # XGBoost gives no rows a shape of its own.
     columns = labels.shape[1:]
     if isinstance(loss, SoftmaxFocalLoss):
         columns = (loss.n_classes,)
-    weight = None if weight is None else weight.ravel()
     return Part(labels, raw.reshape(len(labels), *columns), weight, 1)

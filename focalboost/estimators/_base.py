@@ -1,7 +1,6 @@
 """What all estimators share: the loss that their parameters name, and probabilities."""
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any
@@ -19,6 +18,7 @@ from focalboost._validation import (
     class_gammas,
     focusing_parameter,
     reject,
+    warn,
     whole_number,
 )
 from focalboost.estimators._rows import ModelLabels, Target
@@ -118,13 +118,11 @@ def _warn_of_common_positives(
     if not told or not share > 0.5 + ROUNDING:
         return
     negative, positive = labels = classes.tolist()
-    warnings.warn(
+    warn(
         f"Of the labels {negative!r} and {positive!r} the later in order is the "
         f"positive class: {positive!r}, and it has {share:.0%} of the weight. "
         f"This training uses {_typed(told, labels)}: type that if it is right, or "
-        f"{_typed(told, labels[::-1])} if {negative!r} is your positive class.",
-        UserWarning,
-        stacklevel=4,
+        f"{_typed(told, labels[::-1])} if {negative!r} is your positive class."
     )
 
 

@@ -276,6 +276,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         # LightGBM words the error of half a set.
         has_sets = bool(sets) or eval_X is not None or eval_y is not None
         balance = checked_balance(self.focal_balance, "focal_balance", has_sets)
+        if balance == "validation" and rows.are_last_of(sets):
+            balance = True
         wanted = balance_to_make(balance, loss)
         shift = _model.balancing(wanted, plan.objective, model)
         settings, watching = watched(shift, plan.params, callbacks)

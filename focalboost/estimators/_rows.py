@@ -382,6 +382,17 @@ class TrainingRows:
         ]
         return [(X, y) for X, y, _ in found], [weight for _, _, weight in found]
 
+    def are_last_of(self, sets: Any, weights: Any = None) -> bool:
+        """Whether the last evaluation set is the training set, which hosts build once.
+
+        It is another one for XGBoost if it has other weights.
+        """
+        if not sets:
+            return False
+        X, y = sets[-1]
+        has_weights = weights is None or weights[-1] is self.weight
+        return X is self.X and y is self.y and has_weights
+
     def _evaluated(
         self, X: Any, y: Any, sample_weight: Any, class_weight: Any, by_weight: bool
     ) -> tuple[Any, Any, Any]:

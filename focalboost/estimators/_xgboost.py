@@ -249,6 +249,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             warn_of_another_loss(known, loss, "xgb_model")
         sets, weights = _evaluation(rows, eval_set, sample_weight_eval_set)
         balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
+        if balance == "validation" and rows.are_last_of(sets, weights):
+            balance = True
         wanted = balance_to_make(balance, loss)
         keeper = balancing(
             loss, wanted, host.data_sets, self.n_jobs or None, ends_at_best=True

@@ -366,7 +366,7 @@ class Shift:
 
         if self._of_validation:
             model.eval_valid(part_of)
-        if not parts:  # the evaluation set is the training set
+        else:
             _evaluate_training_rows(model, part_of)
         self._part = parts[-1]
 

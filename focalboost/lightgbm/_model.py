@@ -183,7 +183,7 @@ def model_to_continue(init_model: Any, loss: Loss) -> "lightgbm.Booster | None":
     text = booster.model_to_string(num_iteration=1)
     require_continuable(text, loss, "init_model")
     known = provenance_in(text, "init_model")
-    warn_of_another_loss(known, loss, "init_model", stacklevel=4)
+    warn_of_another_loss(known, loss, "init_model")
     return unbalanced(booster, known)
 
 

@@ -1,5 +1,6 @@
 """Refits the leaves of a LightGBM model with the focal loss."""
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def refit(
     50
     """
     balance = bool(checked_balance(balance, "balance", False))
-    if not 0 <= decay_rate <= 1:
+    if not (isinstance(decay_rate, Real) and 0 <= decay_rate <= 1):
         advice = "Use decay_rate=0.9, as LightGBM does."
         reject("decay_rate", "a number from 0 to 1", decay_rate, advice)
     given = booster_of(booster, "booster")
@@ -182,7 +183,7 @@ def _rows_of(y: Any, weight: Any, classes: Any) -> Part:
     """Rows with labels 0 to K - 1, by the classes of an estimator if it has some."""
     labels = np.ravel(y)
     if classes is not None:
-        labels = codes_of(labels, classes)
+        labels = codes_of(labels, classes, "y")
     if weight is not None:
         require_weights_of_hosts(weight)
     return Part(labels, None, weight)

@@ -177,7 +177,9 @@ def train(
     file = checked_checkpoint(checkpoint, stops, n_machines(plan.params))
     validation = as_list(valid_sets)
     sets = _checked_sets(train_set, validation)
-    balance = checked_balance(balance, "balance", len(sets) > 1)
+    balance = checked_balance(balance, "balance", bool(validation))
+    if balance == "validation" and validation[-1] is train_set:
+        balance = True
     wanted = balance_to_make(balance, loss, curvature)
     if n_machines(plan.params) > 1:
         _check_machines(sets, init_model, wanted, class_masses)

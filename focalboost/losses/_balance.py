@@ -20,7 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from focalboost.losses._evaluate import blocks_of, default_threads, for_each
+from focalboost._validation import require_finite, thread_count
+from focalboost.losses._evaluate import (
+    blocks_of,
+    default_threads,
+    for_each,
+    gathered,
+)
 from focalboost.losses._loss import FocalLoss, Loss, SoftmaxFocalLoss
 
 _Floats = NDArray[np.float64]
@@ -98,7 +104,10 @@ def balancing_shift(
     >>> float(loss.posterior(raw_prediction + shift).sum().round(6))
     1.0
     """
-    part = Part(y_true, np.asarray(raw_prediction), sample_weight, n_threads)
+    arrays = (np.asarray(y_true), raw_prediction, sample_weight)
+    _, y, raw, weight = gathered(*arrays, loss._columns)
+    require_finite(np, raw)
+    part = Part(y, raw, weight, thread_count(n_threads))
     return balancing_shift_of_parts(loss, lambda function: function(part))
 
 
@@ -137,8 +146,10 @@ def _of_selected(
 
 
 def _column(column: int, part: Part) -> Part:
-    labels, raw = part.y_true[:, column], part.raw_prediction[:, column]
-    return part._replace(y_true=labels, raw_prediction=raw)
+    raw, weight = part.raw_prediction[:, column], part.sample_weight
+    if weight is not None and weight.ndim == 2:
+        weight = weight[:, column]
+    return Part(None, raw, weight, part.n_threads)
 
 
 def _evenly_spaced(part: Part) -> Part:
@@ -319,7 +330,7 @@ def _broyden(
             break
         is_near = size <= TOLERANCE
         step = -np.linalg.lstsq(slopes, error, rcond=None)[0]
-        if not np.max(np.abs(step)) <= RANGE:
+        if not 0 < np.max(np.abs(step)) <= RANGE:
             break
         values, before, error = values + step, error, excess(values + step)
         slopes = slopes + np.outer(error - before - slopes @ step, step) / (step @ step)

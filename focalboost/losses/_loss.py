@@ -1,7 +1,6 @@
 """The focal losses of two and of K classes, as values."""
 
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from focalboost._validation import (
     require_matrix,
     require_scores,
     require_shape,
+    warn,
     whole_number,
 )
 from focalboost.losses import _binary, _softmax
@@ -251,13 +251,12 @@ class _Loss(ABC):
             return
         if self._columns is not None and not are_scores_in_rows(xp, raw):
             return
-        warnings.warn(
+        warn(
             "All raw predictions lie between 0 and 1, so they look like focal scores, "
             "which a model's own predict returns. Use loss.posterior_of_score(score), "
             "or pass predict(..., output_margin=True) of XGBoost or predict(..., "
-            "raw_score=True) of LightGBM.",
-            UserWarning,
-            stacklevel=4,  # of who calls the method, which has a decorator
+            "raw_score=True) of LightGBM. What predict_proba of focalboost returns are "
+            "posteriors already."
         )
 
 

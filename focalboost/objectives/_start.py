@@ -1,12 +1,12 @@
 """Warns if a host starts from a constant that wastes rounds or stalls training."""
 
-import warnings
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from focalboost._validation import warn
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.losses._evaluate import underflow_is_zero
 from focalboost.objectives._grammar import Arguments, DataSet, is_from, n_workers
@@ -59,7 +59,7 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
     if n_workers() > 1:
         message = _POOR_START_OF_WORKERS
-    warnings.warn(message, UserWarning, stacklevel=3)
+    warn(message)
 
 
 def warn_of_poor_base_score(
@@ -75,7 +75,7 @@ def warn_of_poor_base_score(
     start = np.broadcast_to(start.ravel(), best.size).reshape(best.shape)
     if _is_poor(loss, start, masses):
         advice = "Leave base_score out: training sets it to that."
-        warnings.warn(f"{_contrast(start, best)} {advice}", UserWarning, stacklevel=4)
+        warn(f"{_contrast(start, best)} {advice}")
 
 
 def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:

@@ -1,7 +1,6 @@
 """Plans a training with XGBoost: its parameters, objective and metric."""
 
 import json
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -21,7 +20,7 @@ from focalboost._hosts._params import (
     refuse_focal_names,
     thread_setting,
 )
-from focalboost._validation import reject
+from focalboost._validation import reject, warn
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 from focalboost.objectives import (
     Curvature,
@@ -213,12 +212,10 @@ def _check_namesakes(params: Mapping[str, Any], loss: Loss) -> None:
             reject(name, f"a number, XGBoost's {own}", value, instead)
         is_focusing = name == "gamma" and float(value or 0) >= SMALLEST_USUAL_GAMMA
         if is_focusing and loss.gamma == DEFAULT_GAMMA:
-            warnings.warn(
+            warn(
                 f"gamma={value} is XGBoost's minimum split loss, and the focusing "
                 f"parameter is {DEFAULT_GAMMA}. {instead} If you mean the minimum "
-                f"split loss, write min_split_loss={value}.",
-                UserWarning,
-                stacklevel=4,
+                f"split loss, write min_split_loss={value}."
             )
 
 
@@ -229,12 +226,10 @@ def warn_of_score(metrics: Any, callbacks: Any) -> None:
     for metric in as_list(metrics):
         name = name_of(metric)
         if name.endswith("_score") and not name.startswith(MAXIMISED):
-            warnings.warn(
+            warn(
                 f"XGBoost minimises {name}: early stopping would keep the worst round. "
                 "Use eval_metric='aucpr' (average precision) or 'auc', or a function "
-                f"that returns 1 - {name}.",
-                UserWarning,
-                stacklevel=4,
+                f"that returns 1 - {name}."
             )
 
 

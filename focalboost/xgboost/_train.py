@@ -1,6 +1,5 @@
 """XGBoost's train and cv with the focal loss."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from focalboost._hosts._params import (
     rows_of_masses,
     warn_of_no_split,
 )
-from focalboost._validation import reject
+from focalboost._validation import reject, warn
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature, for_training, labels_of, weights_of
 from focalboost.objectives._grammar import (
@@ -446,7 +445,7 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
         return
     if learner_of(booster)["generic_param"]["device"] == "cpu":
         message = f"XGBoost found no GPU and trained on the CPU; device was {device!r}."
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warn(message)
 
 
 def warn_of_bins(dtrain: Any) -> None:
@@ -458,4 +457,4 @@ def warn_of_bins(dtrain: Any) -> None:
             "model is of other rows, the training starts from other raw predictions "
             "than the model gives. Use a DMatrix without quantiles."
         )
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warn(message)

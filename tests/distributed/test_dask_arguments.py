@@ -1,16 +1,19 @@
 """Collections and options that trainings on a cluster take, and those they refuse."""
 
+from functools import wraps
+
 import numpy as np
 import pytest
 import scipy.sparse
 from clusters import as_frame, spread
 from optional import FocalXGBClassifier, lightgbm, version
+from sklearn.metrics import roc_auc_score
 
 import focalboost.distributed
 import focalboost.distributed.lightgbm
 import focalboost.distributed.xgboost
 import focalboost.lightgbm
-from focalboost import focal_metric
+from focalboost import SoftmaxFocalLoss, focal_metric
 
 pytestmark = [
     pytest.mark.slow,
@@ -101,6 +104,11 @@ def test_lightgbm_s_train_needs_rows_and_one_label_for_each(client, table):
     both = np.column_stack([y, y])
     with pytest.raises(ValueError, match=r"y must be a single column; got \(\d+, 2\)"):
         train(client, spread(X), spread(both))
+    rows = spread(X), spread(y)
+    with pytest.raises(ValueError, match=r"sample_weight must be a single column; got"):
+        train(client, *rows, sample_weight=spread(both))
+    with pytest.raises(ValueError, match="y must be an array of real numbers"):
+        train(client, rows[0], spread(np.where(y > 0, "fraud", "ok")))
 
 
 def test_a_continued_training_evaluates_the_whole_model(client, table):
@@ -167,6 +175,9 @@ def test_xgboost_s_evaluation_sets_have_an_entry_each(name, client, table):
         xgboost_estimator().fit(
             *rows, eval_set=[rows, rows], **{name: [spread(weight)]}
         )
+    for options in ({"eval_set": [rows]}, {}):
+        with pytest.raises(ValueError, match=message.replace("1", "2")):
+            xgboost_estimator().fit(*rows, **options, **{name: [spread(weight)] * 2})
 
 
 @has_xgboost_3
@@ -260,6 +271,39 @@ def test_spare_classes_are_left_out(estimator, client, table, classes):
     expected = estimator().fit(*rows).predict_proba(rows[0]).compute()
     # A chunk may move to the other worker, and sums have another order then.
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_columns_are_taken_as_rows_by_train(client, table, classes):
+    import xgboost.dask
+
+    loss, raw = SoftmaxFocalLoss(3), []
+    for form in (np.ravel, lambda array: array[:, None]):
+        y, weight = (spread(form(array)) for array in (classes, table[2]))
+        data = xgboost.dask.DaskDMatrix(client, spread(table[0]), y, weight=weight)
+        found = focalboost.distributed.xgboost.train(client, {}, data, 3, loss=loss)
+        rows = xgboost.DMatrix(table[0])
+        raw.append(found["booster"].predict(rows, output_margin=True))
+    np.testing.assert_array_equal(*raw)
+
+
+def test_evaluation_sets_may_be_any_iterable_and_scores_are_warned_of(client, table):
+    import xgboost.dask
+
+    X, y, _ = table
+    data = xgboost.dask.DaskDMatrix(client, spread(X), spread(y))
+    train, sets = focalboost.distributed.xgboost.train, [(data, "rows")]
+    found = train(client, {}, data, 2, evals=iter(sets))
+    assert len(found["history"]["rows"]["relative_focal_loss"]) == 2
+    with pytest.warns(UserWarning, match="XGBoost minimises roc_auc_score"):
+        train(client, {}, data, 2, evals=sets, custom_metric=of_xgboost(roc_auc_score))
+
+
+def of_xgboost(score):
+    @wraps(score)
+    def metric(raw, data):
+        return score.__name__, score(data.get_label(), raw)
+
+    return metric
 
 
 def test_xgboost_s_train_takes_arguments_by_position(client, table):

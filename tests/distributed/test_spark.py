@@ -172,3 +172,12 @@ def test_conflicts_are_errors(spark, data):
         focal.fit(estimator(eval_metric="logloss"), data)
     with pytest.raises(ValueError, match="y_true must be 0 or 1"):
         focal.fit(estimator(label_col="classes"), data)
+    with pytest.raises(ValueError, match="balance must be True or False without"):
+        focal.fit(estimator(), data, balance="validation")
+
+
+def test_no_data_stay_in_the_cache(spark, data):
+    from focalboost.distributed import spark as focal
+
+    focal.fit(estimator(), data)
+    assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()

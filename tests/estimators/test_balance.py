@@ -159,6 +159,25 @@ def test_the_balance_may_be_that_of_the_validation_rows(host, rare):
     assert excess(model, X[:2500], y[:2500]) > 1e-3
 
 
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
+def test_the_last_set_may_be_the_training_set(host, rare):
+    X, y = (part[:2500] for part in rare)
+    sets = [(rare[0][2500:], rare[1][2500:]), (X, y)]
+    options = {"verbose": False} if host.name == "xgboost" else {}
+    model = host.estimator(**QUICK, focal_balance="validation")
+    assert excess(model.fit(X, y, eval_set=sets, **options), X, y) < RTOL
+
+
+def test_the_training_set_may_be_evaluated_with_other_weights(rare):
+    """XGBoost takes it for another one."""
+    X, y = rare
+    weight = np.random.default_rng(0).lognormal(size=len(y)).astype(np.float32)
+    model = FocalXGBClassifier(**QUICK, focal_balance="validation")
+    model.fit(X, y, eval_set=[(X, y)], sample_weight_eval_set=[weight], verbose=False)
+    assert excess(model, X, y, weight.astype(float)) < RTOL
+    assert excess(model, X, y) > 1e-3
+
+
 def test_validation_rows_have_to_be_there(host, rare):
     with pytest.raises(ValueError, match="focal_balance must be True or False without"):
         host.estimator(focal_balance="validation").fit(*rare)

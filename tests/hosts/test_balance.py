@@ -196,6 +196,14 @@ def test_the_balance_may_be_that_of_the_validation_rows(host, rare):
     assert excess(host, FocalLoss(), booster, X[:2500], y[:2500]) > 1e-3
 
 
+def test_the_last_set_may_be_the_training_set(host, rare):
+    X, y = rare
+    data = host.data(X[:2500], y[:2500])
+    evals = [host.data(X[2500:], y[2500:], reference=data), data]
+    booster = host.train(data, 10, {}, evals, balance="validation")
+    assert excess(host, FocalLoss(), booster, X[:2500], y[:2500]) < RTOL
+
+
 @pytest.mark.parametrize(
     ("balance", "message"),
     [

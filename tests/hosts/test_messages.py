@@ -1,5 +1,6 @@
 """Messages that name the cause of a mistake, and what to type."""
 
+import inspect
 import re
 import warnings
 from functools import partial
@@ -218,3 +219,26 @@ def test_the_largest_weights_train(host, mixed):
     )
     shares = [np.corrcoef(host.raw(model, X), y)[0, 1] for model in (plain, large)]
     assert shares[1] == pytest.approx(shares[0], abs=0.01)
+
+
+def test_a_warning_points_at_the_line_that_called(host, rare):
+    """Between that line and the warning are wrappers of the hosts and of contextlib."""
+    X, y = rare
+    model = host.train(host.data(X, y), 2, loss=FocalLoss(1))
+    calls = {
+        "was trained with": lambda: host.train(
+            host.data(X, y), 2, **host.continued(model)
+        ),
+        "The focusing parameter is 50": lambda: host.estimator(focal_gamma=50).fit(
+            X, y
+        ),
+        "look like focal scores": lambda: FocalLoss().posterior(np.linspace(0, 1, 100)),
+        "Training starts from": lambda: host.plain_train(
+            host.data(X, y), 2, objective=focal_objective()
+        ),
+    }
+    for text, call in calls.items():
+        with pytest.warns(UserWarning, match=text) as caught:
+            call()
+        (found,) = (one for one in caught if text in str(one.message))
+        assert found.filename in (__file__, inspect.getfile(type(host)))

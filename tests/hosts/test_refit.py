@@ -161,7 +161,7 @@ def test_a_refitted_estimator_keeps_its_labels():
     booster = focalboost.lightgbm.refit(estimator, X, names)
     direct = focalboost.lightgbm.refit(estimator.booster_, X, names)
     np.testing.assert_array_equal(booster.predict(X), direct.predict(X))
-    with pytest.raises(ValueError, match="made of the labels"):
+    with pytest.raises(ValueError, match=r"^y must be made of the labels"):
         focalboost.lightgbm.refit(estimator, X, y)
 
 
@@ -205,6 +205,7 @@ def test_new_data_of_one_class():
     [
         ({"decay_rate": 1.1}, "decay_rate must be a number from 0 to 1"),
         ({"decay_rate": np.nan}, "decay_rate must be a number from 0 to 1"),
+        ({"decay_rate": "0.5"}, "decay_rate must be a number from 0 to 1; got '0.5'"),
         ({"loss": SoftmaxFocalLoss(3)}, "a model with 3 raw prediction"),
         ({"loss": "focal"}, "loss must be a FocalLoss"),
         ({"balance": "validation"}, "balance must be True or False"),

@@ -79,6 +79,46 @@ def test_each_label_column_has_a_shift_of_its_own():
     np.testing.assert_allclose(together, alone, rtol=0, atol=_balance.TOLERANCE)
 
 
+@pytest.mark.parametrize("loss", [FocalLoss(2), SoftmaxFocalLoss(3)], ids=str)
+def test_lists_are_taken(loss):
+    arrays = rows(loss)
+    lists = (array.tolist() for array in arrays)
+    np.testing.assert_array_equal(
+        balancing_shift(loss, *lists), balancing_shift(loss, *arrays)
+    )
+
+
+def test_weights_may_be_those_of_the_columns():
+    loss, rng = FocalLoss(2), np.random.default_rng(0)
+    y_true = (rng.random((500, 2)) < 0.2).astype(int)
+    raw, weight = rng.normal(size=(500, 2)), rng.lognormal(size=(500, 2))
+    alone = [
+        balancing_shift(loss, y_true[:, t], raw[:, t], weight[:, t]) for t in range(2)
+    ]
+    found = balancing_shift(loss, y_true.tolist(), raw.tolist(), weight.tolist())
+    np.testing.assert_array_equal(found, alone)
+
+
+@pytest.mark.parametrize("loss", [FocalLoss(2), SoftmaxFocalLoss(3)], ids=str)
+def test_arrays_that_do_not_fit_are_refused(loss):
+    y_true, raw, weight = rows(loss)
+    with pytest.raises(ValueError, match=r"y_true must be of shape \(3000,\)"):
+        balancing_shift(loss, y_true[:200], raw)
+    with pytest.raises(ValueError, match=r"sample_weight must be of shape \(3000,\)"):
+        balancing_shift(loss, y_true, raw, weight[:200])
+    with pytest.raises(ValueError, match="raw_prediction must be finite"):
+        balancing_shift(loss, y_true, np.where(raw > 3, np.nan, raw))
+
+
+@pytest.mark.parametrize("size", [1e4, 1e5])
+def test_classes_of_posteriors_0_and_1_are_balanced(size):
+    rng = np.random.default_rng(0)
+    y_true, raw = rng.integers(0, 3, 50), size * rng.normal(size=(50, 3))
+    loss = SoftmaxFocalLoss(3)
+    found = loss.posterior(raw + balancing_shift(loss, y_true, raw)).sum(axis=0)
+    np.testing.assert_allclose(found, np.bincount(y_true), rtol=1e-6)
+
+
 def test_soft_labels_count_with_their_share():
     loss = FocalLoss(2)
     y_true = np.array([0.1, 0.2, 0.9, 0.0])
