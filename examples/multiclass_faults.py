@@ -72,7 +72,7 @@ posteriors = {
 
 # %%
 # The average precision of each state against the rest. LightGBM's log loss with its
-# defaults loses the rarest state. Each of the three others mends that.
+# defaults loses the rarest state. Each of the three others corrects that.
 precision = {
     name: [average_precision_score(y == k, p[:, k]) for k in range(5)]
     for name, p in posteriors.items()

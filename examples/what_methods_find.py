@@ -81,7 +81,8 @@ for name in METHODS:
 # Class weights and SMOTE find fewer frauds than log loss, at every number of alerts.
 # The sum of their probabilities is about a hundred times the number of frauds. Each dot
 # on the right is one stream. Focal loss keeps both the ranking and the probabilities:
-# it is level with log loss, because the difference is about one standard error.
+# its ranking is not distinguishable from that of log loss, because the difference is
+# about one standard error.
 colors = ["black", "tab:red", "tab:orange", "tab:blue", "tab:green"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for place, (name, color) in enumerate(zip(METHODS, colors, strict=True)):
