@@ -96,7 +96,7 @@ def test_weights_may_be_those_of_the_columns():
         balancing_shift(loss, y_true[:, t], raw[:, t], weight[:, t]) for t in range(2)
     ]
     found = balancing_shift(loss, y_true.tolist(), raw.tolist(), weight.tolist())
-    np.testing.assert_array_equal(found, alone)
+    np.testing.assert_allclose(found, alone, rtol=0, atol=_balance.TOLERANCE)
 
 
 @pytest.mark.parametrize("loss", [FocalLoss(2), SoftmaxFocalLoss(3)], ids=str)
@@ -107,7 +107,7 @@ def test_arrays_that_do_not_fit_are_refused(loss):
     with pytest.raises(ValueError, match=r"sample_weight must be of shape \(3000,\)"):
         balancing_shift(loss, y_true, raw, weight[:200])
     with pytest.raises(ValueError, match="raw_prediction must be finite"):
-        balancing_shift(loss, y_true, np.where(raw > 3, np.nan, raw))
+        balancing_shift(loss, y_true, np.where(raw > 0, np.nan, raw))
 
 
 @pytest.mark.parametrize("size", [1e4, 1e5])
