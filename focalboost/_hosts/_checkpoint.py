@@ -60,7 +60,8 @@ class Checkpoint:
     are compared, and for an ``ExtMemQuantileDMatrix`` also the quantiles. LightGBM's
     features are compared in bins. LightGBM writes the bins to a temporary file, which
     takes about a byte for each value. Validation sets, callbacks, metrics and the model
-    that training begins with are not compared.
+    that training begins with are not compared. Schedules of the hosts' own callbacks go
+    on. What another callback has set after a round is not in the file.
 
     Examples
     --------

@@ -21,6 +21,7 @@ from focalboost.estimators import FocalLGBMClassifier
 from focalboost.estimators._base import require_rounds
 from focalboost.estimators._lightgbm import model_and_labels, pairs_given
 from focalboost.estimators._rows import for_each, require_entries
+from focalboost.lightgbm._data_sets import names_of, require_places_of, with_codes_of
 
 
 def _signature() -> inspect.Signature:
@@ -130,7 +131,10 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         require_rounds(self.n_estimators)
         client = client_of(self.client)
         found = summaries_of(client, y, sample_weight)
-        _, of_model = model_and_labels(init_model)
+        model, of_model = model_and_labels(init_model)
+        if model is not None:
+            require_places_of(model, names_of(X), "X")
+            X = with_codes_of(model, X)
         target = SpreadTarget(self, found, of_model)
         loss, classes = target.loss, target.classes
         plan = self._plan(loss, None)

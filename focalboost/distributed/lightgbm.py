@@ -39,8 +39,14 @@ from focalboost.distributed._cluster import (
     parts_of,
     total_of,
 )
-from focalboost.lightgbm._data_sets import KeepParameters
+from focalboost.lightgbm._data_sets import (
+    KeepParameters,
+    names_of,
+    require_places_of,
+    with_codes_of,
+)
 from focalboost.lightgbm._model import (
+    booster_of,
     earlier_balance_of,
     errors_explained,
     finished,
@@ -141,6 +147,10 @@ def train(
     import_host("lightgbm")
     client = client_of(client)
     params, num_boost_round = rounds_apart(params, num_boost_round)
+    if init_model is not None:
+        init_model = booster_of(init_model, "init_model")
+        require_places_of(init_model, names_of(X), "X")
+        X = with_codes_of(init_model, X)
     loss = checked_loss(
         loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
     )

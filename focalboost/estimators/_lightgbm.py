@@ -46,7 +46,15 @@ from focalboost.estimators._rows import (
     require_numbers,
 )
 from focalboost.lightgbm import _model, _text
-from focalboost.lightgbm._data_sets import Baseline, constant_scores, watched
+from focalboost.lightgbm._data_sets import (
+    Baseline,
+    constant_scores,
+    names_of,
+    require_places_of,
+    starting_from,
+    watched,
+    with_codes_of,
+)
 from focalboost.lightgbm._params import NUM_CLASS, Plan, make_plan, n_machines
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import FocalMetric
@@ -259,6 +267,11 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         model, of_model = model_and_labels(init_model)
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         require_numbers(rows.X)
+        if model is not None:
+            is_named = isinstance(feature_name, list)
+            names = feature_name if is_named else names_of(rows.X)
+            require_places_of(model, names, "X")
+            rows.X = with_codes_of(model, rows.X)
         classes = rows.target.classes
         loss = loss_of(self, classes, rows.masses if model is None else None)
         given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
@@ -515,9 +528,9 @@ def _baseline(loss: Loss, rows: TrainingRows) -> Baseline:
 
 
 def _scores_of(sets: list[Any], given: Any, baseline: Baseline) -> list[Any]:
-    """The baseline for every set that has no init_score of its own."""
+    """The baseline for every set, on top of an init_score of its own."""
     return [
-        constant_scores(baseline, len(y)) if own is None else own
+        starting_from(baseline, len(y), own)
         for (_, y), own in zip(sets, for_each(given, sets), strict=True)
     ]
 

@@ -28,6 +28,7 @@ from focalboost._validation import (
     require_weights,
     require_weights_of_hosts,
 )
+from focalboost.lightgbm._data_sets import columns_of, names_of
 
 #: The column types of Polars and Arrow that LightGBM reads; others end the process.
 READABLE = {
@@ -480,7 +481,7 @@ def require_numbers(X: Any) -> None:
     if type(X).__module__.partition(".")[0] not in ("polars", "pyarrow"):
         return
     types = X.dtypes if hasattr(X, "dtypes") else X.schema.types
-    for name, kind in zip(_columns(X), map(str, types), strict=True):
+    for name, kind in zip(columns_of(X), map(str, types), strict=True):
         if kind.lower() not in READABLE:
             reject(
                 f"column {name!r} of X",
@@ -497,7 +498,7 @@ def require_fitted_names(X: Any, estimator: Any) -> None:
     LightGBM writes spaces as underscores, and numbers columns without names. It may
     read the first name without a sign of equality that it begins with.
     """
-    names = _names(X)
+    names = names_of(X)
     known = getattr(estimator, "feature_names_in_", None)
     if names is None or known is None:
         return
@@ -509,7 +510,7 @@ def require_fitted_names(X: Any, estimator: Any) -> None:
 
 def require_names_of_training(X: Any, training_X: Any) -> None:
     """Check that an evaluation set has the columns of the training set."""
-    names, known = _names(X), _names(training_X)
+    names, known = names_of(X), names_of(training_X)
     if names is not None and known is not None and names != known:
         reject(
             "eval_set",
@@ -517,17 +518,3 @@ def require_names_of_training(X: Any, training_X: Any) -> None:
             names,
             "Pass X_valid[list(X.columns)].",
         )
-
-
-def _names(X: Any) -> list[str] | None:
-    """The names of the columns as LightGBM writes them; None if they are no text."""
-    names = _columns(X)
-    if not names or not all(isinstance(name, str) for name in names):
-        return None
-    return [name.replace(" ", "_") for name in names]
-
-
-def _columns(X: Any) -> list[Any]:
-    """The names of the columns, whatever they are."""
-    names = getattr(X, "column_names", getattr(X, "columns", ()))  # Arrow's first
-    return names.tolist() if hasattr(names, "tolist") else list(names)

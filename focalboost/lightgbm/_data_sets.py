@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: What a data set holds for each row.
 _FIELDS = ("label", "weight", "init_score")
 
+#: How a data set begins that LightGBM has saved.
+_BINARY = b"______LightGBM_Binary_File_Token______"
+
 #: A raw prediction, or one for each class.
 Baseline = float | NDArray[np.float64]
 
@@ -40,6 +43,14 @@ _ADVICE = "Use lightgbm.Dataset(X, label=y)."
 def constant_scores(baseline: Baseline, n_rows: int) -> NDArray[np.float64]:
     """The baseline as init_score: LightGBM keeps the rows of a class together."""
     return np.repeat(np.asarray(baseline, dtype=np.float64), n_rows)
+
+
+def starting_from(
+    baseline: Baseline, n_rows: int, own: Any = None
+) -> NDArray[np.float64]:
+    """The baseline as init_score, on top of one that a data set has."""
+    start = constant_scores(baseline, n_rows)
+    return start if own is None else start + np.ravel(np.asarray(own), order="F")
 
 
 @contextmanager
@@ -53,7 +64,8 @@ def starting_score(
     """Yield the baseline, the init_score of data sets that have none; then clean up.
 
     The first data set is the one to train on. The baseline is 0 for a model to continue
-    and for an init_score of the user's.
+    and for an init_score of the user's there. That of another set is added to it, as
+    LightGBM adds its own start.
     """
     train_set, before = data_sets[0], list[Any]()
     baseline: Baseline = 0.0
@@ -71,8 +83,7 @@ def starting_score(
         if init_model is None and before[0] is None:
             baseline = _baseline(loss, labels[0], _weight(train_set), class_masses)
             for data_set, own, score in zip(data_sets, labels, before, strict=True):
-                if score is None:
-                    data_set.set_init_score(constant_scores(baseline, len(own)))
+                data_set.set_init_score(starting_from(baseline, len(own), score))
         yield baseline
     finally:
         for data_set, score in zip(data_sets, before, strict=False):
@@ -99,6 +110,69 @@ def require_data_set(name: str, data_set: Any) -> None:
         reject(name, "a lightgbm.Dataset", type(data_set).__name__, _ADVICE)
 
 
+def names_of(X: Any) -> list[str] | None:
+    """The names of the columns as LightGBM writes them; None if they are no text."""
+    names = columns_of(X)
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+    return [name.replace(" ", "_") for name in names]
+
+
+def columns_of(X: Any) -> list[Any]:
+    """The names of the columns, whatever they are."""
+    names = getattr(X, "column_names", getattr(X, "columns", ()))  # Arrow's first
+    return names.tolist() if hasattr(names, "tolist") else list(names)
+
+
+def fit_to_model(train_set: "lightgbm.Dataset", model: "lightgbm.Booster") -> None:
+    """Give a data set the columns and categories of a model to continue."""
+    source = _whole(train_set)
+    if _is_built(source):
+        require_places_of(model, source.get_feature_name(), "train_set")
+        known, own = model.pandas_categorical or [], source.pandas_categorical or []
+        if known != [new[: len(old)] for old, new in zip(known, own, strict=False)]:
+            rule = "of categories in the order of init_model"
+            advice = (
+                "Use the table with its categories, in a Dataset that is not built."
+            )
+            reject("train_set", rule, own, advice)
+        return
+    is_named = isinstance(source.feature_name, list)
+    names = source.feature_name if is_named else names_of(source.data)
+    require_places_of(model, names, "train_set")
+    source.data = with_codes_of(model, source.data)
+
+
+def require_places_of(
+    model: "lightgbm.Booster", names: list[str] | None, argument: str
+) -> None:
+    """Check that no column of a model is in another place, by which it is read."""
+    known = model.feature_name()
+    pairs = zip(names or (), known, strict=False)
+    if any(name != other and name in known for name, other in pairs):
+        rule = f"of the columns of the model in their order, {known}"
+        reject(argument, rule, names, "Put them in that order, as X[columns].")
+
+
+def with_codes_of(model: "lightgbm.Booster", X: Any) -> Any:
+    """A table whose categories have their codes in a model; new ones have the next.
+
+    LightGBM's trees read codes. It numbers the categories of each table anew, and the
+    trees of a model that is continued would read the new numbers.
+    """
+    known = model.pandas_categorical
+    if not known or not hasattr(X, "select_dtypes"):
+        return X
+    names, coded = X.select_dtypes("category").columns, X.copy(deep=False)
+    if len(names) != len(known):
+        rule = f"a table with {len(known)} columns of categories, as the model has"
+        reject("X", rule, len(names), 'Use X.astype({name: "category"}).')
+    for name, old in zip(names, known, strict=True):
+        new = [each for each in X[name].cat.categories if each not in set(old)]
+        coded[name] = X[name].cat.set_categories([*old, *new])
+    return coded
+
+
 def require_arrays(data_sets: list["lightgbm.Dataset"]) -> None:
     """Reject files, which several machines bin together once they are connected."""
     for data_set in data_sets:
@@ -117,6 +191,7 @@ def digests_of(
     any kind of array, in a file, or only in LightGBM's memory.
     """
     forget_model(train_set)
+    _require_predictable(train_set)
     _label(train_set, params)
     if init_score_of(train_set) is not None:
         rule = "None where the train set has an init_score"
@@ -133,6 +208,20 @@ def digests_of(
         "weights": digest(_weight(train_set)),
         "features": features,
     }
+
+
+def _require_predictable(train_set: "lightgbm.Dataset") -> None:
+    """Check that a model can predict the features, as it has to when it continues."""
+    data, cannot = _whole(train_set).data, False
+    if isinstance(data, str | os.PathLike):
+        with suppress(OSError), Path(data).open("rb") as file:
+            cannot = file.read(len(_BINARY)) == _BINARY
+    if cannot or isinstance(data, list):
+        rule = "None for a train set in several arrays, or in LightGBM's binary file"
+        advice = (
+            "LightGBM cannot continue with these. Use lightgbm.Dataset(X, label=y)."
+        )
+        reject("checkpoint", rule, "a checkpoint", advice)
 
 
 def _build(
@@ -205,6 +294,11 @@ def parameters_of(
 
 def _is_subset(data_set: "lightgbm.Dataset") -> bool:
     return data_set.used_indices is not None
+
+
+def _whole(data_set: "lightgbm.Dataset") -> Any:
+    """The data set of which one is a subset, or itself."""
+    return data_set.reference if _is_subset(data_set) else data_set
 
 
 def _weight(data_set: "lightgbm.Dataset") -> Any:

@@ -20,6 +20,7 @@ from focalboost._validation import (
     require_length,
     require_weights_of_hosts,
 )
+from focalboost.lightgbm._data_sets import names_of, require_places_of
 from focalboost.lightgbm._model import (
     booster_of,
     booster_of_text,
@@ -136,6 +137,7 @@ def refit(
         advice = "Use decay_rate=0.9, as LightGBM does."
         reject("decay_rate", "a number from 0 to 1", decay_rate, advice)
     given = booster_of(booster, "booster")
+    require_places_of(given, names_of(X), "X")
     text = given.model_to_string()
     known = _provenance(text, loss)
     loss = known.loss
@@ -145,6 +147,8 @@ def refit(
     if known.unbalanced is not None:
         text = shifted_text(text, -np.asarray(known.unbalanced))
     rows = _rows_of(y, weight, known.classes)
+    if len(rows.y_true) == 0:
+        reject("y", "labels of one row or more", "no row", "Pass rows.")
     leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
     require_length("y", rows.y_true, len(leaf))
     objective = _objective_of(text, loss, curvature)

@@ -24,6 +24,7 @@ from focalboost.lightgbm._data_sets import (
     Baseline,
     KeepParameters,
     digests_of,
+    fit_to_model,
     forget_model,
     init_score_of,
     parameters_of,
@@ -183,7 +184,10 @@ def train(
     wanted = balance_to_make(balance, loss, curvature)
     if n_machines(plan.params) > 1:
         _check_machines(sets, init_model, wanted, class_masses)
-    run = Run(model_to_continue(init_model, loss), num_boost_round)
+    given = model_to_continue(init_model, loss)
+    if given is not None:
+        fit_to_model(train_set, given)
+    run = Run(given, num_boost_round)
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
         training = training_of(*settings, digests_of(train_set, plan.params))
@@ -333,6 +337,8 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
         advice = "LightGBM would connect the machines anew for each fold."
         reject("num_machines", "1 for cv", n_machines(params), advice)
     model = model_to_continue(init_model, loss)
+    if model is not None:
+        fit_to_model(train_set, model)
     wanted = balance_to_make(balance, loss, curvature)
     starts = _starts_of_folds(plan, fpreproc, train_set, model)
     with starts as (start, baselines), errors_explained(params):

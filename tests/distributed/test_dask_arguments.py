@@ -362,3 +362,33 @@ def test_workers_of_xgboost_have_the_configuration_of_the_client(client, table):
     with xgboost.config_context(verbosity=0):
         found = train(client, params, data, 2, callbacks=[Verbosity()])
     assert found["booster"].attr("verbosity") == "0"
+
+
+def kinds_of(values, categories):
+    """A table on the cluster with a column of categories."""
+    import dask.dataframe
+    import pandas as pd
+
+    kind = pd.Categorical(values, categories=list(categories))
+    table = pd.DataFrame({"kind": kind, "place": np.arange(len(kind)) % 7})
+    return dask.dataframe.from_pandas(table, npartitions=2)
+
+
+@pytest.mark.parametrize("by_estimator", [False, True])
+def test_lightgbm_continues_with_the_codes_of_the_model(by_estimator, client):
+    kinds = np.random.default_rng(0).choice(list("ABCD"), 2000)
+    y = spread((kinds == "D").astype(float), (1000, 1000))
+    first = train(client, kinds_of(kinds, "ABCD"), y)["booster"]
+    X = kinds_of(np.where(kinds == "A", "B", kinds), "DCB")
+    if by_estimator:
+        again = lightgbm_estimator().fit(X, y, init_model=first).booster_
+    else:
+        again = train(client, X, y, init_model=first)["booster"]
+    rows = kinds_of(kinds, "ABCD").compute()
+    found, expected = (
+        one.predict(rows, raw_score=True, num_iteration=ROUNDS)
+        for one in (again, first)
+    )
+    assert np.ptp(found - expected) < 1e-9  # but for the balance
+    with pytest.raises(ValueError, match="X must be of the columns of the model"):
+        train(client, X[["place", "kind"]], y, init_model=first)

@@ -478,7 +478,6 @@ def arrow(X):
 FORMS = {
     "array": np.asarray,
     "sparse": csr_matrix,
-    "arrays": lambda X: [X[:300], X[300:]],
     "rows": Rows,
     "frame": with_categories,
     "arrow": arrow,
@@ -503,12 +502,22 @@ def test_lightgbm_s_features_in_any_form(form, built, rare, tmp_path):
     for rounds in (3, 5):
         with pytest.raises(ValueError, match="It differs in features"):
             host.train(data(other, built[1]), rounds, checkpoint=path)
-    # LightGBM cannot predict these to continue; Arrow tables not before 4.7.
-    unpredictable = ["arrays", "rows"] + ["arrow"] * (version("lightgbm") < (4, 7))
-    if form not in unpredictable:
+    # LightGBM cannot predict Rows to continue, and Arrow tables not before 4.7.
+    if form != "rows" and (form != "arrow" or version("lightgbm") >= (4, 7)):
         host.train(data(X, built[1]), 5, checkpoint=path)
     else:
         host.train(data(X, built[1]), 3, checkpoint=path)
+
+
+@pytest.mark.parametrize("form", ["arrays", "sequences", "binary file"])
+def test_lightgbm_s_features_that_no_model_can_predict(form, rare, tmp_path):
+    X, y = rare
+    file = tmp_path / "table.bin"
+    lightgbm.Dataset(X, y).save_binary(file)
+    features = {"arrays": [X[:300], X[300:]], "sequences": [Rows(X)]}.get(form, file)
+    data = lightgbm.Dataset(features, None if form == "binary file" else y)
+    with pytest.raises(ValueError, match="checkpoint must be None for a train set in"):
+        LightGBMDriver().train(data, 3, checkpoint=tmp_path / "model.txt")
 
 
 def test_lightgbm_s_features_without_raw_data(rare, tmp_path):

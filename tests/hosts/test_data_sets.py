@@ -142,3 +142,41 @@ def test_a_validation_set_of_a_file_has_the_bins_of_the_training_set(rare, tmp_p
         focalboost.lightgbm.train(QUIET, train_set, 5, [valid], callbacks=record)
     found, expected = (one["valid_0"]["relative_focal_loss"] for one in histories)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("balance", [True, "validation"])
+def test_a_start_of_the_evaluation_set_is_added_to_the_baseline(balance, rare):
+    """As LightGBM adds its own start to it."""
+    X, y = rare
+    seen, start = [], np.where(X[:, 0] > 0, 0.5, -0.5)
+    for train, own in (
+        (lightgbm.train, {"objective": "binary"}),
+        (focalboost.lightgbm.train, {}),
+    ):
+        data = lightgbm.Dataset(X, y)
+        valid = lightgbm.Dataset(X, y, reference=data, init_score=start)
+        ours = {"loss": FocalLoss(0), "curvature": "exact", "balance": balance}
+        options = {} if own else ours
+        log = [lightgbm.record_evaluation(result := {})]
+        params = {**QUIET, **own, "metric": "None"}
+        train(params, data, 5, [valid], feval=log_loss, callbacks=log, **options)
+        seen.append(result["valid_0"]["log loss"])
+        np.testing.assert_array_equal(valid.get_init_score(), start)
+    np.testing.assert_allclose(*seen, rtol=1e-6)
+
+
+def log_loss(score, data):
+    """Of LightGBM's own probabilities, or of raw predictions."""
+    y = data.get_label()
+    if score.min() >= 0:
+        score = np.log(score) - np.log1p(-score)
+    return "log loss", np.mean(np.logaddexp(0, score) - y * score), False
+
+
+def test_balance_over_an_evaluation_set_counts_its_start(rare):
+    X, y = rare
+    data, start = lightgbm.Dataset(X, y), np.where(X[:, 0] > 0, 0.5, -0.5)
+    valid = lightgbm.Dataset(X, y, reference=data, init_score=start)
+    booster = focalboost.lightgbm.train(QUIET, data, 5, [valid], balance="validation")
+    posterior = FocalLoss().posterior(booster.predict(X, raw_score=True) + start)
+    assert posterior.sum() == pytest.approx(y.sum(), rel=1e-6)
