@@ -18,8 +18,10 @@ DEFAULT_LEARNING_RATE_LIMIT = 0.3
 
 #: What to use instead of a host's parameter that weighs the positives.
 WEIGHTS_INSTEAD = (
-    "With an estimator, use class_weight={{1: {value}}}, with your label in place of "
-    "1. With train, give the data set weight=np.where(y == 1, {value}, 1)."
+    "Leave it out: focal loss needs no class weights, and these multiply the odds. If "
+    "a positive stands for {value} rows, with an estimator use class_weight={{1: "
+    "{value}}}, with your label in place of 1. With train, give the data set "
+    "weight=np.where(y == 1, {value}, 1)."
 )
 
 #: The hosts' names of the log loss with a score for each class.

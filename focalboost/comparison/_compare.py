@@ -286,7 +286,8 @@ def _method(loss: LossLike) -> Method:
     known = {method.name: method for method in METHODS}
     if loss not in known:
         rule = "methods, focal losses or names of METHODS"
-        reject("losses", rule, loss, f"Use {', '.join(known)}.")
+        names = ", ".join(map(repr, known))
+        reject("losses", rule, loss, f"Use FocalLoss(gamma=2), or one of {names}.")
     return known[loss]
 
 

@@ -71,8 +71,10 @@ _CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
     (
         ("is_unbalance", "unbalance", "unbalanced_sets"),
         (False,),
-        'With an estimator, use class_weight="balanced". With train, give the data set '
-        "the weights of sklearn.utils.class_weight.compute_sample_weight.",
+        "Leave it out: focal loss needs no class weights, and these give probabilities "
+        "as if the classes were equally common. If that is what you want, with an "
+        'estimator use class_weight="balanced". With train, give the data set the '
+        "weights of sklearn.utils.class_weight.compute_sample_weight.",
     ),
     (("scale_pos_weight",), (1,), WEIGHTS_INSTEAD),
     (_BAGGING_BY_CLASS, (1,), _BAGGING_INSTEAD),

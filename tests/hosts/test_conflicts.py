@@ -30,7 +30,7 @@ LIGHTGBM = [
     ({"objective": "regression"}, "objective must be 'binary'"),
     ({"application": "multiclass"}, "application must be 'binary'"),
     ({"is_unbalance": True}, "is_unbalance must be"),
-    ({"unbalance": True}, 'an estimator, use class_weight="balanced". With train'),
+    ({"unbalance": True}, 'estimator use class_weight="balanced". With train'),
     ({"scale_pos_weight": 99.0}, "give the data set weight=np.where(y == 1, 99.0, 1)"),
     ({"boosting": "rf"}, "random forests take no custom objective"),
     ({"boosting_type": "random_forest"}, "use 'gbdt'"),
