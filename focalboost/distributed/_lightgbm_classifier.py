@@ -21,7 +21,7 @@ from focalboost.estimators import FocalLGBMClassifier
 from focalboost.estimators._base import require_rounds
 from focalboost.estimators._lightgbm import model_and_labels, pairs_given
 from focalboost.estimators._rows import for_each, require_entries
-from focalboost.lightgbm._data_sets import names_of, require_places_of, with_codes_of
+from focalboost.lightgbm._data_sets import as_in_model
 
 
 def _signature() -> inspect.Signature:
@@ -133,8 +133,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         found = summaries_of(client, y, sample_weight)
         model, of_model = model_and_labels(init_model)
         if model is not None:
-            require_places_of(model, names_of(X), "X")
-            X = with_codes_of(model, X)
+            X = as_in_model(model, X, kwargs.get("feature_name"))
         target = SpreadTarget(self, found, of_model)
         loss, classes = target.loss, target.classes
         plan = self._plan(loss, None)
@@ -149,7 +148,6 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         host = fitted_host(
             client,
             plan,
-            loss,
             target.table(found, X, y, sample_weight),
             evaluation,
             target=(np.arange(len(classes)), target.masses),

@@ -25,7 +25,6 @@ from focalboost._hosts._params import (
     Balance,
     balance_to_make,
     checked_balance,
-    checked_loss,
     one_value,
     rows_of_masses,
     warn_of_no_split,
@@ -39,12 +38,7 @@ from focalboost.distributed._cluster import (
     parts_of,
     total_of,
 )
-from focalboost.lightgbm._data_sets import (
-    KeepParameters,
-    names_of,
-    require_places_of,
-    with_codes_of,
-)
+from focalboost.lightgbm._data_sets import KeepParameters, as_in_model
 from focalboost.lightgbm._model import (
     booster_of,
     earlier_balance_of,
@@ -55,8 +49,6 @@ from focalboost.lightgbm._model import (
 )
 from focalboost.lightgbm._params import (
     METRIC,
-    NUM_CLASS,
-    OBJECTIVE,
     Plan,
     make_plan,
     rounds_apart,
@@ -149,17 +141,13 @@ def train(
     params, num_boost_round = rounds_apart(params, num_boost_round)
     if init_model is not None:
         init_model = booster_of(init_model, "init_model")
-        require_places_of(init_model, names_of(X), "X")
-        X = with_codes_of(init_model, X)
-    loss = checked_loss(
-        loss, one_value(params, NUM_CLASS), one_value(params, OBJECTIVE)
-    )
+        X = as_in_model(init_model, X)
     plan = make_plan(params, loss, None, curvature, max_learning_rate)
+    loss = plan.objective.loss
     table, masses = _table_and_masses(client, loss, X, y, sample_weight)
     host = fitted_host(
         client,
         plan,
-        loss,
         table,
         [_table_and_masses(client, loss, *given)[0] for given in valid_sets],
         target=rows_of_masses(loss, masses),
@@ -211,7 +199,6 @@ def _column(name: str, values: Any) -> NDArray[np.float64]:
 def fitted_host(
     client: Any,
     plan: Plan,
-    loss: Loss,
     table: Table,
     evaluation: list[Table],
     *,
@@ -228,7 +215,7 @@ def fitted_host(
     It is a regressor, because a classifier encodes the labels of each worker anew. The
     baseline is that of labels and weights (target), unless a model is continued.
     """
-    metric = _metric_of_all_rows(plan)
+    metric, loss = _metric_of_all_rows(plan), plan.objective.loss
     model = model_to_continue(init_model, loss)
     baseline = loss.baseline(*target) if model is None else None
     if baseline is not None:

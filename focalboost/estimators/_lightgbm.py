@@ -48,12 +48,10 @@ from focalboost.estimators._rows import (
 from focalboost.lightgbm import _model, _text
 from focalboost.lightgbm._data_sets import (
     Baseline,
+    as_in_model,
     constant_scores,
-    names_of,
-    require_places_of,
     starting_from,
     watched,
-    with_codes_of,
 )
 from focalboost.lightgbm._params import NUM_CLASS, Plan, make_plan, n_machines
 from focalboost.losses import FocalLoss, Loss
@@ -268,10 +266,7 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         require_numbers(rows.X)
         if model is not None:
-            is_named = isinstance(feature_name, list)
-            names = feature_name if is_named else names_of(rows.X)
-            require_places_of(model, names, "X")
-            rows.X = with_codes_of(model, rows.X)
+            rows.X = as_in_model(model, rows.X, feature_name)
         classes = rows.target.classes
         loss = loss_of(self, classes, rows.masses if model is None else None)
         given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}

@@ -137,10 +137,35 @@ def fit_to_model(train_set: "lightgbm.Dataset", model: "lightgbm.Booster") -> No
             )
             reject("train_set", rule, own, advice)
         return
-    is_named = isinstance(source.feature_name, list)
-    names = source.feature_name if is_named else names_of(source.data)
-    require_places_of(model, names, "train_set")
-    source.data = with_codes_of(model, source.data)
+    source.data = as_in_model(model, source.data, source.feature_name, "train_set")
+
+
+def as_in_model(
+    model: "lightgbm.Booster",
+    X: Any,
+    feature_name: Any = "auto",
+    argument: str = "X",
+) -> Any:
+    """A table to continue a model with: its columns in place, categories by its codes.
+
+    LightGBM's trees read columns by their places and categories by their codes. It
+    numbers the categories of each table anew, and the trees of the model would read the
+    new numbers. Categories that the model does not know get the next codes.
+    """
+    names = feature_name if isinstance(feature_name, list) else names_of(X)
+    require_places_of(model, names, argument)
+    known = model.pandas_categorical
+    if not known or not hasattr(X, "select_dtypes"):
+        return X
+    columns, coded = X.select_dtypes("category").columns, X.copy(deep=False)
+    if len(columns) != len(known):
+        rule = f"with as many columns of categories as the model, {len(known)}"
+        reject(argument, rule, len(columns), 'Use X.astype({name: "category"}).')
+    for name, categories in zip(columns, known, strict=True):
+        in_model = set(categories)
+        new = [each for each in X[name].cat.categories if each not in in_model]
+        coded[name] = X[name].cat.set_categories([*categories, *new])
+    return coded
 
 
 def require_places_of(
@@ -152,25 +177,6 @@ def require_places_of(
     if any(name != other and name in known for name, other in pairs):
         rule = f"of the columns of the model in their order, {known}"
         reject(argument, rule, names, "Put them in that order, as X[columns].")
-
-
-def with_codes_of(model: "lightgbm.Booster", X: Any) -> Any:
-    """A table whose categories have their codes in a model; new ones have the next.
-
-    LightGBM's trees read codes. It numbers the categories of each table anew, and the
-    trees of a model that is continued would read the new numbers.
-    """
-    known = model.pandas_categorical
-    if not known or not hasattr(X, "select_dtypes"):
-        return X
-    names, coded = X.select_dtypes("category").columns, X.copy(deep=False)
-    if len(names) != len(known):
-        rule = f"a table with {len(known)} columns of categories, as the model has"
-        reject("X", rule, len(names), 'Use X.astype({name: "category"}).')
-    for name, old in zip(names, known, strict=True):
-        new = [each for each in X[name].cat.categories if each not in set(old)]
-        coded[name] = X[name].cat.set_categories([*old, *new])
-    return coded
 
 
 def require_arrays(data_sets: list["lightgbm.Dataset"]) -> None:

@@ -70,7 +70,8 @@ def focal_objective(
         ``train`` and the estimators do. The results are the same for any number.
     device : str, optional
         "cuda" or "cuda:N" for gradients on a GPU, for XGBoost on the same device. This
-        needs CuPy. Without it, XGBoost on any device takes gradients from the host.
+        needs CuPy, and has not been run on a GPU yet. Without it, XGBoost on any device
+        takes gradients from the host.
 
     Returns
     -------
