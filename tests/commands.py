@@ -1,6 +1,7 @@
-"""``python -m focalboost`` as a process."""
+"""``python -m focalboost`` and scripts as processes."""
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -20,3 +21,16 @@ def run(folder, *arguments):
         encoding="utf-8",
         check=False,
     )
+
+
+def run_script(path):
+    """Run a script in this process and in its folder, with a file for what it says.
+
+    A process that is forked calls it. Multiprocessing finds it by the name of this
+    module, as it does not find functions of a test.
+    """
+    os.chdir(path.parent)
+    with path.with_suffix(".txt").open("w") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    runpy.run_path(str(path), run_name="__main__")

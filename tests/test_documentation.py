@@ -2,15 +2,14 @@
 
 import doctest
 import importlib
-import os
+import multiprocessing
 import pkgutil
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from commands import run_script
 from optional import is_installed, version
 
 import focalboost
@@ -92,6 +91,12 @@ def blocks(page):
     return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
 
 
+#: What most pages import.
+LIBRARIES = (
+    *("numpy", "pandas", "matplotlib.pyplot", "sklearn.model_selection", "xgboost"),
+    *("lightgbm", "dask.array", "distributed", "focalboost"),
+)
+
 PAGES = [page for page in (README, *sorted(DOCS.rglob("*.md"))) if blocks(page)]
 
 
@@ -100,25 +105,35 @@ def test_pages_have_python():
     assert len(PAGES) > 15
 
 
+@pytest.fixture(scope="module")
+def forked():
+    """Processes that begin with the libraries, whose import takes most of the time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [name for name in LIBRARIES if is_installed(name.partition(".")[0])]
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MPLBACKEND", "Agg")
+        yield context.Process
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_python_of_a_page(page, tmp_path):
-    """The blocks of a page run in turn, in a process of their own."""
+def test_python_of_a_page(page, forked, tmp_path):
+    """The blocks of a page run in turn, in a process of their own.
+
+    Its folder is another one: nothing is found by luck in the repository.
+    """
     code = "\n".join(blocks(page))
     skip_without(code)
     script = tmp_path / "page.py"
     script.write_text(code, "utf-8")
-    paths = os.pathsep.join(path for path in sys.path if path)
-    run = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,  # nothing is found by luck in the repository
-        env={**os.environ, "PYTHONPATH": paths, "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    if "needs XGBoost 3.1" in run.stderr:
+    process = forked(target=run_script, args=(script,))
+    process.start()
+    process.join(300)
+    said = script.with_suffix(".txt").read_text()
+    if "needs XGBoost 3.1" in said:
         pytest.skip("XGBoost before 3.1 has a single base_score")
-    assert run.returncode == 0, run.stderr[-2000:]
+    assert process.exitcode == 0, said[-2000:]
 
 
 def test_the_readme_s_table_is_reproducible_by_a_command():
