@@ -113,6 +113,12 @@ _ARGUMENTS_OF_TRAIN = ("balance", "class_masses", "curvature", "max_learning_rat
 
 def refuse_focal_names(params: Mapping[str, Any]) -> None:
     """Reject parameters of the focal loss that are misspelled or misplaced."""
+    if params.get("class_weight") is not None:
+        advice = (
+            "It is a parameter of the estimators. Give the data set the weights of "
+            "sklearn.utils.class_weight.compute_sample_weight."
+        )
+        reject("class_weight", "left out", params["class_weight"], advice)
     for name, value in params.items():
         loss = None if "metric" in str(name) else _loss_in(value)
         advice = (

@@ -70,6 +70,12 @@ def test_the_weight_of_positives(host, mixed):
             call()
 
 
+def test_class_weights_are_those_of_estimators(host, mixed):
+    for call in (host.train, partial(host.cv, folds=None)):
+        with pytest.raises(ValueError, match="class_weight must be left out; got 'bal"):
+            call(host.data(*mixed), 2, params={"class_weight": "balanced"})
+
+
 @pytest.mark.parametrize(
     ("given", "advice"),
     [
