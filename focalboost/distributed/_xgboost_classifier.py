@@ -167,9 +167,9 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             kind = DaskQuantileDMatrix
             options |= {"max_bin": self.max_bin, "ref": ref}
         return await kind(
-            self.client,
-            rows["X"],
-            rows["y"],
+            client=self.client,
+            data=rows["X"],
+            label=rows["y"],
             weight=rows.get("sample_weight"),
             base_margin=rows.get("base_margin"),
             missing=self.missing,
