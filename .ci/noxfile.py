@@ -38,6 +38,8 @@ SEARCHES = (
 STUDIES = tuple(
     f"tests/test_{name}.py" for name in ("study", "multiclass_benchmarks", "datasets")
 )
+#: Other tools read the models of the oldest and of the newest versions.
+TOOLS_BESIDE = ("tests/export/test_other_tools.py",)
 #: Imports are read in the sessions that lack something, and in one that lacks nothing.
 PACKAGE = ("tests/test_package.py",)
 #: Every room that imports a host, and what works without one.
@@ -66,7 +68,7 @@ NEW = NEWEST if has(NEWEST) else OLD
 @nox.parametrize("version", [nox.param(name, id=name) for name in sorted({OLD, NEW})])
 def readme(session, version):
     """The README's test command."""
-    left_out = LOSSES + TABLES + STUDIES + DOCUMENTS + PACKAGE + SEARCHES
+    left_out = LOSSES + TABLES + STUDIES + DOCUMENTS + PACKAGE + SEARCHES + TOOLS_BESIDE
     run_readme(session, version, () if version == NEW else without(left_out))
 
 

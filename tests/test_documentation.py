@@ -77,14 +77,13 @@ def public_names():
 
 
 @pytest.mark.parametrize(("module", "name"), list(public_names()))
-def test_public_docstrings_have_an_example_that_runs(module, name, capfd):
+def test_public_docstrings_have_an_example(module, name):
+    """It runs with those of its module, above."""
     skip_without(name)
     public = getattr(module, name)
+    assert public.__module__ in MODULES or public.__module__ == "focalboost"
     examples = doctest.DocTestFinder(recurse=False).find(public, name, module)
     assert examples[0].examples
-    skip_without(examples[0].docstring)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert runner.run(examples[0]).failed == 0, capfd.readouterr().out
 
 
 def blocks(page):
