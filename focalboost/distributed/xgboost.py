@@ -232,7 +232,8 @@ def _options_of(data_set: Any) -> dict[str, Any]:
 
 
 def _names_of(rows: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-    return import_host("xgboost").DMatrix(rows["data"][:1], **options).feature_names
+    some = rows["data"][:1].copy()  # see _predicted
+    return import_host("xgboost").DMatrix(some, **options).feature_names
 
 
 def _masses_of(rows: Mapping[str, Any], loss: Loss) -> NDArray[np.float64]:
@@ -282,9 +283,12 @@ def _predicted(
     if rows.get("base_margin") is not None:
         return None
     labels, weight = _labels_and_weights(rows)
-    data = import_host("xgboost").DMatrix(rows["data"], **options)
-    raw = booster.predict(data, output_margin=True, iteration_range=span)
-    # XGBoost gives no rows a shape of its own.
+    raw = np.empty(0, np.float32)
+    # NumPy calls memory of no row aligned, wherever a message has brought it, and
+    # XGBoost refuses it.
+    if len(labels) > 0:
+        data = import_host("xgboost").DMatrix(rows["data"], **options)
+        raw = booster.predict(data, output_margin=True, iteration_range=span)
     columns = labels.shape[1:]
     if isinstance(loss, SoftmaxFocalLoss):
         columns = (loss.n_classes,)
