@@ -120,8 +120,10 @@ def fit(
         scored = fitted.transform(_training_rows(estimator, dataset))
         rows = _labels_and_scores(estimator, scored).persist()
         total, earlier = _total(rows, loss), earlier_balance_of(booster)
-        shift = balancing_shift_of_parts(loss, total, earlier)
-        rows.unpersist()
+        try:
+            shift = balancing_shift_of_parts(loss, total, earlier)
+        finally:
+            rows.unpersist()
         before = shift_base_score(booster, loss, shift)
     set_provenance(booster, Provenance(loss, None, before))
     return fitted

@@ -1,4 +1,4 @@
-"""What a LightGBM training takes from its data sets: start and balance."""
+"""What a LightGBM training takes from its data sets: columns, start and balance."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
