@@ -227,14 +227,20 @@ def _log_odds(share: float) -> float:
 def _secant(
     excess: Callable[[float], float], value: float, slope: float
 ) -> tuple[float, float, float]:
-    """A root of a function that is almost linear, the slope there, and the error."""
-    error = excess(value)
+    """A root of a function that is almost linear, the slope there, and the error.
+
+    One more step after the tolerance is reached leaves only rounding, so the same rows
+    give the same root from any start.
+    """
+    error, is_near = excess(value), False
     for _ in range(20):
-        if abs(error) <= TOLERANCE or not 0 < slope < np.inf:
+        if is_near or error == 0 or not 0 < slope < np.inf:
             break
+        is_near = abs(error) <= TOLERANCE
         step = -error / slope
         value, before, error = value + step, error, excess(value + step)
-        slope = (error - before) / step
+        if not is_near:  # rounding has no slope
+            slope = (error - before) / step
     return value, slope, abs(error)
 
 
@@ -319,9 +325,7 @@ def _broyden(
     """A root by the method of Broyden (1965), the slopes there, and the error.
 
     Every step corrects the slopes by the smallest change that explains the step. That
-    takes one sum over the rows, whatever the number of classes. One more step after the
-    tolerance is reached leaves only rounding, so the same rows give the same root from
-    any start.
+    takes one sum over the rows, whatever the number of classes. It ends as ``_secant``.
     """
     error, is_near = excess(values), False
     for _ in range(30):
