@@ -310,37 +310,26 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     elif cv is None:
         cv = 5
     if isinstance(cv, Integral):
-        rarest = int(np.bincount(data.y).min())
-        cv = int(cv)
-        if not 2 <= cv <= rarest:
-            rule = f"from 2 to {rarest}, the number of rows of the rarer class"
-            advice = "Use fewer folds, or add rows of the rarer class."
-            reject("cv", rule, cv, advice)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = kind(cv, shuffle=True, random_state=random_state)
-    splitter = check_cv(cv, data.y, classifier=True)
-    folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
+        cv = kind(int(cv), shuffle=True, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # refused below
+        splitter = check_cv(cv, data.y, classifier=True)
+        folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
     # Rows of weight 0 do not count.
     counted = data.y if data.weight is None else np.where(data.weight > 0, data.y, 2)
-    fault = too_few_in(folds, counted)
-    if fault is not None:
-        rule = f"splits with both classes, {MIN_TRAIN} rows of each to train on"
-        reject("cv", rule, fault, "Use fewer folds, or stratified folds.")
-    return folds
-
-
-def too_few_in(folds: Iterable[Fold], y: NDArray[Any]) -> str | None:
-    """Say which fold has too few rows of a class, 0 or 1, if one has."""
     for number, rows in enumerate(folds):
         n_train, n_test = (
-            int(np.bincount(y[part], minlength=2)[:2].min()) for part in rows
+            int(np.bincount(counted[part], minlength=2)[:2].min()) for part in rows
         )
         if n_train < MIN_TRAIN or n_test < 1:
-            return (
-                f"fold {number} has {n_train} rows of the rarer class to train on, and "
-                f"{n_test} to test"
+            reject(
+                "cv",
+                f"folds with both classes, {MIN_TRAIN} rows of each to train on",
+                f"fold {number} with {n_train} of the rarer one, and {n_test} to test",
+                "Use fewer or stratified folds, or add rows of the rarer class.",
             )
-    return None
+    return folds
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -228,28 +228,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: "pd.DataFrame", y: Any = None) -> "TableEncoder":
         """Take the categories from the rows of a data frame."""
-        names = X.columns.map(str)
-        twice = names[names.duplicated()].tolist()
-        if twice:
-            reject("X", "of different column names", twice, "Rename or drop them.")
         absent = [name for name in self.categorical if name not in X.columns]
         if absent:
             advice = f"Use names of {list(X.columns)}."
             reject("categorical", "columns of X", absent, advice)
         kinds = {
-            name: "category" if name in self.categorical else kind_of(X[name])
-            for name in X.columns
+            name: "category" if name in self.categorical else kind_of(column)
+            for name, column in X.items()
         }
         other = [name for name, kind in kinds.items() if kind is None]
         if other:
             advice = f"Use X.drop(columns={other})."
             reject("X", "numbers, text, categories or dates", other, advice)
-        taken = names_of_parts_taken(kinds) if self.date_parts else []
-        if taken:
-            advice = "Rename these columns, or the dates."
-            reject("X", "without columns named as parts of its dates", taken, advice)
         self.kinds_ = kinds
         self.dates_ = [name for name, kind in kinds.items() if kind == "date"]
+        parts = [f"{name}_{part}" for name in self.dates_ for part in _PARTS]
+        counts = Counter([*map(str, X.columns), *(parts if self.date_parts else ())])
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            rule = "of different column names, parts of dates included"
+            reject("X", rule, twice, "Rename or drop them.")
         self.categories_ = {
             name: _text(X[name]).astype("category").cat.categories
             for name, kind in kinds.items()
@@ -310,13 +308,6 @@ def _word(value: Any) -> str:
     if is_number and value % 1 == 0:
         return str(int(value))
     return str(float(value) if is_number else value)
-
-
-def names_of_parts_taken(kinds: Mapping[Any, str | None]) -> list[str]:
-    """Columns with the name of a part of a date, which would replace it."""
-    dates = [name for name, kind in kinds.items() if kind == "date"]
-    parts = {f"{name}_{part}" for name in dates for part in _PARTS}
-    return [name for name in kinds if str(name) in parts and name not in dates]
 
 
 def parts_of_dates(name: str, column: "pd.Series") -> dict[str, Any]:
