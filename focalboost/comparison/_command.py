@@ -40,13 +40,6 @@ with the same search for every method. The command prints a table and a verdict,
 writes a report as one HTML file. The verdict may be to use log loss.
 """
 
-_DATA = """\
-a .csv, .csv.gz or .parquet file; or an .npz file with features in X and
-labels in y, or in the array that --target names; or an .npz file with columns c000,
-c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns as JSON
-in meta
-"""
-
 _SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend"}
 
 #: The options of a command that reads a table, and how they are described.
@@ -105,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add, default = compare.add_argument, " (default: %(default)s)"
     count, report = _at_least(1), Path("comparison.html")
-    add("data", type=Path, metavar="DATA", help=_DATA)
+    add("data", type=Path, metavar="DATA", help="a CSV, Parquet or .npz file")
     add_options(compare)
     add("--host", choices=_ESTIMATORS, help="library that trains (default: lightgbm)")
     add("--all", action="store_true", help="compare eighteen methods instead of eight")
@@ -236,30 +229,25 @@ def _methods(options: argparse.Namespace) -> list[str]:
 
 def _folds(options: argparse.Namespace, table: Any) -> Any:
     """Folds forward in time, of whole groups, or stratified."""
-    from sklearn.model_selection import (
-        RepeatedStratifiedKFold,
-        StratifiedGroupKFold,
-        TimeSeriesSplit,
-    )
+    from sklearn import model_selection
 
     n_folds, repeats, first = options.folds, options.repeats or 2, options.seed
     if table.times is not None:
-        ordered = (
-            table.times.array
-        )  # dates of Python compare, and so do those of pandas
+        # Dates of Python compare, and so do those of pandas.
+        ordered = table.times.array
         return [
             (train[ordered[train] < ordered[test[0]]], test)  # a tie is not earlier
-            for train, test in TimeSeriesSplit(n_folds).split(ordered)
+            for train, test in model_selection.TimeSeriesSplit(n_folds).split(ordered)
         ]
     if table.groups is not None:
         return (
             fold
             for seed in range(first, first + repeats)
-            for fold in StratifiedGroupKFold(
+            for fold in model_selection.StratifiedGroupKFold(
                 n_folds, shuffle=True, random_state=seed
             ).split(table.y_true, table.y_true, table.groups)
         )
-    return RepeatedStratifiedKFold(
+    return model_selection.RepeatedStratifiedKFold(
         n_splits=n_folds, n_repeats=repeats, random_state=first
     )
 

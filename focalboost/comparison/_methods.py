@@ -86,13 +86,8 @@ class Method:
         Averages the probabilities of five models. "balanced" trains each on all
         positives and a fifth of the negatives, and divides its odds by the factor that
         this shifts them by. "plain" trains each on a bootstrap sample of all rows
-        (Breiman 1996), with as many of each class as there are.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, alpha is given without gamma, or bagging is
-        given with weights or resampling.
+        (Breiman 1996), with as many of each class as there are. Weights and resampling
+        are no part of a bagging method.
 
     Examples
     --------
@@ -205,12 +200,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     dates_ : list of str
         Columns of dates.
 
-    Raises
-    ------
-    ValueError
-        If two columns have one name, a column has the name of a part of a date, or a
-        column is of another kind, such as lists.
-
     Examples
     --------
     >>> import pandas as pd
@@ -280,21 +269,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     column = pd.to_timedelta(column) / np.timedelta64(1, "D")
                 columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         table = pd.DataFrame(columns, index=X.index)
-        return table.set_axis(_names_for_hosts(map(str, columns)), axis=1)
+        return table.set_axis(_names_for_hosts(list(map(str, columns))), axis=1)
 
 
-def _names_for_hosts(columns: Iterable[str]) -> list[str]:
+def _names_for_hosts(names: list[str]) -> list[str]:
     """The names, but for those that a host refuses or cannot tell from another one."""
-    given = list(columns)
-    in_lightgbm = [name.replace(" ", "_") for name in given]
-    counts, names = Counter(in_lightgbm), []
-    for i, (name, alike) in enumerate(zip(given, in_lightgbm, strict=True)):
-        if _REFUSED.search(name) or counts[alike] > 1:
-            name = f"column_{i}"
-            while name in counts:
-                name += "_"
-        names.append(name)
-    return names
+    in_lightgbm = [name.replace(" ", "_") for name in names]
+    counts = Counter(in_lightgbm)
+    return [
+        f"column_{i}" if _REFUSED.search(name) or counts[in_lightgbm[i]] > 1 else name
+        for i, name in enumerate(names)
+    ]
 
 
 def _text(column: "pd.Series") -> "pd.Series":
@@ -353,17 +338,11 @@ def as_pandas(X: Any) -> Any:
 
 
 def class_ratio(part: Part) -> float:
-    """The weight of the negatives over the weight of the positives."""
-    positive, negative = require_both_classes(part)
-    return negative / positive
-
-
-def require_both_classes(part: Part) -> tuple[float, float]:
-    """Return the weights of positives and negatives, both above 0."""
+    """The weight of the negatives over the weight of the positives, both above 0."""
     weight = np.ones(len(part.y)) if part.weight is None else part.weight
     positive, negative = (float(weight[part.y == k].sum()) for k in (1, 0))
     require_two_classes(positive, negative)
-    return positive, negative
+    return negative / positive
 
 
 def weighted(part: Part, of_positive: float) -> Part:

@@ -215,10 +215,8 @@ class Comparison:
 
     Attributes
     ----------
-    methods : tuple of Method
-        The methods, in the order of ``losses``.
-    fits : tuple of Fit
-        One fit for each method and fold.
+    methods, fits : tuple of Method, tuple of Fit
+        The methods in the order of ``losses``, and a fit for each method and fold.
     constants : tuple of Scores
         Expected scores of a constant on each fold.
     settings : Mapping of str to object
@@ -227,10 +225,8 @@ class Comparison:
         Test rows by fold, for the folds whose test rows are in no earlier fold.
     test_per_train : float
         Mean ratio of test rows to training rows.
-    y_true : ndarray of shape (n_samples,)
-        Labels, 1 for the positive class.
-    sample_weight : ndarray of shape (n_samples,), or None
-        Weights of the rows.
+    y_true, sample_weight : ndarray of shape (n_samples,)
+        Labels, 1 for the positive class, and weights of the rows or None.
     log_odds : Mapping of str to ndarray of shape (n_samples,)
         Predictions of each method for the rows of ``first_tests``: the logit of the
         probability. They are NaN for rows without a prediction.
@@ -369,11 +365,10 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _verdict(comparison: Comparison) -> Verdict:
     reference = comparison.reference
-    above_chance = comparison.p_values_above_chance()
     p_values = comparison.adjusted_p_values(reference)
     useful, beyond = (
         [name for name, p_value in tests.items() if p_value < 1 - LEVEL]
-        for tests in (above_chance, p_values)
+        for tests in (comparison.p_values_above_chance(), p_values)
     )
     differences = {name: comparison.difference(name, reference) for name in p_values}
     better = [name for name in beyond if name in useful and differences[name].mean > 0]

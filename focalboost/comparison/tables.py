@@ -71,32 +71,16 @@ IDENTIFIER_SHARE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class LabelledTable:
-    """Features and labels of a file.
+    """Features and labels of a file."""
 
-    Attributes
-    ----------
-    features : DataFrame of shape (n_samples, n_features)
-        Columns of float64, of text and of categories, with missing values.
-    y_true, positive : ndarray of shape (n_samples,), str
-        1 for the class to find, else 0; and the target with its value that is 1 here.
-    times, groups : Series of shape (n_samples,), or None
-        The columns that order the rows, and that hold them together.
-    costs : tuple, or None
-        Cost of an alert, and cost of a miss: a number, or one for each row.
-    is_test : ndarray of shape (n_samples,) or None
-        The test rows, if the file names them and the rows have no times.
-    remarks : list of str
-        What a reader of the result has to know.
-    """
-
-    features: pd.DataFrame
-    y_true: NDArray[np.int8]
-    positive: str
-    times: pd.Series | None
-    groups: pd.Series | None
-    costs: tuple[Any, Any] | None
-    is_test: NDArray[np.bool_] | None
-    remarks: list[str]
+    features: pd.DataFrame  #: columns of float64, of text and of categories
+    y_true: NDArray[np.int8]  #: 1 for the class to find
+    positive: str  #: the target, with its value that is 1
+    times: pd.Series | None  #: what orders the rows
+    groups: pd.Series | None  #: what holds rows together
+    costs: tuple[Any, Any] | None  #: of an alert, and of a miss or of one in each row
+    is_test: NDArray[np.bool_] | None  #: if the file names test rows, and without times
+    remarks: list[str]  #: what a reader of the result has to know
 
 
 def read_table(
@@ -115,38 +99,9 @@ def read_table(
     decimal: str | None = None,
     encoding: str | None = None,
 ) -> LabelledTable:
-    r"""Read and check a file.
+    r"""Read and check a file. The arguments are the options of the command line.
 
-    Parameters
-    ----------
-    path : Path
-        A .csv, .csv.gz or .parquet file, or an .npz file of one of two kinds. The first
-        kind has the features in ``X``, of shape (n_samples, n_features), and the labels
-        in ``y`` or in the array that ``target`` names. The second kind has one array
-        for each column (``c000``, ``c001``, ...), the labels in ``y``, and the names
-        and kinds ("num" or "cat") of the columns as JSON in ``meta``.
-    target : str, optional
-        The column of labels. Only an .npz file has a default.
-    positive : str, optional
-        The value of the target to find. All other values are the other class. The
-        default is 1 of 0 and 1, or the rarer of two values.
-    drop, categorical : sequence of str, default=()
-        Columns that are not features, and columns of numbers whose values are names.
-    time, group : str, optional
-        A column of dates or numbers that orders the rows, and one whose equal values
-        hold rows together. Both are not features.
-    date_parts : bool, default=False
-        Whether a date becomes its month, day, weekday and hour. Else it is left out.
-    cost, cost_column : sequence of float, str, optional
-        Cost of an alert, and cost of a miss, unless a column has the cost of a miss
-        for each row, such as the amount.
-    separator, decimal, encoding : str, optional
-        Of a CSV file: "," or ";" or "tab", "." or ",", "utf-8" or another encoding.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be used as it is.
+    Only an .npz file has a default target. A fault of the file is a DataError.
 
     Examples
     --------
@@ -179,16 +134,25 @@ def read_table(
     if time is not None:
         times = _times(columns[time]).sort_values(kind="stable")
         labels, columns = labels.loc[times.index], columns.loc[times.index]
+    groups = None if group is None else columns[group]
+    if groups is not None and groups.isna().any():
+        fault = f"group column {group!r} lacks {groups.isna().sum()} values"
+        raise DataError(f"{fault}: fill them, each with a value of its own")
     y_true, shown = _binary(labels, positive)
     left = columns.drop(columns=[*drop, *filter(None, (time, group))])
-    features = _features(left, categorical, decimal or ".")
+    features = {
+        str(name): column.astype("category")
+        if name in categorical
+        else _typed(column, decimal or ".")
+        for name, column in left.items()
+    }
     settled = ["date"] * date_parts + ["time"] * (time is not None)
     return LabelledTable(
         features=_table(features, date_parts),
         y_true=y_true,
         positive=shown,
         times=times,
-        groups=None if group is None else _groups(columns[group]),
+        groups=groups,
         costs=_costs(cost, None if cost_column is None else columns[cost_column]),
         is_test=None if times is not None else contents.is_test,
         remarks=list(_remarks(features, settled)),
@@ -230,11 +194,8 @@ def _contents(path: Path, form: dict[str, str]) -> _Contents:
 def _read_csv(
     path: Path, separator: str = ",", decimal: str = ".", encoding: str = "utf-8"
 ) -> _Contents:
-    separator = {"tab": "\t"}.get(separator, separator)
-    if len(separator) != 1:
-        fault = f"--separator {separator!r} is not one character"
-        raise DataError(f"{fault}: give ';' or tab")
-    read = partial(pd.read_csv, path, sep=separator, encoding=encoding)
+    separator = {"tab": "\t", r"\t": "\t"}.get(separator, separator)
+    read = partial(pd.read_csv, path, sep=separator, encoding=encoding, engine="c")
     # The names before pandas changes those that are there twice.
     header = read(header=None, nrows=1, dtype=str, na_filter=False).iloc[0].tolist()
     for other, typed in SEPARATORS.items():
@@ -251,9 +212,8 @@ def _read_csv(
 def _require_unique(names: Sequence[str], what_has_them: str) -> None:
     index = pd.Index(names)
     if index.has_duplicates:
-        twice = _some_of(index[index.duplicated()].unique())
-        fault = f"{what_has_them} several columns named {twice}"
-        raise DataError(f"{fault}: rename them")
+        twice = f"columns named {_some_of(index[index.duplicated()].unique())}"
+        raise DataError(f"{what_has_them} several {twice}: rename them")
 
 
 def _read_parquet(path: Path) -> _Contents:
@@ -316,7 +276,8 @@ def _binary(labels: pd.Series, positive: str | None) -> tuple[NDArray[np.int8], 
         raise DataError(f"{name} has {found}: add rows of the other class")
     label = 1 if set(values) == {0, 1} else values[-1]
     if positive is not None:
-        label = next((one for one in values if _is_named(one, positive)), None)
+        names = (positive, f"{positive}.0")  # a whole number may be float64
+        label = next((one for one in values if str(one) in names), None)
         if label is None:
             fault = f"{name} has no label {positive!r}"
             raise DataError(f"{fault}: give --positive one of {_some_of(values)}")
@@ -328,19 +289,10 @@ def _binary(labels: pd.Series, positive: str | None) -> tuple[NDArray[np.int8], 
     return (labels == label).to_numpy(dtype=np.int8), f"{labels.name} = {label}"
 
 
-def _is_named(value: Any, text: str) -> bool:
-    """Whether a label is this text, or the same number."""
-    try:
-        return str(value) == text or float(value) == float(text)
-    except (TypeError, ValueError):
-        return False
-
-
 def _times(column: pd.Series) -> pd.Series:
     """Numbers as they are, all else as dates; none may be missing."""
-    if pd.api.types.is_numeric_dtype(column) or kind_of(column) == "duration":
-        times = column
-    else:
+    times = column
+    if not pd.api.types.is_numeric_dtype(column) and kind_of(column) != "duration":
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
         times = numbers if numbers.notna().mean() > 0.5 else _dates(column)
     if times.isna().any():
@@ -372,14 +324,6 @@ def _dates(column: pd.Series) -> pd.Series:
     return max([standard, *found], key=lambda dates: dates.notna().sum())
 
 
-def _groups(column: pd.Series) -> pd.Series:
-    n_missing = int(column.isna().sum())
-    if n_missing:
-        fault = f"group column {column.name!r} lacks {n_missing} values"
-        raise DataError(f"{fault}: fill them, each with a value of its own")
-    return column
-
-
 def _costs(
     cost: Sequence[float] | None, column: pd.Series | None
 ) -> tuple[Any, Any] | None:
@@ -398,57 +342,33 @@ def _costs(
     return costs[0], costs[1]
 
 
-def _features(
-    columns: pd.DataFrame, categorical: Sequence[str], decimal: str
-) -> dict[str, pd.Series]:
-    """Columns as what they are."""
-    features = {
-        str(name): column.astype("category")
-        if name in categorical
-        else _typed(column, decimal)
-        for name, column in columns.items()
-    }
-    commas = [name for name in features if _has_commas(features[name])]
-    if commas and decimal == ".":
-        raise DataError(
-            f"there are numbers with a comma in {_some_of(commas)}: add --decimal , "
-            "(it reads 1,234 as 1.234), or where commas separate thousands write 1234 "
-            f"or add --drop {shlex.join(commas)}"
-        )
-    return features
-
-
 def _typed(column: pd.Series, decimal: str) -> pd.Series:
     """Text that is numbers or dates throughout as what it is; numbers as float64.
 
     Beside a decimal comma, points may separate thousands: such text is no number.
     """
     kind = kind_of(column)
-    if kind == "category" and column.dtype != "category":
-        numbers = pd.to_numeric(column.astype(object), errors="coerce")
-        is_number = decimal == "." and (numbers.notna() | column.isna()).all()
-        return numbers.astype(np.float64) if is_number else _with_dates(column)
     if kind == "number":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(numbers, index=column.index, name=column.name)
-    return column
-
-
-def _with_dates(column: pd.Series) -> pd.Series:
-    """Text that is dates throughout as dates, other text as it is."""
+    if kind != "category" or column.dtype == "category":
+        return column
     values = column.dropna()
+    if decimal == ".":
+        numbers = pd.to_numeric(values.astype(object), errors="coerce")
+        if numbers.notna().all():
+            return numbers.astype(np.float64).reindex(column.index)
+        text = values.astype(str).str.replace(",", ".", regex=False)
+        if pd.to_numeric(text, errors="coerce").notna().all():
+            raise DataError(
+                f"column {column.name!r} holds numbers with a comma: add --decimal , "
+                "(it reads 1,234 as 1.234), or where commas separate thousands write "
+                f"1234 or add --drop {shlex.quote(str(column.name))}"
+            )
     dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
     if dates.isna().any() and values.astype(str).str.fullmatch(WRITTEN_DATE).all():
         dates = _dates(values)
     return column if dates.isna().any() else dates.reindex(column.index)
-
-
-def _has_commas(column: pd.Series) -> bool:
-    """Whether text is numbers once a comma is read as a decimal point."""
-    if kind_of(column) != "category" or column.dtype == "category":
-        return False
-    text = column.dropna().astype(str).str.replace(",", ".", regex=False)
-    return bool(pd.to_numeric(text, errors="coerce").notna().all())
 
 
 def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
