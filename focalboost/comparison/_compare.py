@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -33,6 +34,7 @@ from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._validation import one_of, open_share, reject
 from focalboost.comparison._methods import (
+    INSTALL_SMOTE,
     METHODS,
     Method,
     Part,
@@ -40,7 +42,6 @@ from focalboost.comparison._methods import (
     as_pandas,
     class_ratio,
     part_of,
-    require_samplers,
 )
 from focalboost.comparison._result import Comparison, Fit, Scores, chance, scores
 from focalboost.comparison._search import (
@@ -161,7 +162,10 @@ def compare_losses(
     one_of("stop_on", stop_on, STOP_ON)
     require_comparable(estimator)
     methods = _methods(losses)
-    require_samplers(methods)
+    # Not imported: a broken package is an error of the fits that use it.
+    needs_smote = any(method.resampling == "smote" for method in methods)
+    if needs_smote and find_spec("imblearn") is None:
+        import_extra("imblearn", f"{INSTALL_SMOTE}, or leave SMOTE out of losses")
     check_consistent_length(X, y, groups)
     data = _labelled(table_of(X, estimator), y, sample_weight)
     advice = "Use 0.001 for one false alert in a thousand negatives."

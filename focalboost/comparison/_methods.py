@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from importlib.util import find_spec
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,10 +36,10 @@ if TYPE_CHECKING:
 #: Neighbours between which SMOTE draws its rows, as in the paper.
 SMOTE_NEIGHBORS = 5
 
+INSTALL_SMOTE = "pip install imbalanced-learn"
+
 #: Models of a bagging method.
 N_MEMBERS = 5
-
-_INSTALL_SMOTE = "pip install imbalanced-learn"
 
 #: What pandas infers of a column, and what becomes of it.
 _KINDS = {
@@ -353,14 +352,6 @@ def weighted(part: Part, of_positive: float) -> Part:
     return part._replace(weight=weight if part.weight is None else weight * part.weight)
 
 
-def require_samplers(methods: Iterable[Method]) -> None:
-    """Check that the package that resamples is installed, if a method needs it."""
-    is_needed = any(method.resampling == "smote" for method in methods)
-    # Not imported: a broken package is an error of the fits that use it.
-    if is_needed and find_spec("imblearn") is None:
-        import_extra("imblearn", f"{_INSTALL_SMOTE}, or leave SMOTE out of losses")
-
-
 def training_sets(
     method: Method, train: Part, random_state: int
 ) -> list[tuple[Part, float]]:
@@ -427,7 +418,7 @@ def _with_synthetic_positives(train: Part, random_state: int) -> Part:
     scaled = scale.fit_transform(numbers) if numbers.size else numbers
     n_numbers = scaled.shape[1]
 
-    sampling = import_extra("imblearn.over_sampling", _INSTALL_SMOTE)
+    sampling = import_extra("imblearn.over_sampling", INSTALL_SMOTE)
     n_neighbors = min(SMOTE_NEIGHBORS, int(y.sum()) - 1)
     options = {"k_neighbors": n_neighbors, "random_state": random_state}
     if not codes.size:
