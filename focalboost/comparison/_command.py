@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import os
 import platform
 import shlex
@@ -13,12 +12,10 @@ import textwrap
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import focalboost
-from focalboost._hosts._imports import INSTALL
 
 if TYPE_CHECKING:
     from focalboost.comparison import Comparison
@@ -41,13 +38,6 @@ _DESCRIPTION = """\
 Compare log loss, class weights, SMOTE and focal loss on your table, by cross-validation
 with the same search for every method. The command prints a table and a verdict, and
 writes a report as one HTML file. The verdict may be to use log loss.
-"""
-
-_DATA = """\
-a .csv, .csv.gz or .parquet file; or an .npz file with features in X and
-labels in y, or in the array that --target names; or an .npz file with columns c000,
-c001, ..., labels in y, and the names and kinds ("num" or "cat") of the columns as JSON
-in meta
 """
 
 _SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend"}
@@ -108,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add, default = compare.add_argument, " (default: %(default)s)"
     count, report = _at_least(1), Path("comparison.html")
-    add("data", type=Path, metavar="DATA", help=_DATA)
+    add("data", type=Path, metavar="DATA", help="a CSV, Parquet or .npz file")
     add_options(compare)
     add("--host", choices=_ESTIMATORS, help="library that trains (default: lightgbm)")
     add("--all", action="store_true", help="compare eighteen methods instead of eight")
@@ -127,10 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DataError as error:
         compare.error(str(error))
     except KeyboardInterrupt:
-        advice = "No fit is kept: with --resume FILE, the next run can continue."
-        if options.resume is not None:
-            kept = f"--resume {options.resume} keeps its fits"
-            advice = f"The same command continues: {kept}."
+        advice = "With --resume FILE, fits are kept and the same command continues."
         compare.exit(130, f"\n{compare.prog}: stopped. {advice}\n")
 
 
@@ -175,9 +162,23 @@ def _compare(options: argparse.Namespace, command: str) -> None:
 
     table = read_named(options.data, options)
     print(f"{options.data.name}: {table.positive} is the class to find.", flush=True)
-    _check_positives(options, table.y_true)
     estimator = getattr(estimators, _ESTIMATORS[host])(n_jobs=options.threads)
-    found = _compared(options, table, estimator)
+    grid = comparison.default_grid(estimator)
+    try:
+        found = comparison.compare_losses(
+            estimator,
+            table.features,
+            table.y_true,
+            losses=_methods(options),
+            cv=_folds(options, table),
+            grid=[{**point, "n_estimators": options.rounds} for point in grid],
+            random_state=options.seed,
+            n_jobs=options.jobs,
+            file=options.resume,
+        )
+    except (OSError, ValueError) as error:
+        text = str(error).replace("file must", "--resume must", 1)
+        raise DataError(text.replace("cv must", "--folds must", 1)) from error
     _print(found, table.remarks)
     comparison.write_report(
         found,
@@ -194,58 +195,25 @@ def _compare(options: argparse.Namespace, command: str) -> None:
 
 def _host(asked: str | None) -> str:
     """The host that trains, if it is installed with all that the command needs."""
-    installed = [host for host in _ESTIMATORS if find_spec(host) is not None]
-    if not installed:
-        advice = INSTALL["lightgbm"]
-        raise DataError(f"neither lightgbm nor xgboost is installed: {advice}")
-    if asked is not None and asked not in installed:
-        raise DataError(f"--host {asked} is not installed: {INSTALL[asked]}")
-    missing = [p for p in ("pandas", "matplotlib", "rich") if find_spec(p) is None]
+    host = asked or next(filter(find_spec, _ESTIMATORS), "lightgbm")
+    needed = (host, "pandas", "matplotlib", "rich")
+    missing = [package for package in needed if find_spec(package) is None]
     if missing:
         advice = f"pip install {' '.join(missing)}"
         raise DataError(f"compare needs {', '.join(missing)}: {advice}")
-    return asked or installed[0]
+    return host
 
 
 def _check_files(options: argparse.Namespace) -> None:
     """Refuse results without a folder, or that would replace data or each other."""
-    results = {"--report": options.report}
-    if options.resume is not None:
-        results["--resume"] = options.resume
-    for name, path in results.items():
-        if not path.parent.is_dir():
-            raise DataError(f"{name} {path}: create its folder first")
-        if path.is_dir():
-            raise DataError(f"{name} {path} is a folder: name a file in it")
-        if not os.access(path.parent, os.W_OK):
-            advice = "its folder cannot be written to, name another"
-            raise DataError(f"{name} {path}: {advice}")
-    files = {"DATA": options.data, **results}
-    for (name, path), (other, same) in combinations(files.items(), 2):
-        is_one = os.path.realpath(path) == os.path.realpath(same)
-        if is_one or (path.exists() and same.exists() and path.samefile(same)):
-            raise DataError(f"{name} and {other} are one file, {same}: name another")
-
-
-def _compared(options: argparse.Namespace, table: Any, estimator: Any) -> Comparison:
-    from focalboost import comparison
-
-    folds, grid = _folds(options, table), comparison.default_grid(estimator)
-    try:
-        return comparison.compare_losses(
-            estimator,
-            table.features,
-            table.y_true,
-            losses=_methods(options),
-            cv=folds,
-            grid=[{**point, "n_estimators": options.rounds} for point in grid],
-            random_state=options.seed,
-            n_jobs=options.jobs,
-            file=options.resume,
-        )
-    except (OSError, ValueError) as error:
-        # The argument is named as it was typed.
-        raise DataError(str(error).replace("file must", "--resume must", 1)) from error
+    files = [options.report, *filter(None, [options.resume])]
+    for path in files:
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            advice = "name a file in a folder that is there, and that you may write to"
+            raise DataError(f"{path} cannot be written: {advice}")
+    files.append(options.data)
+    if len(set(map(os.path.realpath, files))) < len(files):
+        raise DataError("DATA, --report and --resume are one file: name another")
 
 
 def _methods(options: argparse.Namespace) -> list[str]:
@@ -259,64 +227,29 @@ def _methods(options: argparse.Namespace) -> list[str]:
     return names
 
 
-def _check_positives(options: argparse.Namespace, y_true: Any) -> None:
-    """Refuse data of which a fold could have too few rows of a class to train on."""
-    from focalboost.comparison._compare import MIN_TRAIN
-
-    n = options.folds
-    n_rarer = int(min(y_true.sum(), (1 - y_true).sum()))
-    # A fold tests on a share of them, rounded up.
-    needed = next(k for k in range(n, n + 5) if k - math.ceil(k / n) >= MIN_TRAIN)
-    if n_rarer < needed:
-        rule = f"{n} folds need at least {needed}"
-        raise DataError(f"{options.data} has {n_rarer} rows of the rarer class: {rule}")
-
-
 def _folds(options: argparse.Namespace, table: Any) -> Any:
     """Folds forward in time, of whole groups, or stratified."""
-    from sklearn.model_selection import RepeatedStratifiedKFold
+    from sklearn import model_selection
 
-    from focalboost.comparison._compare import too_few_in
-
-    n = options.folds
+    n_folds, repeats, first = options.folds, options.repeats or 2, options.seed
     if table.times is not None:
-        option, folds = "--time", _folds_by_time(n, table.times)
-    elif table.groups is not None:
-        option, folds = "--group", _folds_by_group(options, table)
-    else:
-        return RepeatedStratifiedKFold(
-            n_splits=n, n_repeats=options.repeats or 2, random_state=options.seed
+        # Dates of Python compare, and so do those of pandas.
+        ordered = table.times.array
+        return [
+            (train[ordered[train] < ordered[test[0]]], test)  # a tie is not earlier
+            for train, test in model_selection.TimeSeriesSplit(n_folds).split(ordered)
+        ]
+    if table.groups is not None:
+        return (
+            fold
+            for seed in range(first, first + repeats)
+            for fold in model_selection.StratifiedGroupKFold(
+                n_folds, shuffle=True, random_state=seed
+            ).split(table.y_true, table.y_true, table.groups)
         )
-    fault = too_few_in(folds, table.y_true)
-    if fault is not None:
-        raise DataError(f"{fault}: use fewer --folds, or leave out {option}")
-    return folds
-
-
-def _folds_by_time(n_folds: int, times: Any) -> list[Any]:
-    """Test rows that are later than all rows trained on: a tie is not earlier."""
-    from sklearn.model_selection import TimeSeriesSplit
-
-    ordered = times.array  # dates of Python compare, and so do those of pandas
-    splits = TimeSeriesSplit(n_folds).split(ordered)
-    return [(train[ordered[train] < ordered[test[0]]], test) for train, test in splits]
-
-
-def _folds_by_group(options: argparse.Namespace, table: Any) -> list[Any]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    n_groups = table.groups.nunique()
-    if n_groups < options.folds:
-        advice = f"use --folds {n_groups} or less, or another column"
-        raise DataError(f"--group {options.group} has {n_groups} values: {advice}")
-    first, repeats = options.seed, options.repeats or 2
-    return [
-        fold
-        for seed in range(first, first + repeats)
-        for fold in StratifiedGroupKFold(
-            options.folds, shuffle=True, random_state=seed
-        ).split(table.y_true, table.y_true, table.groups)
-    ]
+    return model_selection.RepeatedStratifiedKFold(
+        n_splits=n_folds, n_repeats=repeats, random_state=first
+    )
 
 
 def _print(found: Comparison, remarks: Sequence[str]) -> None:

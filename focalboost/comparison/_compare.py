@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -33,14 +34,14 @@ from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import import_extra, import_host
 from focalboost._validation import one_of, open_share, reject
 from focalboost.comparison._methods import (
+    INSTALL_SMOTE,
     METHODS,
     Method,
     Part,
     TableEncoder,
     as_pandas,
+    class_ratio,
     part_of,
-    require_both_classes,
-    require_samplers,
 )
 from focalboost.comparison._result import Comparison, Fit, Scores, chance, scores
 from focalboost.comparison._search import (
@@ -88,20 +89,18 @@ def compare_losses(
 
     Every method has the same folds, the same seeds and the same search, that of
     ``tuned``. Differences are paired by fold. Their intervals allow for the overlap of
-    the training sets, and their p-values are adjusted for the number of methods. A fit
-    that fails is listed with its error.
+    the training sets (Nadeau & Bengio, 2003), and their p-values are adjusted for the
+    number of methods (Holm, 1979). A fit that fails is listed with its error.
 
     Parameters
     ----------
     estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
         The host and its parameters, the same for all methods, as in ``fit``. Set gamma,
         alpha and class weights in ``losses`` instead.
-    X : array-like or DataFrame of shape (n_samples, n_features)
-        Features, with NaN for missing values. Without a pipeline, a ``TableEncoder``
-        makes the columns of a data frame numbers and categories: text is taken for
-        categories, and dates are left out with a warning.
-    y : array-like of shape (n_samples,)
-        Labels of two classes. The positive class is the later one in sorted order.
+    X, y : array-like or DataFrame, array-like
+        Features, with NaN for missing values, and labels of two classes. The positive
+        class is the later one in sorted order. Without a pipeline, a ``TableEncoder``
+        makes the columns of a data frame numbers and categories.
     losses : Method, FocalLoss, str or a sequence of these, default=METHODS
         What to compare. The others are compared with the first one. A str is the name
         of one of ``METHODS``.
@@ -117,8 +116,7 @@ def compare_losses(
     grid : dict or sequence of dicts, optional
         Points, each of parameters of the host, which replace those of the estimator. In
         a pipeline, names with ``__`` are those of other steps. A dict is one point. The
-        default is ``default_grid(estimator)``, which keeps the parameters that you set
-        on the estimator, such as ``n_estimators``.
+        default is ``default_grid(estimator)``.
     sample_weight : float or array-like of shape (n_samples,), optional
         Weights of the rows, in training and in all scores.
     stop_on : {"loss", "average_precision"}, default="loss"
@@ -136,24 +134,13 @@ def compare_losses(
         File that keeps every fit as soon as it is done. The same call continues from
         the file, repeats fits that failed, and may add methods.
 
-    Returns
-    -------
-    Comparison
-        Scores, differences and the verdict. The verdict may be to use log loss, or no
-        model.
-
     Raises
     ------
     ValueError
-        If an argument is out of range, y has not two classes, ``file`` is from
-        another comparison, or all fits fail.
+        If an argument is out of range, ``file`` is from another comparison, or all fits
+        fail.
     ModuleNotFoundError
         If SMOTE is among the losses and imbalanced-learn is not installed.
-
-    References
-    ----------
-    Nadeau & Bengio, *Inference for the Generalization Error*, 2003; Holm, *A Simple
-    Sequentially Rejective Multiple Test Procedure*, 1979.
 
     Examples
     --------
@@ -175,7 +162,10 @@ def compare_losses(
     one_of("stop_on", stop_on, STOP_ON)
     require_comparable(estimator)
     methods = _methods(losses)
-    require_samplers(methods)
+    # Not imported: a broken package is an error of the fits that use it.
+    needs_smote = any(method.resampling == "smote" for method in methods)
+    if needs_smote and find_spec("imblearn") is None:
+        import_extra("imblearn", f"{INSTALL_SMOTE}, or leave SMOTE out of losses")
     check_consistent_length(X, y, groups)
     data = _labelled(table_of(X, estimator), y, sample_weight)
     advice = "Use 0.001 for one false alert in a thousand negatives."
@@ -298,7 +288,7 @@ def _labelled(X: Any, y: Any, sample_weight: Any) -> Part:
         advice = "Use y == label for the class to find."
         reject("y", "labels of two classes", classes[:5].tolist(), advice)
     part = part_of(X, labels == classes[1], sample_weight)
-    require_both_classes(part)
+    class_ratio(part)  # both classes have weight
     return part
 
 
@@ -310,37 +300,26 @@ def folds_of(cv: Any, data: Part, groups: Any, random_state: int) -> list[Fold]:
     elif cv is None:
         cv = 5
     if isinstance(cv, Integral):
-        rarest = int(np.bincount(data.y).min())
-        cv = int(cv)
-        if not 2 <= cv <= rarest:
-            rule = f"from 2 to {rarest}, the number of rows of the rarer class"
-            advice = "Use fewer folds, or add rows of the rarer class."
-            reject("cv", rule, cv, advice)
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = kind(cv, shuffle=True, random_state=random_state)
-    splitter = check_cv(cv, data.y, classifier=True)
-    folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
+        cv = kind(int(cv), shuffle=True, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # refused below
+        splitter = check_cv(cv, data.y, classifier=True)
+        folds: list[Fold] = list(splitter.split(data.X, data.y, groups))
     # Rows of weight 0 do not count.
     counted = data.y if data.weight is None else np.where(data.weight > 0, data.y, 2)
-    fault = too_few_in(folds, counted)
-    if fault is not None:
-        rule = f"splits with both classes, {MIN_TRAIN} rows of each to train on"
-        reject("cv", rule, fault, "Use fewer folds, or stratified folds.")
-    return folds
-
-
-def too_few_in(folds: Iterable[Fold], y: NDArray[Any]) -> str | None:
-    """Say which fold has too few rows of a class, 0 or 1, if one has."""
     for number, rows in enumerate(folds):
         n_train, n_test = (
-            int(np.bincount(y[part], minlength=2)[:2].min()) for part in rows
+            int(np.bincount(counted[part], minlength=2)[:2].min()) for part in rows
         )
         if n_train < MIN_TRAIN or n_test < 1:
-            return (
-                f"fold {number} has {n_train} rows of the rarer class to train on, and "
-                f"{n_test} to test"
+            reject(
+                "cv",
+                f"folds with both classes, {MIN_TRAIN} rows of each to train on",
+                f"fold {number} with {n_train} of the rarer one, and {n_test} to test",
+                "Use fewer or stratified folds, or add rows of the rarer class.",
             )
-    return None
+    return folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -441,8 +420,6 @@ def _read_fits(path: Path, fingerprint: str) -> dict[tuple[str, int], Fit]:
     The file has one line of JSON for each fit, after a first line with a digest of
     what is compared. Fits that failed are not returned.
     """
-    if not path.parent.is_dir():
-        reject("file", "in a folder that exists", str(path), "Make it first.")
     head = json.dumps({"format": "focalboost comparison 1", "fingerprint": fingerprint})
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     if lines[:1] not in ([], [head]):
@@ -472,11 +449,4 @@ def _line(settings: str, fit: Fit) -> str:
     if fit.log_odds is not None:
         contents = fit.log_odds.astype("<f4").tobytes()
         entry["log_odds"] = base64.b64encode(contents).decode("ascii")
-    return json.dumps(entry, default=_plain_number)
-
-
-def _plain_number(value: Any) -> Any:
-    """A number of NumPy in the grid as a number of Python."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"the grid holds {value!r}: use numbers and text")
+    return json.dumps(entry, default=lambda value: value.tolist())  # those of NumPy

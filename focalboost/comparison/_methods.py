@@ -2,11 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from importlib.util import find_spec
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,10 +36,10 @@ if TYPE_CHECKING:
 #: Neighbours between which SMOTE draws its rows, as in the paper.
 SMOTE_NEIGHBORS = 5
 
+INSTALL_SMOTE = "pip install imbalanced-learn"
+
 #: Models of a bagging method.
 N_MEMBERS = 5
-
-_INSTALL_SMOTE = "pip install imbalanced-learn"
 
 #: What pandas infers of a column, and what becomes of it.
 _KINDS = {
@@ -86,13 +85,8 @@ class Method:
         Averages the probabilities of five models. "balanced" trains each on all
         positives and a fifth of the negatives, and divides its odds by the factor that
         this shifts them by. "plain" trains each on a bootstrap sample of all rows
-        (Breiman 1996), with as many of each class as there are.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, alpha is given without gamma, or bagging is
-        given with weights or resampling.
+        (Breiman 1996), with as many of each class as there are. Weights and resampling
+        are no part of a bagging method.
 
     Examples
     --------
@@ -205,12 +199,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     dates_ : list of str
         Columns of dates.
 
-    Raises
-    ------
-    ValueError
-        If two columns have one name, a column has the name of a part of a date, or a
-        column is of another kind, such as lists.
-
     Examples
     --------
     >>> import pandas as pd
@@ -228,28 +216,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: "pd.DataFrame", y: Any = None) -> "TableEncoder":
         """Take the categories from the rows of a data frame."""
-        names = X.columns.map(str)
-        twice = names[names.duplicated()].tolist()
-        if twice:
-            reject("X", "of different column names", twice, "Rename or drop them.")
         absent = [name for name in self.categorical if name not in X.columns]
         if absent:
             advice = f"Use names of {list(X.columns)}."
             reject("categorical", "columns of X", absent, advice)
         kinds = {
-            name: "category" if name in self.categorical else kind_of(X[name])
-            for name in X.columns
+            name: "category" if name in self.categorical else kind_of(column)
+            for name, column in X.items()
         }
         other = [name for name, kind in kinds.items() if kind is None]
         if other:
             advice = f"Use X.drop(columns={other})."
             reject("X", "numbers, text, categories or dates", other, advice)
-        taken = names_of_parts_taken(kinds) if self.date_parts else []
-        if taken:
-            advice = "Rename these columns, or the dates."
-            reject("X", "without columns named as parts of its dates", taken, advice)
         self.kinds_ = kinds
         self.dates_ = [name for name, kind in kinds.items() if kind == "date"]
+        parts = [f"{name}_{part}" for name in self.dates_ for part in _PARTS]
+        counts = Counter([*map(str, X.columns), *(parts if self.date_parts else ())])
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            rule = "of different column names, parts of dates included"
+            reject("X", rule, twice, "Rename or drop them.")
         self.categories_ = {
             name: _text(X[name]).astype("category").cat.categories
             for name, kind in kinds.items()
@@ -282,21 +268,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     column = pd.to_timedelta(column) / np.timedelta64(1, "D")
                 columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         table = pd.DataFrame(columns, index=X.index)
-        return table.set_axis(_names_for_hosts(map(str, columns)), axis=1)
+        return table.set_axis(_names_for_hosts(list(map(str, columns))), axis=1)
 
 
-def _names_for_hosts(columns: Iterable[str]) -> list[str]:
+def _names_for_hosts(names: list[str]) -> list[str]:
     """The names, but for those that a host refuses or cannot tell from another one."""
-    given = list(columns)
-    in_lightgbm = [name.replace(" ", "_") for name in given]
-    counts, names = Counter(in_lightgbm), []
-    for i, (name, alike) in enumerate(zip(given, in_lightgbm, strict=True)):
-        if _REFUSED.search(name) or counts[alike] > 1:
-            name = f"column_{i}"
-            while name in counts:
-                name += "_"
-        names.append(name)
-    return names
+    in_lightgbm = [name.replace(" ", "_") for name in names]
+    counts = Counter(in_lightgbm)
+    return [
+        f"column_{i}" if _REFUSED.search(name) or counts[in_lightgbm[i]] > 1 else name
+        for i, name in enumerate(names)
+    ]
 
 
 def _text(column: "pd.Series") -> "pd.Series":
@@ -310,13 +292,6 @@ def _word(value: Any) -> str:
     if is_number and value % 1 == 0:
         return str(int(value))
     return str(float(value) if is_number else value)
-
-
-def names_of_parts_taken(kinds: Mapping[Any, str | None]) -> list[str]:
-    """Columns with the name of a part of a date, which would replace it."""
-    dates = [name for name, kind in kinds.items() if kind == "date"]
-    parts = {f"{name}_{part}" for name in dates for part in _PARTS}
-    return [name for name in kinds if str(name) in parts and name not in dates]
 
 
 def parts_of_dates(name: str, column: "pd.Series") -> dict[str, Any]:
@@ -362,17 +337,11 @@ def as_pandas(X: Any) -> Any:
 
 
 def class_ratio(part: Part) -> float:
-    """The weight of the negatives over the weight of the positives."""
-    positive, negative = require_both_classes(part)
-    return negative / positive
-
-
-def require_both_classes(part: Part) -> tuple[float, float]:
-    """Return the weights of positives and negatives, both above 0."""
+    """The weight of the negatives over the weight of the positives, both above 0."""
     weight = np.ones(len(part.y)) if part.weight is None else part.weight
     positive, negative = (float(weight[part.y == k].sum()) for k in (1, 0))
     require_two_classes(positive, negative)
-    return positive, negative
+    return negative / positive
 
 
 def weighted(part: Part, of_positive: float) -> Part:
@@ -381,14 +350,6 @@ def weighted(part: Part, of_positive: float) -> Part:
         return part
     weight = np.where(part.y == 1, of_positive, 1.0)
     return part._replace(weight=weight if part.weight is None else weight * part.weight)
-
-
-def require_samplers(methods: Iterable[Method]) -> None:
-    """Check that the package that resamples is installed, if a method needs it."""
-    is_needed = any(method.resampling == "smote" for method in methods)
-    # Not imported: a broken package is an error of the fits that use it.
-    if is_needed and find_spec("imblearn") is None:
-        import_extra("imblearn", f"{_INSTALL_SMOTE}, or leave SMOTE out of losses")
 
 
 def training_sets(
@@ -457,7 +418,7 @@ def _with_synthetic_positives(train: Part, random_state: int) -> Part:
     scaled = scale.fit_transform(numbers) if numbers.size else numbers
     n_numbers = scaled.shape[1]
 
-    sampling = import_extra("imblearn.over_sampling", _INSTALL_SMOTE)
+    sampling = import_extra("imblearn.over_sampling", INSTALL_SMOTE)
     n_neighbors = min(SMOTE_NEIGHBORS, int(y.sum()) - 1)
     options = {"k_neighbors": n_neighbors, "random_state": random_state}
     if not codes.size:

@@ -33,14 +33,8 @@ if TYPE_CHECKING:
 #: Rounds whose gradient budget is shown.
 ROUNDS = (0, 10, 100)
 
-#: How the table shows the scores.
-_FORMATS = {
-    "average_precision": "{:.3f}",
-    "recall": "{:.3f}",
-    "log_loss": "{:.5f}",
-    "corrected_log_loss": "{:.5f}",
-    "brier": "{:.6f}",
-}
+#: Decimal places of the scores in the table, in the order of METRICS.
+_PLACES = (3, 3, 5, 5, 6)
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -101,10 +95,8 @@ def write_report(
 
     Parameters
     ----------
-    comparison : Comparison
-        The result of ``compare_losses``.
-    path : str or os.PathLike
-        The file. An existing file is replaced.
+    comparison, path : Comparison, str or os.PathLike
+        The result of ``compare_losses``, and the file. An existing file is replaced.
     estimator, X : as in ``compare_losses``
         The arguments of ``compare_losses``. A few methods are trained once more, for
         the plot of the gradient budget.
@@ -165,16 +157,10 @@ def plot_comparison(
 
     Parameters
     ----------
-    comparison : Comparison
-        The result of ``compare_losses``.
-    metric : str, default="average_precision"
-        As in ``Comparison.values``.
+    comparison, metric : Comparison, str
+        The result of ``compare_losses``, and a score as in ``Comparison.values``.
     ax : matplotlib Axes, optional
         Where to draw. The default is a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
 
     Examples
     --------
@@ -210,9 +196,9 @@ def score_table(comparison: Comparison) -> list[list[str]]:
     lines = [["method", *heads.values(), f"difference ({LEVEL:.0%} interval)", "p"]]
     for row in summary(comparison):
         line = [row["method"]]
-        for metric, form in _FORMATS.items():
-            value = row[metric]
-            line.append(form.format(value) if np.isfinite(value) else "failed")
+        for metric, places in zip(METRICS, _PLACES, strict=True):
+            is_known = np.isfinite(row[metric])
+            line.append(f"{row[metric]:.{places}f}" if is_known else "failed")
         difference, p = "", ""
         if np.isfinite(row.get("difference", np.nan)):
             difference = "{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**row)
@@ -285,7 +271,7 @@ _CAPTIONS = {
     "Alerts": "What the rows with the largest scores find, on rows that the models "
     "have not seen. The bands are 95 % intervals for one model. {overlap}",
     "Cost": "What alerts and missed positives cost together, by the number of alerts, "
-    "on the same rows. {cheapest}",
+    "on the same rows. Lowest cost of {cheapest}.",
     "Reliability": "Probabilities as each method gives them. On the dotted line they "
     "are right. Bins hold equally many expected positives, with 95 % intervals. Bins "
     "without positives are drawn at the lower edge. The focal score is the expit of "
@@ -338,7 +324,7 @@ def _figures(comparison: Comparison, estimator: Any, X: Any, costs: Any) -> list
     if not shown:
         return parts
     seen = {method.name: _predicted(comparison, method.name) for method in shown}
-    found = {}
+    found: dict[str, Any] = {}
     for name, rows in seen.items():
         kept = _is_predicted(comparison, name)
         paid = costs and (costs[0][kept], costs[1][kept])
@@ -348,7 +334,11 @@ def _figures(comparison: Comparison, estimator: Any, X: Any, costs: Any) -> list
         diagnostics.plot_alerts(found, y="precision", ax=ax[1])
         ax[0].set_xlim(left=0.1 / found[shown[0].name].n_negative)
     if costs is not None:
-        with _figure(parts, "Cost", cheapest=_cheapest(found)) as ax:
+        cheapest = "; ".join(
+            f"{name}: {np.min(result.cost):,.0f} with {result.cheapest} alerts"
+            for name, result in found.items()
+        )
+        with _figure(parts, "Cost", cheapest=cheapest) as ax:
             diagnostics.plot_alerts(found, y="cost", ax=ax[0])
     with _figure(parts, "Reliability") as ax:
         diagnostics.plot_reliability(_reliabilities(shown, seen), ax=ax[0])
@@ -387,15 +377,6 @@ def _predicted(comparison: Comparison, name: str) -> Part:
     log_odds = comparison.log_odds[name].astype(np.float64)
     rows = np.flatnonzero(_is_predicted(comparison, name))
     return Part(log_odds, comparison.y_true, comparison.sample_weight).rows(rows)
-
-
-def _cheapest(found: Mapping[str, Any]) -> str:
-    """The numbers of alerts with the smallest cost, in words."""
-    parts = [
-        f"{name}: {np.min(result.cost):,.0f} with {result.cheapest} alerts"
-        for name, result in found.items()
-    ]
-    return f"Lowest cost of {'; '.join(parts)}."
 
 
 def _overlap(comparison: Comparison, shown: list[Method]) -> str:

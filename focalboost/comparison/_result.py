@@ -215,10 +215,8 @@ class Comparison:
 
     Attributes
     ----------
-    methods : tuple of Method
-        The methods, in the order of ``losses``.
-    fits : tuple of Fit
-        One fit for each method and fold.
+    methods, fits : tuple of Method, tuple of Fit
+        The methods in the order of ``losses``, and a fit for each method and fold.
     constants : tuple of Scores
         Expected scores of a constant on each fold.
     settings : Mapping of str to object
@@ -227,10 +225,8 @@ class Comparison:
         Test rows by fold, for the folds whose test rows are in no earlier fold.
     test_per_train : float
         Mean ratio of test rows to training rows.
-    y_true : ndarray of shape (n_samples,)
-        Labels, 1 for the positive class.
-    sample_weight : ndarray of shape (n_samples,), or None
-        Weights of the rows.
+    y_true, sample_weight : ndarray of shape (n_samples,)
+        Labels, 1 for the positive class, and weights of the rows or None.
     log_odds : Mapping of str to ndarray of shape (n_samples,)
         Predictions of each method for the rows of ``first_tests``: the logit of the
         probability. They are NaN for rows without a prediction.
@@ -369,17 +365,21 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _verdict(comparison: Comparison) -> Verdict:
     reference = comparison.reference
-    above_chance = comparison.p_values_above_chance()
     p_values = comparison.adjusted_p_values(reference)
     useful, beyond = (
         [name for name, p_value in tests.items() if p_value < 1 - LEVEL]
-        for tests in (above_chance, p_values)
+        for tests in (comparison.p_values_above_chance(), p_values)
     )
     differences = {name: comparison.difference(name, reference) for name in p_values}
     better = [name for name in beyond if name in useful and differences[name].mean > 0]
     use = None
     if not useful:
-        text = _why_no_model(comparison, above_chance)
+        text = (
+            "Use no model: nothing here is better than a constant. No average "
+            "precision is above the mean of random orders, "
+            f"{comparison.mean(CONSTANT):.4f}, beyond chance. Look for features that "
+            "separate the classes, or for more positives."
+        )
     elif not better and reference in useful:
         use, text = reference, _why_the_reference(comparison, differences, beyond)
     else:
@@ -408,16 +408,6 @@ def _best_of(comparison: Comparison, names: list[str]) -> tuple[Method, list[str
     return use, [one.name for one in level if one is not use]
 
 
-def _why_no_model(comparison: Comparison, above_chance: dict[str, float]) -> str:
-    here = "here" if all(map(np.isfinite, above_chance.values())) else "judged"
-    return (
-        f"Use no model: nothing {here} is better than a constant. No average "
-        "precision is above the mean of random orders, "
-        f"{comparison.mean(CONSTANT):.4f}, beyond chance. Look for features that "
-        "separate the classes, or for more positives."
-    )
-
-
 def _why_another(
     comparison: Comparison, use: Method, level: list[str], gain: Difference
 ) -> str:
@@ -440,14 +430,9 @@ def _why_the_reference(
 ) -> str:
     reference = comparison.reference
     others = [name for name, found in differences.items() if np.isfinite(found.mean)]
-    if not differences:
-        return f"There is nothing to compare {reference} with: give more losses."
     if not others:
         return f"Use {reference}, the only method that is judged."
-    none = f"none of the {len(others)} others is"
-    if len(others) == 1:
-        none = f"{others[0]} is not"
-    text = f"Use {reference}: {none} better beyond chance."
+    text = f"Use {reference}: no other method is better beyond chance."
     ahead = [name for name in others if differences[name].mean > 0]
     if ahead:
         best = max(ahead, key=comparison.mean)
@@ -467,19 +452,12 @@ def _in_words(found: Difference) -> str:
 
 def _not_judged(comparison: Comparison, differences: dict[str, Difference]) -> str:
     """The methods that the verdict does not speak of, and fits that failed."""
-    counts = Counter(fit.method for fit in comparison.failures)
-    n_folds, text = len(comparison.constants), ""
-    failed = [name for name, count in counts.items() if count == n_folds]
-    if failed:
-        text += (
-            f" This is no verdict on {', '.join(failed)}, which failed on every fold: "
-            "correct the errors, and compare again."
-        )
+    text = ""
     without = [name for name, found in differences.items() if np.isnan(found.mean)]
-    absent = [name for name in without if name not in failed]
-    text += f" Not judged: {', '.join(absent)}." if absent else ""
-    if n_folds == 1:
-        text += " A difference needs two folds: give more."
+    if without:
+        needed = "a difference needs two folds without a failure"
+        text += f" This is no verdict on {', '.join(without)}: {needed}."
+    counts = Counter(fit.method for fit in comparison.failures)
     if counts:
         fits = "fit" if counts.total() == 1 else "fits"
         text += f" {counts.total()} {fits} failed: {', '.join(counts)}."

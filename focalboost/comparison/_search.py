@@ -21,8 +21,8 @@ from focalboost.comparison._methods import (
     Part,
     TableEncoder,
     as_pandas,
+    class_ratio,
     part_of,
-    require_both_classes,
     training_sets,
     weighted,
 )
@@ -87,8 +87,7 @@ class Fitted:
     method : Method
         The method.
     models : tuple
-        The fitted estimators: one, or those of bagging. For the host's own log loss
-        they are the host's own classifiers.
+        One fitted estimator, or those of bagging; the host's own for its log loss.
     prior_factors : tuple of float
         For each model of bagging, the factor by which its rows multiply the odds of a
         positive. Predictions are divided by it.
@@ -120,9 +119,9 @@ class Fitted:
     def transformed(self, X: Any) -> Any:
         """Return the features that the models read."""
         table = as_pandas(X)
-        if self.transformers is None:
-            return table
-        return self.transformers.transform(table)
+        return (
+            table if self.transformers is None else self.transformers.transform(table)
+        )
 
     def log_odds(self, X: Any) -> NDArray[np.float64]:
         """Return the logit of the probability of the positive class.
@@ -194,10 +193,6 @@ def fit(
         What early stopping watches: the loss of the training with the weights of the
         method, or the average precision.
 
-    Returns
-    -------
-    Fitted
-
     Examples
     --------
     >>> from sklearn.datasets import make_classification
@@ -216,7 +211,9 @@ def fit(
     require_comparable(estimator)
     train = part_of(X, y, sample_weight)
     valid = part_of(X_valid, y_valid, sample_weight_valid)
-    transformers = _transformers(estimator, train.X)
+    transformers = TableEncoder() if hasattr(train.X, "dtypes") else None
+    if isinstance(estimator, Pipeline):
+        transformers = clone(estimator)[:-1] if len(estimator) > 1 else None
     if transformers is not None:
         train = train._replace(X=transformers.fit_transform(train.X, train.y))
         valid = valid._replace(X=transformers.transform(valid.X))
@@ -267,14 +264,6 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     on the estimator, to other values than its defaults, are left out of the points.
     LightGBM's defaults put no penalty on leaves, and its log loss may diverge there.
 
-    Parameters
-    ----------
-    estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
-
-    Returns
-    -------
-    tuple of dict
-
     Examples
     --------
     >>> from focalboost import FocalXGBClassifier
@@ -312,15 +301,9 @@ def tuned(
 
     Parameters
     ----------
-    method, estimator, random_state, stop_on : as in ``fit``
+    method, estimator, X, y, sample_weight, random_state, stop_on : as in ``fit``
     grid : as in ``compare_losses``
         None is ``default_grid(estimator)``.
-    X, y, sample_weight : array-like or data frame, array-like, array-like or None
-        Features, labels 0 and 1, and weights or None.
-
-    Returns
-    -------
-    Tuned
 
     Examples
     --------
@@ -338,7 +321,7 @@ def tuned(
     options = {"test_size": VALIDATION_SHARE, "random_state": random_state}
     split = train_test_split(np.arange(len(part.y)), stratify=part.y, **options)
     train, valid = map(part.rows, split)
-    require_both_classes(valid)
+    class_ratio(valid)  # both classes have weight
     weight, found = valid.weight, []
     for point in points_of(grid, estimator):
         candidate = at_point(estimator, point)
@@ -358,11 +341,7 @@ def points_of(grid: Grid | None, estimator: Any) -> tuple[dict[str, Any], ...]:
     if grid is None:
         return default_grid(estimator)
     if not isinstance(grid, Mapping):
-        points = tuple(map(dict, grid))
-        if not points:
-            advice = "Use grid=[{}] to keep the parameters of the estimator."
-            reject("grid", "a point or more", grid, advice)
-        return points
+        return tuple(map(dict, grid))
     if any(isinstance(v, list) and "const" not in k for k, v in grid.items()):
         rule = "one point, or a sequence of points"
         advice = "Use list(sklearn.model_selection.ParameterGrid(grid))."
@@ -416,13 +395,6 @@ def require_comparable(estimator: Any) -> None:
             reject(name, rule, given[name], advice)
 
 
-def _transformers(estimator: Any, X: Any) -> Any:
-    """What is to be fitted on the training rows, or None."""
-    if isinstance(estimator, Pipeline):
-        return clone(estimator)[:-1] if len(estimator) > 1 else None
-    return TableEncoder() if hasattr(X, "dtypes") else None
-
-
 def _model(method: Method, estimator: Any, X: Any) -> Any:
     """An untrained model of the method with the parameters of the estimator."""
     params, host = estimator.get_params(deep=False), host_of(estimator)
@@ -440,7 +412,7 @@ def _model(method: Method, estimator: Any, X: Any) -> Any:
 def _trained(model: Any, train: Part, valid: Part, stop_on: str) -> int:
     """Train with early stopping, and return the number of rounds."""
     weights = None if valid.weight is None else [valid.weight]
-    by_ranking, options = stop_on == "average_precision", {}
+    by_ranking = stop_on == "average_precision"
     is_xgboost = host_of(model) == "xgboost"
     if is_xgboost:
         metric = None if hasattr(model, "focal_gamma") else "logloss"

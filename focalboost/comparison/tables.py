@@ -7,13 +7,11 @@ option or change helps.
 from __future__ import annotations
 
 import argparse
-import codecs
-import gzip
 import json
 import re
 import shlex
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,11 +28,7 @@ from focalboost.comparison._command import (
     add_options,
     options_given,
 )
-from focalboost.comparison._methods import (
-    kind_of,
-    names_of_parts_taken,
-    parts_of_dates,
-)
+from focalboost.comparison._methods import kind_of, parts_of_dates
 
 __all__ = [
     "DataError",
@@ -48,10 +42,6 @@ __all__ = [
 TIME_NAMES = ("time", "timestamp", "datetime")
 SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'"}  # as they are typed
 IDENTIFIER_NAME = re.compile(r"(^|[\W_])(id|uuid|guid)$|[a-z]I[Dd]$")
-DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
-
-#: A number with a decimal point, or a decimal comma, or thousands.
-THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}[.,]\d{3}\s*")
 
 #: A number with thousands separators, a sign of a currency or per cent.
 WRITTEN_NUMBER = re.compile(
@@ -65,20 +55,14 @@ WRITTEN_DATE = re.compile(
     r"|\d\d[./-]\w{2,3}[./-]\d\d)\b.*"
 )
 
-#: How to write a file again, by its ending.
-WRITERS = {
-    ".csv": "DataFrame.to_csv",
-    ".csv.gz": "DataFrame.to_csv",
-    ".parquet": "DataFrame.to_parquet",
-    ".npz": "np.savez(path, X=X, y=y)",
-}
+ADVICE_ON_CSV = "correct it, or give its --encoding, such as cp1252 or utf-16"
 
-#: What to do about a file that is no text, by its first two bytes.
-NO_TEXT = {
-    codecs.BOM_UTF16_LE: "add --encoding utf-16",
-    codecs.BOM_UTF16_BE: "add --encoding utf-16",
-    b"\x1f\x8b": "it is compressed, let its name end in .csv.gz",
-    b"PK": "it is a workbook or an archive, save its table as CSV",
+#: The files that are read, by the ends of their names, and what helps if that fails.
+FILES = {
+    ".csv": ADVICE_ON_CSV,
+    ".csv.gz": ADVICE_ON_CSV,
+    ".parquet": "write it with DataFrame.to_parquet",
+    ".npz": "write it with np.savez(path, X=X, y=y)",
 }
 
 #: Share of different values from which a column looks like an identifier.
@@ -87,32 +71,16 @@ IDENTIFIER_SHARE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class LabelledTable:
-    """Features and labels of a file.
+    """Features and labels of a file."""
 
-    Attributes
-    ----------
-    features : DataFrame of shape (n_samples, n_features)
-        Columns of float64, of text and of categories, with missing values.
-    y_true, positive : ndarray of shape (n_samples,), str
-        1 for the class to find, else 0; and the target with its value that is 1 here.
-    times, groups : Series of shape (n_samples,), or None
-        The columns that order the rows, and that hold them together.
-    costs : tuple, or None
-        Cost of an alert, and cost of a miss: a number, or one for each row.
-    is_test : ndarray of shape (n_samples,) or None
-        The test rows, if the file names them and the rows have no times.
-    remarks : list of str
-        What a reader of the result has to know.
-    """
-
-    features: pd.DataFrame
-    y_true: NDArray[np.int8]
-    positive: str
-    times: pd.Series | None
-    groups: pd.Series | None
-    costs: tuple[Any, Any] | None
-    is_test: NDArray[np.bool_] | None
-    remarks: list[str]
+    features: pd.DataFrame  #: columns of float64, of text and of categories
+    y_true: NDArray[np.int8]  #: 1 for the class to find
+    positive: str  #: the target, with its value that is 1
+    times: pd.Series | None  #: what orders the rows
+    groups: pd.Series | None  #: what holds rows together
+    costs: tuple[Any, Any] | None  #: of an alert, and of a miss or of one in each row
+    is_test: NDArray[np.bool_] | None  #: if the file names test rows, and without times
+    remarks: list[str]  #: what a reader of the result has to know
 
 
 def read_table(
@@ -131,38 +99,9 @@ def read_table(
     decimal: str | None = None,
     encoding: str | None = None,
 ) -> LabelledTable:
-    r"""Read and check a file.
+    r"""Read and check a file. The arguments are the options of the command line.
 
-    Parameters
-    ----------
-    path : Path
-        A .csv, .csv.gz or .parquet file, or an .npz file of one of two kinds. The first
-        kind has the features in ``X``, of shape (n_samples, n_features), and the labels
-        in ``y`` or in the array that ``target`` names. The second kind has one array
-        for each column (``c000``, ``c001``, ...), the labels in ``y``, and the names
-        and kinds ("num" or "cat") of the columns as JSON in ``meta``.
-    target : str, optional
-        The column of labels. Only an .npz file has a default.
-    positive : str, optional
-        The value of the target to find. All other values are the other class. The
-        default is 1 of 0 and 1, or the rarer of two values.
-    drop, categorical : sequence of str, default=()
-        Columns that are not features, and columns of numbers whose values are names.
-    time, group : str, optional
-        A column of dates or numbers that orders the rows, and one whose equal values
-        hold rows together. Both are not features.
-    date_parts : bool, default=False
-        Whether a date becomes its month, day, weekday and hour. Else it is left out.
-    cost, cost_column : sequence of float, str, optional
-        Cost of an alert, and cost of a miss, unless a column has the cost of a miss
-        for each row, such as the amount.
-    separator, decimal, encoding : str, optional
-        Of a CSV file: "," or ";" or "tab", "." or ",", "utf-8" or another encoding.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be used as it is.
+    Only an .npz file has a default target. A fault of the file is a DataError.
 
     Examples
     --------
@@ -183,22 +122,30 @@ def read_table(
         names = _some_of(contents.targets)
         raise DataError(f"{path} {fault}: give --target one of {names}")
     columns = contents.columns.drop(columns=target, errors="ignore")
-    _require_columns(path, columns, "--drop", drop)
-    _require_columns(path, columns, "--categorical", categorical)
-    single = {"--time": time, "--group": group, "--cost-column": cost_column}
-    for option, name in single.items():
-        if name is not None:
-            _require_columns(path, columns, option, [name])
+    single = {"time": [time], "group": [group], "cost-column": [cost_column]}
+    known = {None, *columns}
+    for option, asked in {"drop": drop, "categorical": categorical, **single}.items():
+        absent = [name for name in asked if name not in known]
+        if absent:
+            fault = f"has no column {_some_of(absent)} besides its target"
+            advice = f"give --{option} one of {_some_of(columns)}"
+            raise DataError(f"{path} {fault}: {advice}")
     times, labels = None, contents.targets[target]
     if time is not None:
         times = _times(columns[time]).sort_values(kind="stable")
         labels, columns = labels.loc[times.index], columns.loc[times.index]
+    groups = None if group is None else columns[group]
+    if groups is not None and groups.isna().any():
+        fault = f"group column {group!r} lacks {groups.isna().sum()} values"
+        raise DataError(f"{fault}: fill them, each with a value of its own")
     y_true, shown = _binary(labels, positive)
     left = columns.drop(columns=[*drop, *filter(None, (time, group))])
-    if left.columns.empty:
-        raise DataError(f"{path} has no column besides {target!r}: add features")
-    features = _features(left, categorical, decimal or ".")
-    groups = None if group is None else _groups(columns[group])
+    features = {
+        str(name): column.astype("category")
+        if name in categorical
+        else _typed(column, decimal or ".")
+        for name, column in left.items()
+    }
     settled = ["date"] * date_parts + ["time"] * (time is not None)
     return LabelledTable(
         features=_table(features, date_parts),
@@ -210,16 +157,6 @@ def read_table(
         is_test=None if times is not None else contents.is_test,
         remarks=list(_remarks(features, settled)),
     )
-
-
-def _require_columns(
-    path: Path, columns: pd.DataFrame, option: str, names: Iterable[str]
-) -> None:
-    absent = [name for name in names if name not in columns]
-    if absent:
-        fault = f"has no column {_some_of(absent)} besides its target"
-        advice = f"give {option} one of {_some_of(columns)}"
-        raise DataError(f"{path} {fault}: {advice}")
 
 
 def read_named(path: Path, options: argparse.Namespace) -> LabelledTable:
@@ -238,76 +175,48 @@ class _Contents(NamedTuple):
 
 
 def _contents(path: Path, form: dict[str, str]) -> _Contents:
-    ending = next(filter(path.name.lower().endswith, WRITERS), None)
+    ending = next(filter(path.name.lower().endswith, FILES), None)
     if ending is None:
-        raise DataError(f"{path}: give a file that ends in {', '.join(WRITERS)}")
+        raise DataError(f"{path}: give a file that ends in {', '.join(FILES)}")
     read = {".parquet": _read_parquet, ".npz": _read_npz}.get(ending, _read_csv)
-    if not path.is_file():
-        raise DataError(f"{path} is not there: check the path")
     if form and read is not _read_csv:
         options = " ".join(f"--{name}" for name in form)
         raise DataError(f"{path} is not a CSV file: leave out {options}")
+    if not path.is_file():
+        raise DataError(f"{path} is not there: check the path")
     try:
-        contents = read(path, **form)
-    except ImportError as error:
-        raise DataError("Parquet needs pyarrow: pip install pyarrow") from error
-    except pd.errors.EmptyDataError:
-        contents = _Contents(pd.DataFrame(), pd.DataFrame())
-    except (OSError, ValueError, TypeError, BadZipFile) as error:
-        fault = f"{path} cannot be read as {ending}: {error}"
-        raise DataError(f"{fault}: write it again, with {WRITERS[ending]}") from error
-    if contents.columns.empty:
-        raise DataError(f"{path} is empty: give a file with a header and rows")
-    return contents
+        return read(path, **form)
+    except (OSError, ImportError, ValueError, LookupError, BadZipFile) as error:
+        fault = f"{path} cannot be read as {ending}: {' '.join(str(error).split())}"
+        raise DataError(f"{fault}: {FILES[ending]}") from error
 
 
 def _read_csv(
     path: Path, separator: str = ",", decimal: str = ".", encoding: str = "utf-8"
 ) -> _Contents:
-    separator = {"tab": "\t"}.get(separator, separator)
-    if len(separator) != 1:
-        fault = f"--separator {separator!r} is not one character"
-        raise DataError(f"{fault}: give ';' or tab")
-    read = partial(pd.read_csv, path, sep=separator, encoding=encoding)
-    try:
-        # The names before pandas changes those that are there twice.
-        header = read(header=None, nrows=1, dtype=str, na_filter=False).iloc[0].tolist()
-        for other, typed in SEPARATORS.items():
-            if len(header) == 1 and other != separator and other in header[0]:
-                fault = f"is separated by {typed}"
-                raise DataError(f"{path} {fault}: add --separator {typed}")
-        _require_unique(path, header)
-        # With a longer row, which is an error here, the first column becomes an index.
-        read(header=None, nrows=2)
-        columns = read(decimal=decimal, low_memory=False)
-    except UnicodeError as error:
-        opened = gzip.open if path.name.lower().endswith(".gz") else open
-        with opened(path, "rb") as file:
-            start = file.read(2)
-        other = "add --encoding cp1252 (Western Europe, Windows), or another"
-        fault = f"is not {encoding} text"
-        raise DataError(f"{path} {fault}: {NO_TEXT.get(start, other)}") from error
-    except pd.errors.ParserError as error:
-        advice = "correct the header or this row, or put quotes around text"
-        fault = f"cannot be read as .csv: {' '.join(str(error).split())}"
-        raise DataError(f"{path} {fault}: {advice}") from error
-    except LookupError as error:
-        fault = f"Python has no encoding {encoding!r}"
-        raise DataError(f"{fault}: give --encoding utf-8, cp1252 or utf-16") from error
+    separator = {"tab": "\t", r"\t": "\t"}.get(separator, separator)
+    read = partial(pd.read_csv, path, sep=separator, encoding=encoding, engine="c")
+    # The names before pandas changes those that are there twice.
+    header = read(header=None, nrows=1, dtype=str, na_filter=False).iloc[0].tolist()
+    for other, typed in SEPARATORS.items():
+        if len(header) == 1 and other != separator and other in header[0]:
+            fault = f"is separated by {typed}"
+            raise DataError(f"{path} {fault}: add --separator {typed}")
+    _require_unique(header, f"{path} has")
+    # With a longer row, which is an error here, the first column becomes an index.
+    read(header=None, nrows=2)
+    columns = read(decimal=decimal, low_memory=False)
     return _Contents(columns, columns)
 
 
-def _require_unique(path: Path, names: Sequence[str]) -> None:
+def _require_unique(names: Sequence[str], what_has_them: str) -> None:
     index = pd.Index(names)
     if index.has_duplicates:
-        twice = _some_of(index[index.duplicated()].unique())
-        raise DataError(f"{path} has several columns named {twice}: rename them")
+        twice = f"columns named {_some_of(index[index.duplicated()].unique())}"
+        raise DataError(f"{what_has_them} several {twice}: rename them")
 
 
 def _read_parquet(path: Path) -> _Contents:
-    from pyarrow import parquet
-
-    _require_unique(path, parquet.read_schema(path).names)
     table = pd.read_parquet(path)
     is_named = any(name is not None for name in table.index.names)
     table = table.reset_index(drop=not is_named)
@@ -316,43 +225,23 @@ def _read_parquet(path: Path) -> _Contents:
 
 
 def _read_npz(path: Path) -> _Contents:
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
-    try:
+    with np.load(path, allow_pickle=False) as arrays:
         if "meta" in arrays:
-            return _columns_by_meta(path, arrays)
-        return _matrix_and_labels(path, arrays.pop("X"), arrays)
-    except KeyError as error:
-        raise DataError(
-            f"{path} has {_some_of(arrays)} and no {error.args[0]!r}: save features "
-            "and labels with np.savez(path, X=X, y=y)"
-        ) from error
-
-
-def _matrix_and_labels(
-    path: Path, X: NDArray[Any], arrays: dict[str, NDArray[Any]]
-) -> _Contents:
-    """Features in X. Any other array with one entry for each row may be the target."""
-    if X.ndim != 2:
-        raise DataError(f"{path} has X of shape {X.shape}: save it as (rows, columns)")
-    targets = {
-        name: array for name, array in arrays.items() if array.shape == X.shape[:1]
-    }
+            return _columns_by_meta(arrays)
+        # Any other array with one entry for each row may be the target.
+        X = pd.DataFrame(arrays["X"]).add_prefix("x")
+        others = {name: arrays[name] for name in arrays if name != "X"}
+    targets = {name: y for name, y in others.items() if y.shape == (len(X),)}
     if not targets:
-        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items()) or "none"
-        raise DataError(
-            f"{path} has no labels for the {len(X)} rows of X, its other arrays are "
-            f"{shapes}: save labels in one dimension, np.savez(path, X=X, y=y)"
-        )
-    columns = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-    default = "y" if "y" in targets else None
-    return _Contents(columns, pd.DataFrame(targets), default)
+        fault = f"has no labels, one for each of the {len(X)} rows of X"
+        raise DataError(f"{path} {fault}: {FILES['.npz']}")
+    return _Contents(X, pd.DataFrame(targets), "y" if "y" in targets else None)
 
 
-def _columns_by_meta(path: Path, arrays: dict[str, NDArray[Any]]) -> _Contents:
+def _columns_by_meta(arrays: Mapping[str, NDArray[Any]]) -> _Contents:
     """Columns c000, c001, ... with their names in meta; y and aux_* are targets."""
     meta = json.loads(str(arrays["meta"]))
-    _require_unique(path, meta["names"])
+    _require_unique(meta["names"], "meta has")
     columns: dict[str, Any] = {}
     for i, (name, kind) in enumerate(zip(meta["names"], meta["kinds"], strict=True)):
         values = arrays[f"c{i:03d}"]
@@ -375,48 +264,35 @@ def _some_of(values: Iterable[Any]) -> str:
 
 def _binary(labels: pd.Series, positive: str | None) -> tuple[NDArray[np.int8], str]:
     """Labels as 0 and 1: 1 is the label to find, or 1, or the rarer of two others."""
-    name, n_missing = labels.name, int(labels.isna().sum())
+    name, n_missing = f"target {labels.name!r}", int(labels.isna().sum())
     if n_missing:
         raise DataError(
-            f"target {name!r} lacks {n_missing} labels: drop these rows, or write "
-            "other words if labels are None, NA or null"
+            f"{name} lacks {n_missing} labels: drop these rows, or write other words "
+            "if labels are None, NA or null"
         )
     values = list(labels.value_counts().index)
+    if len(values) < 2:
+        found = f"one class only ({_some_of(values) or 'no rows'})"
+        raise DataError(f"{name} has {found}: add rows of the other class")
+    label = 1 if set(values) == {0, 1} else values[-1]
     if positive is not None:
-        found = [value for value in values if _is_named(value, positive)]
-        if not found:
-            fault = f"target {name!r} has no label {positive!r}"
+        names = (positive, f"{positive}.0")  # a whole number may be float64
+        label = next((one for one in values if str(one) in names), None)
+        if label is None:
+            fault = f"{name} has no label {positive!r}"
             raise DataError(f"{fault}: give --positive one of {_some_of(values)}")
-        label = found[0]
     elif len(values) > 2:
         raise DataError(
-            f"target {name!r} is not binary, its {len(values)} labels are "
-            f"{_some_of(values)}: name the one to find with --positive, all others "
-            "are then the rest"
+            f"{name} is not binary, its {len(values)} labels are {_some_of(values)}: "
+            "name the one to find with --positive, all others are then the rest"
         )
-    else:
-        label = 1 if set(values) == {0, 1} else values[-1]
-    if len(values) == 1:
-        raise DataError(
-            f"target {name!r} is {_some_of(values)} in all rows, one class only: "
-            "add rows of the other class"
-        )
-    return (labels == label).to_numpy(dtype=np.int8), f"{name} = {label}"
-
-
-def _is_named(value: Any, text: str) -> bool:
-    """Whether a label is this text, or the same number."""
-    try:
-        return str(value) == text or float(value) == float(text)
-    except (TypeError, ValueError):
-        return False
+    return (labels == label).to_numpy(dtype=np.int8), f"{labels.name} = {label}"
 
 
 def _times(column: pd.Series) -> pd.Series:
     """Numbers as they are, all else as dates; none may be missing."""
-    if pd.api.types.is_numeric_dtype(column) or kind_of(column) == "duration":
-        times = column
-    else:
+    times = column
+    if not pd.api.types.is_numeric_dtype(column) and kind_of(column) != "duration":
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
         times = numbers if numbers.notna().mean() > 0.5 else _dates(column)
     if times.isna().any():
@@ -448,89 +324,22 @@ def _dates(column: pd.Series) -> pd.Series:
     return max([standard, *found], key=lambda dates: dates.notna().sum())
 
 
-def _groups(column: pd.Series) -> pd.Series:
-    if kind_of(column) is None:
-        fault = f"group column {column.name!r} holds neither numbers, text nor dates"
-        raise DataError(f"{fault}: name another --group")
-    if column.isna().any():
-        fault = f"group column {column.name!r} lacks {column.isna().sum()} values"
-        raise DataError(f"{fault}: fill them, each with a value of its own")
-    return column
-
-
 def _costs(
     cost: Sequence[float] | None, column: pd.Series | None
 ) -> tuple[Any, Any] | None:
     """The cost of an alert, and the cost of a miss."""
     if cost is None and column is None:
         return None
-    needed, rule = 2, "two numbers"
-    advice = "ALERT MISS, or --cost ALERT --cost-column COLUMN"
+    costs: list[Any] = list(cost or ())
     if column is not None:
-        needed, rule, advice = 1, "a number", "ALERT, the cost of an alert"
         numbers = pd.to_numeric(column.astype(str), errors="coerce")
-        is_cost = numbers.between(0, np.finfo(float).max)
-        if not is_cost.all():
-            row = is_cost.idxmin() + 1
-            fault = f"cost column {column.name!r} holds other values than numbers >= 0"
-            raise DataError(
-                f"{fault}, the first in row {row}: correct them, or name another "
-                "--cost-column"
-            )
-    if cost is None or len(cost) != needed or not all(0 <= c < np.inf for c in cost):
-        raise DataError(f"--cost is {rule} >= 0 here: give --cost {advice}")
-    return (cost[0], cost[1] if column is None else numbers.to_numpy())
-
-
-def _features(
-    columns: pd.DataFrame, categorical: Sequence[str], decimal: str
-) -> dict[str, pd.Series]:
-    """Columns as what they are. All that cannot be used are named in one error."""
-    features = {
-        str(name): column.astype("category")
-        if name in categorical and kind_of(column) is not None
-        else _typed(column, decimal)
-        for name, column in columns.items()
-    }
-    faults: dict[str, list[str]] = {}
-    for name, column in features.items():
-        fault = _fault(column)
-        if fault is not None:
-            faults.setdefault(fault, []).append(name)
-    if faults:
-        found = "; ".join(f"{fault}: {_some_of(faults[fault])}" for fault in faults)
-        commas = faults.pop("numbers with a decimal comma", [])
-        unclear = faults.pop("numbers with a comma before three digits", [])
-        drop = shlex.join(name for names in faults.values() for name in names)
-        advice = ["--decimal ,"] * bool(commas or unclear)
-        advice += [f"--drop {drop}"] * bool(drop)
-        text = f"some columns cannot be used ({found}): add {' '.join(advice)}"
-        if unclear:
-            text += (
-                " (--decimal , reads 1,234 as 1.234: where commas separate thousands, "
-                f"write 1234 or add --drop {shlex.join(unclear)})"
-            )
-        raise DataError(text)
-    return features
-
-
-def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    kinds = {name: kind_of(column) for name, column in features.items()}
-    taken = names_of_parts_taken(kinds) if date_parts else []
-    if taken:
+        costs.append(numbers.to_numpy())
+    if len(costs) != 2 or not all(np.all((c >= 0) & (c < np.inf)) for c in costs):
         raise DataError(
-            f"--date-parts makes columns named {_some_of(taken)}, which are there: "
-            f"rename them, or add --drop {shlex.join(taken)}"
+            "costs are finite numbers >= 0: give --cost ALERT MISS, or --cost ALERT "
+            "--cost-column COLUMN with such a number in every row"
         )
-    for name, column in features.items():
-        if kind_of(column) != "date":
-            columns[name] = column
-        elif date_parts:
-            columns |= parts_of_dates(name, column)
-    if not columns:
-        raise DataError("all features are dates: add --date-parts, or other columns")
-    return pd.DataFrame(columns)
+    return costs[0], costs[1]
 
 
 def _typed(column: pd.Series, decimal: str) -> pd.Series:
@@ -539,52 +348,43 @@ def _typed(column: pd.Series, decimal: str) -> pd.Series:
     Beside a decimal comma, points may separate thousands: such text is no number.
     """
     kind = kind_of(column)
-    if kind == "category" and column.dtype != "category":
-        numbers = pd.to_numeric(column.astype(object), errors="coerce")
-        is_unclear = decimal == "," and _may_be_thousands(column, ".")
-        if (numbers.notna() | column.isna()).all() and not is_unclear:
-            return numbers.astype(np.float64)
-        return _with_dates(column)
     if kind == "number":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(numbers, index=column.index, name=column.name)
-    return column
-
-
-def _with_dates(column: pd.Series) -> pd.Series:
-    """Text that is dates throughout as dates, other text as it is."""
+    if kind != "category" or column.dtype == "category":
+        return column
     values = column.dropna()
+    if decimal == ".":
+        numbers = pd.to_numeric(values.astype(object), errors="coerce")
+        if numbers.notna().all():
+            return numbers.astype(np.float64).reindex(column.index)
+        text = values.astype(str).str.replace(",", ".", regex=False)
+        if pd.to_numeric(text, errors="coerce").notna().all():
+            raise DataError(
+                f"column {column.name!r} holds numbers with a comma: add --decimal , "
+                "(it reads 1,234 as 1.234), or where commas separate thousands write "
+                f"1234 or add --drop {shlex.quote(str(column.name))}"
+            )
     dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
     if dates.isna().any() and values.astype(str).str.fullmatch(WRITTEN_DATE).all():
         dates = _dates(values)
     return column if dates.isna().any() else dates.reindex(column.index)
 
 
-def _fault(column: pd.Series) -> str | None:
-    """Why no host can use a column."""
-    kind = kind_of(column)
-    if column.isna().all():
-        return "empty"
-    if kind is None:
-        return "neither numbers, text nor dates"
-    if kind == "number" and np.isinf(column).any():
-        return "infinite in some rows"
-    if kind == "category" and column.dtype != "category":
-        values = column.dropna()
-        is_comma = values.astype(str).str.fullmatch(DECIMAL_COMMA)
-        others = pd.to_numeric(values[~is_comma], errors="coerce")
-        if is_comma.any() and others.notna().all():
-            is_unclear = _may_be_thousands(values, ",")
-            what = "comma before three digits" if is_unclear else "decimal comma"
-            return f"numbers with a {what}"
-    return None
-
-
-def _may_be_thousands(values: pd.Series, separator: str) -> bool:
-    """Whether numbers with a separator are all written as 1,858 or 1.858 is."""
-    text = values.dropna().astype(str)
-    separated = text[text.str.contains(separator, regex=False)]
-    return bool(len(separated) and separated.str.fullmatch(THOUSANDS).all())
+def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:
+    """Columns without dates, or with their parts."""
+    columns: list[tuple[str, Any]] = []
+    for name, column in features.items():
+        if kind_of(column) != "date":
+            columns.append((name, column))
+        elif date_parts:
+            columns += parts_of_dates(name, column).items()
+    if not columns:
+        raise DataError(
+            "no column is a feature: add columns, or --date-parts for dates"
+        )
+    _require_unique([name for name, _ in columns], "--date-parts makes")
+    return pd.DataFrame(dict(columns))
 
 
 #: What is said of columns, by what they look like.
@@ -592,9 +392,9 @@ _REMARKS = {
     "date": "Dates are left out: {names}. To use their month, day, weekday and hour, "
     "add --date-parts.",
     "time": "{names}: a time, and rows are split at random. If you will predict later "
-    "rows from earlier ones, these scores may be optimistic: use --time {typed}.",
+    "rows from earlier ones, these scores may be optimistic: use --time {first}.",
     "numbers": "Numbers with text in or among them are taken for categories: {names}. "
-    "Write them as 1234.5, or leave them out with --drop {typed}.",
+    "Write them as plain numbers, or leave them out with --drop {typed}.",
     "identifier": "These look like identifiers: {names}. Leave them out with --drop "
     "{typed}, or keep the rows of each together with --group.",
 }
@@ -606,8 +406,8 @@ def _remarks(features: dict[str, pd.Series], settled: list[str]) -> Iterator[str
     for mark, text in _REMARKS.items():
         names = [name for name, found in marks.items() if mark in found]
         if names and mark not in settled:
-            typed = shlex.join(names[:1] if mark == "time" else names)
-            yield text.format(names=_some_of(names), typed=typed)
+            typed, first = shlex.join(names), shlex.quote(names[0])
+            yield text.format(names=_some_of(names), typed=typed, first=first)
 
 
 def _marks(column: pd.Series) -> tuple[str, ...]:
@@ -617,12 +417,10 @@ def _marks(column: pd.Series) -> tuple[str, ...]:
         return ("date", "time")
     if name.lower() in TIME_NAMES:
         return ("time",)
-    if column.dtype == "category" or kind == "duration":
-        return ()
-    if kind == "category":
-        if values.astype(str).str.fullmatch(WRITTEN_NUMBER).mean() > 0.5:
-            return ("numbers",)
-    elif (values % 1 != 0).any():
+    is_text = kind == "category" and column.dtype != "category"
+    if is_text and values.astype(str).str.fullmatch(WRITTEN_NUMBER).mean() > 0.5:
+        return ("numbers",)
+    if not is_text and (kind != "number" or (values % 1 != 0).any()):
         return ()
     is_unique = len(values) > 20 and values.nunique() > IDENTIFIER_SHARE * len(values)
     return ("identifier",) if is_unique or IDENTIFIER_NAME.search(name) else ()

@@ -198,7 +198,7 @@ def test_columns_that_no_fit_can_read_are_refused_at_once(host, payments):
     with pytest.raises(ValueError, match=r"got \['a', 'b'\]. Use X.drop\(columns="):
         compared(estimator, lists, y)
     twice = pd.concat([X, X["shop"]], axis=1)
-    with pytest.raises(ValueError, match=r"different column names; got \['shop'\]"):
+    with pytest.raises(ValueError, match=r"column names, parts .*; got \['shop'\]"):
         compared(estimator, twice, y)
     with pytest.raises(ValueError, match=r"columns of X; got \['till'\]"):
         TableEncoder(categorical=["till"]).fit(X)
@@ -300,10 +300,8 @@ def test_a_missing_value_leaves_the_predictions_of_other_rows(host):
         ),
         (["=a", "b=c", "", "d\ne"], ["column_0", "b=c", "column_2", "column_3"]),
         (["a b", "a_b", "a c"], ["column_0", "column_1", "a c"]),
-        (["a [K]", "column_0", "column_0_"], ["column_0__", "column_0", "column_0_"]),
-        (["a:b", "column 0"], ["column_0_", "column 0"]),
     ],
-    ids=["refused", "changed", "alike", "taken", "taken in LightGBM"],
+    ids=["refused", "changed", "alike"],
 )
 def test_names_that_hosts_refuse_are_replaced(host, given, expected, rare):
     table, y = rare
@@ -315,14 +313,14 @@ def test_names_that_hosts_refuse_are_replaced(host, given, expected, rare):
 
 def test_names_that_are_the_same_text_are_refused(host):
     X = pd.DataFrame(np.zeros((40, 3)), columns=[0, "0", "a"])
-    with pytest.raises(ValueError, match=r"different column names; got \['0'\]"):
+    with pytest.raises(ValueError, match=r"column names, parts .*; got \['0'\]"):
         compared(host.classifier(), X, np.arange(40) % 2)
 
 
 @pytest.mark.parametrize("names", [["paid", "paid_hour"], ["paid_hour", "paid"]])
 def test_parts_of_dates_replace_no_other_column(names):
     X = pd.DataFrame({"paid": pd.date_range("2024-01-01", periods=3), "paid_hour": 1.5})
-    message = r"named as parts of its dates; got \['paid_hour'\]. Rename these columns"
+    message = r"parts of dates included; got \['paid_hour'\]. Rename or drop them."
     with pytest.raises(ValueError, match=message):
         TableEncoder(date_parts=True).fit(X[names])
     with pytest.warns(UserWarning, match="are dates and are left out"):

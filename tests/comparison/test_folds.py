@@ -42,7 +42,7 @@ def test_a_number_of_folds_may_be_one_of_numpy():
 
 
 def test_groups_of_one_class_cannot_be_a_fold():
-    with pytest.raises(ValueError, match="cv must be splits with both classes"):
+    with pytest.raises(ValueError, match="cv must be folds with both classes"):
         folds_of(LeaveOneGroupOut(), DATA, np.where(Y == 1, 1, 0), 0)
 
 
@@ -51,7 +51,7 @@ def test_a_fold_has_positives_enough_for_the_search():
     few = np.flatnonzero(Y)[:5]
     y = np.isin(np.arange(len(Y)), few).astype(np.int8)
     assert len(folds_of(3, DATA._replace(y=y), None, 0)) == 3
-    with pytest.raises(ValueError, match="has 2 rows of the rarer class to train"):
+    with pytest.raises(ValueError, match="with 2 of the rarer one, and"):
         folds_of(2, DATA._replace(y=y), None, 0)
 
 

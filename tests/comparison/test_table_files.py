@@ -43,23 +43,22 @@ def test_an_npz_may_hold_columns_with_their_names(tmp_path):
 
 
 ARRAYS = {
-    "no matrix": ({"a": X, "y": Y}, "has 'a', 'y' and no 'X': save features and la"),
+    "no matrix": ({"a": X, "y": Y}, "X is not a file in the archive': write it with"),
     "a lost column": (
         {"meta": json.dumps({"names": ["a"], "kinds": ["num"]}), "y": Y},
-        "has 'meta', 'y' and no 'c000'",
+        "c000 is not a file in the archive",
     ),
-    "a column": ({"X": X[:, 0], "y": Y}, r"has X of shape (6,): save it as (rows, col"),
     "no labels": (
         {"X": X},
-        "has no labels for the 6 rows of X, its other arrays are none",
+        "has no labels, one for each of the 6 rows of X: write it with np.savez",
     ),
     "other labels": (
         {"X": X, "y": Y[:4]},
-        "other arrays are y (4,): save labels in one",
+        "has no labels, one for each of the 6 rows of X",
     ),
     "a wide y": (
         {"X": X, "y": Y[:, None]},
-        "other arrays are y (6, 1): save labels in",
+        "has no labels, one for each of the 6 rows of X",
     ),
     "no y": (
         {"X": X, "label": Y},
