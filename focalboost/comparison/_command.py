@@ -199,8 +199,10 @@ def _host(asked: str | None) -> str:
     needed = (host, "pandas", "matplotlib", "rich")
     missing = [package for package in needed if find_spec(package) is None]
     if missing:
-        advice = f"pip install {' '.join(missing)}"
-        raise DataError(f"compare needs {', '.join(missing)}: {advice}")
+        advice = " ".join(
+            {"xgboost": "xgboost-cpu"}.get(name, name) for name in missing
+        )
+        raise DataError(f"compare needs {', '.join(missing)}: pip install {advice}")
     return host
 
 

@@ -134,6 +134,12 @@ def compare_losses(
         File that keeps every fit as soon as it is done. The same call continues from
         the file, repeats fits that failed, and may add methods.
 
+    Returns
+    -------
+    Comparison
+        Scores, differences and the verdict. The verdict may be to use log loss, or no
+        model.
+
     Raises
     ------
     ValueError
@@ -141,6 +147,11 @@ def compare_losses(
         fail.
     ModuleNotFoundError
         If SMOTE is among the losses and imbalanced-learn is not installed.
+
+    References
+    ----------
+    Nadeau & Bengio, *Inference for the Generalization Error*, 2003; Holm, *A Simple
+    Sequentially Rejective Multiple Test Procedure*, 1979.
 
     Examples
     --------

@@ -85,8 +85,13 @@ class Method:
         Averages the probabilities of five models. "balanced" trains each on all
         positives and a fifth of the negatives, and divides its odds by the factor that
         this shifts them by. "plain" trains each on a bootstrap sample of all rows
-        (Breiman 1996), with as many of each class as there are. Weights and resampling
-        are no part of a bagging method.
+        (Breiman 1996), with as many of each class as there are.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, alpha is given without gamma, or bagging is
+        given with weights or resampling.
 
     Examples
     --------
@@ -198,6 +203,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Values of each category, as text.
     dates_ : list of str
         Columns of dates.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name, a column has the name of a part of a date, or a
+        column is of another kind, such as lists.
 
     Examples
     --------

@@ -162,6 +162,10 @@ def plot_comparison(
     ax : matplotlib Axes, optional
         Where to draw. The default is a new figure.
 
+    Returns
+    -------
+    matplotlib Axes
+
     Examples
     --------
     >>> from sklearn.datasets import make_classification

@@ -193,6 +193,10 @@ def fit(
         What early stopping watches: the loss of the training with the weights of the
         method, or the average precision.
 
+    Returns
+    -------
+    Fitted
+
     Examples
     --------
     >>> from sklearn.datasets import make_classification
@@ -264,6 +268,14 @@ def default_grid(estimator: Any) -> tuple[dict[str, Any], ...]:
     on the estimator, to other values than its defaults, are left out of the points.
     LightGBM's defaults put no penalty on leaves, and its log loss may diverge there.
 
+    Parameters
+    ----------
+    estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
+
+    Returns
+    -------
+    tuple of dict
+
     Examples
     --------
     >>> from focalboost import FocalXGBClassifier
@@ -304,6 +316,10 @@ def tuned(
     method, estimator, X, y, sample_weight, random_state, stop_on : as in ``fit``
     grid : as in ``compare_losses``
         None is ``default_grid(estimator)``.
+
+    Returns
+    -------
+    Tuned
 
     Examples
     --------
