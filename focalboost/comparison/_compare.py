@@ -89,18 +89,20 @@ def compare_losses(
 
     Every method has the same folds, the same seeds and the same search, that of
     ``tuned``. Differences are paired by fold. Their intervals allow for the overlap of
-    the training sets (Nadeau & Bengio, 2003), and their p-values are adjusted for the
-    number of methods (Holm, 1979). A fit that fails is listed with its error.
+    the training sets, and their p-values are adjusted for the number of methods. A fit
+    that fails is listed with its error.
 
     Parameters
     ----------
     estimator : FocalXGBClassifier, FocalLGBMClassifier or a Pipeline that ends in one
         The host and its parameters, the same for all methods, as in ``fit``. Set gamma,
         alpha and class weights in ``losses`` instead.
-    X, y : array-like or DataFrame, array-like
-        Features, with NaN for missing values, and labels of two classes. The positive
-        class is the later one in sorted order. Without a pipeline, a ``TableEncoder``
-        makes the columns of a data frame numbers and categories.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Features, with NaN for missing values. Without a pipeline, a ``TableEncoder``
+        makes the columns of a data frame numbers and categories: text is taken for
+        categories, and dates are left out with a warning.
+    y : array-like of shape (n_samples,)
+        Labels of two classes. The positive class is the later one in sorted order.
     losses : Method, FocalLoss, str or a sequence of these, default=METHODS
         What to compare. The others are compared with the first one. A str is the name
         of one of ``METHODS``.
@@ -116,7 +118,8 @@ def compare_losses(
     grid : dict or sequence of dicts, optional
         Points, each of parameters of the host, which replace those of the estimator. In
         a pipeline, names with ``__`` are those of other steps. A dict is one point. The
-        default is ``default_grid(estimator)``.
+        default is ``default_grid(estimator)``, which keeps the parameters that you set
+        on the estimator, such as ``n_estimators``.
     sample_weight : float or array-like of shape (n_samples,), optional
         Weights of the rows, in training and in all scores.
     stop_on : {"loss", "average_precision"}, default="loss"
@@ -143,8 +146,8 @@ def compare_losses(
     Raises
     ------
     ValueError
-        If an argument is out of range, ``file`` is from another comparison, or all fits
-        fail.
+        If an argument is out of range, y has not two classes, ``file`` is from
+        another comparison, or all fits fail.
     ModuleNotFoundError
         If SMOTE is among the losses and imbalanced-learn is not installed.
 

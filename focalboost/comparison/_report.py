@@ -95,8 +95,10 @@ def write_report(
 
     Parameters
     ----------
-    comparison, path : Comparison, str or os.PathLike
-        The result of ``compare_losses``, and the file. An existing file is replaced.
+    comparison : Comparison
+        The result of ``compare_losses``.
+    path : str or os.PathLike
+        The file. An existing file is replaced.
     estimator, X : as in ``compare_losses``
         The arguments of ``compare_losses``. A few methods are trained once more, for
         the plot of the gradient budget.
@@ -157,8 +159,10 @@ def plot_comparison(
 
     Parameters
     ----------
-    comparison, metric : Comparison, str
-        The result of ``compare_losses``, and a score as in ``Comparison.values``.
+    comparison : Comparison
+        The result of ``compare_losses``.
+    metric : str, default="average_precision"
+        As in ``Comparison.values``.
     ax : matplotlib Axes, optional
         Where to draw. The default is a new figure.
 

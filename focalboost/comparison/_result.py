@@ -215,8 +215,10 @@ class Comparison:
 
     Attributes
     ----------
-    methods, fits : tuple of Method, tuple of Fit
-        The methods in the order of ``losses``, and a fit for each method and fold.
+    methods : tuple of Method
+        The methods, in the order of ``losses``.
+    fits : tuple of Fit
+        One fit for each method and fold.
     constants : tuple of Scores
         Expected scores of a constant on each fold.
     settings : Mapping of str to object
@@ -225,8 +227,10 @@ class Comparison:
         Test rows by fold, for the folds whose test rows are in no earlier fold.
     test_per_train : float
         Mean ratio of test rows to training rows.
-    y_true, sample_weight : ndarray of shape (n_samples,)
-        Labels, 1 for the positive class, and weights of the rows or None.
+    y_true : ndarray of shape (n_samples,)
+        Labels, 1 for the positive class.
+    sample_weight : ndarray of shape (n_samples,), or None
+        Weights of the rows.
     log_odds : Mapping of str to ndarray of shape (n_samples,)
         Predictions of each method for the rows of ``first_tests``: the logit of the
         probability. They are NaN for rows without a prediction.

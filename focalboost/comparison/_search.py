@@ -87,7 +87,8 @@ class Fitted:
     method : Method
         The method.
     models : tuple
-        One fitted estimator, or those of bagging; the host's own for its log loss.
+        The fitted estimators: one, or those of bagging. For the host's own log loss
+        they are the host's own classifiers.
     prior_factors : tuple of float
         For each model of bagging, the factor by which its rows multiply the odds of a
         positive. Predictions are divided by it.
