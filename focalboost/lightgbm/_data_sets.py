@@ -81,7 +81,9 @@ def starting_score(
             reject("train_set", rule, "an init_score", advice)
         before = [init_score_of(data_set) for data_set in data_sets]
         if init_model is None and before[0] is None:
-            baseline = _baseline(loss, labels[0], _weight(train_set), class_masses)
+            own_masses = masses_of(loss, (labels[0], _weight(train_set)))
+            masses = checked_masses(class_masses, own_masses)
+            baseline = loss.baseline(*rows_of_masses(loss, masses))
             for data_set, own, score in zip(data_sets, labels, before, strict=True):
                 data_set.set_init_score(starting_from(baseline, len(own), score))
         yield baseline
@@ -94,14 +96,6 @@ def starting_score(
         for data_set in data_sets:
             if _is_built(data_set) and data_set.free_raw_data:
                 data_set.data = None
-
-
-def _baseline(
-    loss: Loss, labels: NDArray[Any], weight: Any, class_masses: Any
-) -> Baseline:
-    """The baseline of some rows, or of all rows, whose class masses are given."""
-    masses = checked_masses(class_masses, masses_of(loss, (labels, weight)))
-    return loss.baseline(*rows_of_masses(loss, masses))
 
 
 def require_data_set(name: str, data_set: Any) -> None:
@@ -197,13 +191,9 @@ def digests_of(
     any kind of array, in a file, or only in LightGBM's memory.
     """
     forget_model(train_set)
-    _require_predictable(train_set)
     _label(train_set, params)
-    if init_score_of(train_set) is not None:
-        rule = "None where the train set has an init_score"
-        advice = "Leave out one: LightGBM cannot continue with an init_score."
-        reject("checkpoint", rule, "a checkpoint", advice)
-    _weight(train_set)
+    _require_continuable(train_set)
+    _weight(train_set)  # its check comes before LightGBM replaces large ones
     _build(train_set, params)
     with TemporaryDirectory() as folder:
         file = Path(folder, "bins")
@@ -216,17 +206,16 @@ def digests_of(
     }
 
 
-def _require_predictable(train_set: "lightgbm.Dataset") -> None:
-    """Check that a model can predict the features, as it has to when it continues."""
-    data, cannot = _whole(train_set).data, False
+def _require_continuable(train_set: "lightgbm.Dataset") -> None:
+    """Check that LightGBM can continue: a model has to predict the features then."""
+    data, start = _whole(train_set).data, b""
     if isinstance(data, str | os.PathLike):
-        with suppress(OSError), Path(data).open("rb") as file:
-            cannot = file.read(len(_BINARY)) == _BINARY
-    if cannot or isinstance(data, list):
-        rule = "None for a train set in several arrays, or in LightGBM's binary file"
-        advice = (
-            "LightGBM cannot continue with these. Use lightgbm.Dataset(X, label=y)."
-        )
+        with Path(data).open("rb") as file:
+            start = file.read(len(_BINARY))
+    has_start = init_score_of(train_set) is not None
+    if has_start or start == _BINARY or isinstance(data, list):
+        rule = "None for a train set with init_score, or in a binary file or a list"
+        advice = f"LightGBM cannot continue with it. {_ADVICE}"
         reject("checkpoint", rule, "a checkpoint", advice)
 
 
@@ -346,14 +335,9 @@ def watched(
     The callbacks count the rounds that earlier calls have done. Early stopping by a
     parameter becomes the callback that LightGBM would make of it.
     """
-    given: list[Callable[..., Any]] = [KeepParameters()]
-    for callback in callbacks or ():
-        counts = done > 0 and getattr(callback, "before_iteration", False)
-        given.append(_FromBeginning(callback, done) if counts else callback)
-    if shift is None:
-        return params, given
+    given = list(callbacks or ())
     rounds = one_value(params, EARLY_STOPPING)
-    if isinstance(rounds, int) and rounds > 0:
+    if shift is not None and isinstance(rounds, int) and rounds > 0:
         params = {k: v for k, v in params.items() if k not in EARLY_STOPPING}
         stop = import_host("lightgbm").early_stopping(
             rounds,
@@ -362,36 +346,37 @@ def watched(
             verbose=one_value(params, ("verbosity", "verbose"), 1) > 0,
         )
         given.append(stop)
-    watching: list[Callable[..., Any]] = [shift]
-    for callback in given:
-        is_before = getattr(callback, "before_iteration", False)
-        watching.append(callback if is_before else _Watched(callback, shift))
-    return params, watching
+    watching = [_Watched(callback, shift, done) for callback in given]
+    own = [KeepParameters()] if shift is None else [KeepParameters(), shift]
+    return params, [*own, *watching]
 
 
-class _FromBeginning:
-    """A user's callback before the round, which counts the rounds of earlier calls.
+class _Watched:
+    """A user's callback. If it stops the training, the scores are kept.
 
-    So does a schedule. Callbacks after the round set up in the first round of a call.
+    Before the round it counts the rounds of earlier calls, as a schedule has to.
+    Callbacks after the round set up in the first round of a call.
     """
 
-    before_iteration = True
-
-    def __init__(self, callback: Callable[..., Any], done: int) -> None:
-        if hasattr(callback, "order"):
+    def __init__(
+        self, callback: Callable[..., Any], shift: "Shift | None", done: int
+    ) -> None:
+        if hasattr(callback, "order"):  # LightGBM gives others one by their place
             self.order = callback.order
-        self._callback, self._done = callback, done
+        self.before_iteration = getattr(callback, "before_iteration", False)
+        self._callback, self._shift, self._done = callback, shift, done
 
     def __call__(self, env: Any) -> None:
-        of_all = type(env)(
-            model=env.model,
-            params=env.params,
-            iteration=env.iteration,
-            begin_iteration=env.begin_iteration - self._done,
-            end_iteration=env.end_iteration,
-            evaluation_result_list=env.evaluation_result_list,
-        )
-        self._callback(of_all)
+        if self.before_iteration:  # a tuple before LightGBM 4.6
+            values = env._asdict() if hasattr(env, "_asdict") else vars(env)
+            begin = env.begin_iteration - self._done
+            env = type(env)(**{**values, "begin_iteration": begin})
+        try:
+            self._callback(env)
+        except import_host("lightgbm").callback.EarlyStopException as stop:
+            if self._shift is not None:
+                self._shift.stop(env, stop.best_iteration)
+            raise
 
 
 class KeepParameters:
@@ -488,19 +473,3 @@ def _evaluate_training_rows(model: Any, function: Callable[..., Any]) -> None:
     rows = model.train_set.subset(range(model.train_set.num_data()))
     rows.free_raw_data = True  # the bins are enough
     model.eval(rows, "training", function)
-
-
-class _Watched:
-    """A user's callback. If it stops the training, the scores are kept."""
-
-    def __init__(self, callback: Callable[..., Any], shift: Shift) -> None:
-        if hasattr(callback, "order"):  # LightGBM gives others one by their place
-            self.order = callback.order
-        self._callback, self._shift = callback, shift
-
-    def __call__(self, env: Any) -> None:
-        try:
-            self._callback(env)
-        except import_host("lightgbm").callback.EarlyStopException as stop:
-            self._shift.stop(env, stop.best_iteration)
-            raise

@@ -190,8 +190,8 @@ def train(
     run = Run(given, num_boost_round)
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
-        training = training_of(*settings, digests_of(train_set, plan.params))
-        run.resume(file, training, checkpoint_in)
+        digests = digests_of(train_set, plan.params)
+        run.resume(file, training_of(digests, *settings), checkpoint_in)
     if is_complete(run, wanted):
         model: lightgbm.Booster = run.model
         return model

@@ -193,7 +193,9 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
         _check_labels(evals, custom_metric, balance)
-        given = _model_to_continue(xgb_model, settings)
+        # Training of new trees takes the balance of the model back itself.
+        given_by = booster_of if is_update(settings) else in_balance
+        given = None if xgb_model is None else given_by(xgb_model)
         check_update(settings, given, num_boost_round, checkpoint=file)
     rows = _rows_of_workers(loss, target, class_masses)
     advice = "Use a DMatrix without rows."
@@ -203,7 +205,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         if given is not None:  # the file of the checkpoint has no learning rate
             settings |= kept_rate(settings, require_model_of(loss, given, "xgb_model"))
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
-        run.resume(file, training_of(*known, digests_of(dtrain)), checkpoint_in)
+        run.resume(file, training_of(digests_of(dtrain), *known), checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
     plan = make_plan(settings, loss, rows, run.model, curvature, max_learning_rate)
@@ -229,7 +231,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
-    warn_of_no_split(keeper.has_split(booster), loss)
+    warn_of_no_split(has_split(booster), loss)
     booster, before = keeper.balanced(booster, is_update(settings))
     set_provenance(booster, Provenance(loss, None, before))
     save_checkpoint(run, run.last_note(), booster)
@@ -250,15 +252,6 @@ def _check_labels(
         evals = evals[-1:] if balance == "validation" else []
     for data_set, _ in evals:
         _target_of(data_set, "evals")
-
-
-def _model_to_continue(
-    xgb_model: Any, params: Mapping[str, Any]
-) -> "xgboost.Booster | None":
-    """The booster of a model. Training of new trees takes its balance back itself."""
-    if xgb_model is None:
-        return None
-    return booster_of(xgb_model) if is_update(params) else in_balance(xgb_model)
 
 
 @by_position
@@ -399,9 +392,9 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
             for fold in model.cvfolds:
                 before = None
                 rows = fold.dtest if balance == "validation" else fold.dtrain
-                found = shift_on(fold.bst, loss, rows, threads) if balance else None
-                if found is not None:
-                    before = shift_base_score(fold.bst, loss, found.shift)
+                shift = shift_on(fold.bst, loss, rows, threads) if balance else None
+                if shift is not None:
+                    before = shift_base_score(fold.bst, loss, shift)
                     content = fold.bst.save_raw("ubj")
                     fold.bst.load_model(content)  # keeps no predictions
                 set_provenance(fold.bst, Provenance(loss, None, before))
