@@ -36,34 +36,7 @@ from focalboost.objectives._grammar import (
     over_workers,
     require_same,
 )
-from focalboost.xgboost._model import (
-    balancing,
-    booster_of,
-    checkpoint_in,
-    digests_of,
-    from_beginning,
-    has_split,
-    in_balance,
-    learner_of,
-    provenance_of,
-    save_checkpoint,
-    saver,
-    set_provenance,
-    shift_base_score,
-    shift_on,
-)
-from focalboost.xgboost._params import (
-    Plan,
-    by_position,
-    check_total,
-    check_update,
-    is_update,
-    kept_rate,
-    make_plan,
-    require_model_of,
-    started,
-    warn_of_score,
-)
+from focalboost.xgboost import _model, _params
 
 if TYPE_CHECKING:
     import xgboost
@@ -72,7 +45,7 @@ if TYPE_CHECKING:
 Fold = tuple["xgboost.DMatrix", "xgboost.DMatrix", dict[str, Any]]
 
 
-@by_position
+@_params.by_position
 def train(
     params: Mapping[str, Any] | Sequence[tuple[str, Any]],
     dtrain: "xgboost.DMatrix",
@@ -185,7 +158,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     settings, evals = _as_dict(params), list(evals or ())
     refuse_objective(obj)
     if maximize is None:
-        warn_of_score(custom_metric, callbacks)
+        _params.warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     with failing_together():
         stops = _stops_early(early_stopping_rounds, callbacks)
@@ -193,28 +166,33 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
         _check_labels(evals, custom_metric, balance)
-        # Training of new trees takes the balance of the model back itself.
-        given_by = booster_of if is_update(settings) else in_balance
-        given = None if xgb_model is None else given_by(xgb_model)
-        check_update(settings, given, num_boost_round, checkpoint=file)
+        given = None
+        if xgb_model is not None:  # training of new trees takes its balance back itself
+            is_update = _params.is_update(settings)
+            given = (_model.booster_of if is_update else _model.in_balance)(xgb_model)
+        _params.check_update(settings, given, num_boost_round, checkpoint=file)
     rows = _rows_of_workers(loss, target, class_masses)
     advice = "Use a DMatrix without rows."
     require_same("evals", "of the same length", len(evals), advice)
     run = Run(given, num_boost_round)
     if file is not None:
         if given is not None:  # the file of the checkpoint has no learning rate
-            settings |= kept_rate(settings, require_model_of(loss, given, "xgb_model"))
+            settings |= _params.kept_rate(settings, loss, given)
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
-        run.resume(file, training_of(digests_of(dtrain), *known), checkpoint_in)
+        training = training_of(_model.digests_of(dtrain), *known)
+        run.resume(file, training, _model.checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
-    plan = make_plan(settings, loss, rows, run.model, curvature, max_learning_rate)
+    steps = curvature, max_learning_rate
+    plan = _params.make_plan(settings, loss, rows, run.model, *steps)
     if given is not None:
-        warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
+        known_loss = _model.provenance_of(given, "xgb_model")
+        warn_of_another_loss(known_loss, loss, "xgb_model")
         warn_of_bins(dtrain)
     wanted = balance_to_make(balance, loss, curvature)
     sets = [dtrain, *(data_set for data_set, _ in evals)]
-    keeper = balancing(loss, wanted, sets, plan.objective.n_threads)
+    keeper = _model.balancing(loss, wanted, sets, plan.objective.n_threads)
+    counting = _model.from_beginning(callbacks, run)
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
@@ -226,15 +204,14 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         evals_result=evals_result,
         verbose_eval=verbose_eval,
         xgb_model=run.model,
-        # Others may cut the model.
-        callbacks=[*from_beginning(callbacks, run), saver(run, loss), keeper],
+        callbacks=[*counting, _model.saver(run, loss), keeper],  # others cut the model
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
-    warn_of_no_split(has_split(booster), loss)
-    booster, before = keeper.balanced(booster, is_update(settings))
-    set_provenance(booster, Provenance(loss, None, before))
-    save_checkpoint(run, run.last_note(), booster)
+    warn_of_no_split(_model.has_split(booster), loss)
+    booster, before = keeper.balanced(booster, _params.is_update(settings))
+    _model.set_provenance(booster, Provenance(loss, None, before))
+    _model.save_checkpoint(run, run.last_note(), booster)
     return booster
 
 
@@ -254,7 +231,7 @@ def _check_labels(
         _target_of(data_set, "evals")
 
 
-@by_position
+@_params.by_position
 def cv(
     params: Mapping[str, Any] | Sequence[tuple[str, Any]],
     dtrain: "xgboost.DMatrix",
@@ -310,11 +287,6 @@ shuffle : as in ``xgboost.cv``
         Mean and standard deviation over the folds of each metric, by round, up to the
         best round of an early stopping.
 
-    Raises
-    ------
-    ValueError
-        If a parameter contradicts the focal loss, and as in ``focal_objective``.
-
     Examples
     --------
     >>> import numpy as np, xgboost, focalboost.xgboost
@@ -332,14 +304,14 @@ shuffle : as in ``xgboost.cv``
     settings = _as_dict(params)
     refuse_objective(obj)
     if maximize is None:
-        warn_of_score(custom_metric, callbacks)
+        _params.warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     balance = checked_balance(balance, "balance", has_validation=True)
-    check_update(settings, None, num_boost_round)
+    _params.check_update(settings, None, num_boost_round)
     _target_of(dtrain)
     if metrics:
         settings["eval_metric"] = as_list(metrics)
-    plan = make_plan(settings, loss, None, None, curvature, max_learning_rate)
+    plan = _params.make_plan(settings, loss, None, None, curvature, max_learning_rate)
     finisher = _finisher(plan, balance_to_make(balance, loss, curvature))
     return import_host("xgboost").cv(
         plan.params,
@@ -363,7 +335,7 @@ shuffle : as in ``xgboost.cv``
 
 
 def _start_of_fold(
-    plan: Plan, fpreproc: Callable[..., Fold] | None
+    plan: _params.Plan, fpreproc: Callable[..., Fold] | None
 ) -> Callable[..., Fold]:
     """An fpreproc that sets the base_score of a fold, after the user's."""
     loss, curvature = plan.objective.loss, plan.objective.curvature
@@ -372,15 +344,14 @@ def _start_of_fold(
     def start(dtrain: Any, dtest: Any, params: dict[str, Any]) -> Fold:
         if fpreproc is not None:
             dtrain, dtest, params = fpreproc(dtrain, dtest, params)
-            params = make_plan(params, loss, None, None, curvature, limit).params
         rows = _rows_of_workers(loss, _target_of(dtrain))
-        check_total(rows[1])
-        return dtrain, dtest, started(params, loss, rows, curvature)
+        of_fold = _params.make_plan(params, loss, rows, None, curvature, limit)
+        return dtrain, dtest, of_fold.params
 
     return start
 
 
-def _finisher(plan: Plan, balance: Balance) -> Any:
+def _finisher(plan: _params.Plan, balance: Balance) -> Any:
     """A callback that makes boosters of folds models like those of ``train``."""
     loss, threads = plan.objective.loss, plan.objective.n_threads
 
@@ -388,16 +359,17 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
         def after_training(self, model: Any) -> Any:
             boosters = [fold.bst for fold in model.cvfolds]
             warn_of_fallback(plan.params.get("device"), boosters[0])
-            warn_of_no_split(all(map(has_split, boosters)), loss)
+            warn_of_no_split(all(map(_model.has_split, boosters)), loss)
             for fold in model.cvfolds:
-                before = None
+                before = shift = None
                 rows = fold.dtest if balance == "validation" else fold.dtrain
-                shift = shift_on(fold.bst, loss, rows, threads) if balance else None
+                if balance:
+                    shift = _model.shift_on(fold.bst, loss, rows, threads)
                 if shift is not None:
-                    before = shift_base_score(fold.bst, loss, shift)
+                    before = _model.shift_base_score(fold.bst, loss, shift)
                     content = fold.bst.save_raw("ubj")
                     fold.bst.load_model(content)  # keeps no predictions
-                set_provenance(fold.bst, Provenance(loss, None, before))
+                _model.set_provenance(fold.bst, Provenance(loss, None, before))
             return model
 
     return Finisher()
@@ -436,7 +408,7 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
     """Warn of a training on the CPU where a GPU was asked for."""
     if str(device or "cpu") == "cpu":
         return
-    if learner_of(booster)["generic_param"]["device"] == "cpu":
+    if _model.learner_of(booster)["generic_param"]["device"] == "cpu":
         message = f"XGBoost found no GPU and trained on the CPU; device was {device!r}."
         warn(message)
 
