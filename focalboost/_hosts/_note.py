@@ -97,9 +97,9 @@ def warn_of_another_loss(found: Provenance | None, loss: Loss, name: str) -> Non
     if found is None and not loss.is_log_loss:
         warn(
             f"{name} does not say which loss it was trained with, and training "
-            f"continues with {loss}. If it is a model of the host's own log loss, its "
-            "trees mean other probabilities, and the ranking gets worse as well. Train "
-            "a new model, or pass gamma=0 to continue with the log loss."
+            f"continues with {loss}. Trees of the host's own log loss mean other "
+            "probabilities, and the ranking gets worse as well. Train a new model, or "
+            "pass gamma=0 to continue with the log loss."
         )
     elif found is not None and found.loss != loss:
         warn(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -259,8 +260,8 @@ def forget_model(data_set: "lightgbm.Dataset") -> None:
         data_set._predictor = None
         _clear_init_score(data_set)
     if _is_built(data_set):
-        for field in _FIELDS:
-            setattr(data_set, field, data_set.get_field(field))
+        for name in _FIELDS:
+            setattr(data_set, name, data_set.get_field(name))
 
 
 def _label(
@@ -391,7 +392,7 @@ class KeepParameters:
     scores are read first, and then dart's random numbers begin anew.
     """
 
-    before_iteration, order = True, 0
+    before_iteration = True
 
     def __call__(self, env: Any) -> None:
         for booster in getattr(env.model, "boosters", [env.model]):  # those of cv
@@ -403,6 +404,7 @@ class KeepParameters:
             booster._Booster__set_objective_to_none = True
 
 
+@dataclass(eq=False)  # LightGBM keeps callbacks in a set
 class Shift:
     """A callback that keeps the raw predictions after the last round that counts.
 
@@ -412,19 +414,12 @@ class Shift:
     so the trees after each round are counted.
     """
 
-    order = 29  # just before LightGBM's early stopping
-
-    def __init__(
-        self,
-        balance: Balance,
-        loss: Loss,
-        n_threads: int | None,
-        earlier: NDArray[np.float64],
-    ) -> None:
-        self._of_validation = balance == "validation"
-        self._loss, self._n_threads, self._earlier = loss, n_threads, earlier
-        self._part: Part | None = None
-        self._iterations: list[int] = []
+    balance: Balance
+    loss: Loss
+    n_threads: int | None
+    earlier: NDArray[np.float64]
+    _part: Part | None = None
+    _iterations: list[int] = field(default_factory=list)
 
     def __call__(self, env: Any) -> None:
         self._iterations.append(env.model.current_iteration())
@@ -441,35 +436,24 @@ class Shift:
         if n_iterations is not None:
             for _ in range(model.current_iteration() - n_iterations):
                 model.rollback_one_iter()
-        parts: list[Part] = []
+        if self.balance == "validation":
+            model.eval_valid(self._keep_part)
+        elif one_value(model.params, BOOSTING) != "dart":
+            model.eval_train(self._keep_part)
+        else:  # LightGBM would take trees out of the model for that
+            rows = model.train_set.subset(range(model.train_set.num_data()))
+            rows.free_raw_data = True  # the bins are enough
+            model.eval(rows, "training", self._keep_part)
 
-        def part_of(raw: Any, data_set: Any) -> tuple[str, float, bool]:
-            label, weight = data_set.get_label(), data_set.get_weight()
-            part = Part(np.asarray(label), np.array(raw), weight, self._n_threads)
-            parts.append(part)
-            return "", 0.0, False
-
-        if self._of_validation:
-            model.eval_valid(part_of)
-        else:
-            _evaluate_training_rows(model, part_of)
-        self._part = parts[-1]
+    def _keep_part(self, raw: Any, data_set: Any) -> tuple[str, float, bool]:
+        """Keep the rows of a data set, in the form of a metric; the last one counts."""
+        label, weight = np.asarray(data_set.get_label()), data_set.get_weight()
+        self._part = Part(label, np.array(raw), weight, self.n_threads)
+        return "", 0.0, False
 
     def value(self) -> NDArray[np.float64]:
         """Return the shift of the model; one without a round needs none."""
         part = self._part
         if part is None:
-            return self._earlier
-        return balancing_shift_of_parts(
-            self._loss, lambda function: function(part), self._earlier
-        )
-
-
-def _evaluate_training_rows(model: Any, function: Callable[..., Any]) -> None:
-    """Call a metric. With dart LightGBM would take trees out of the model for that."""
-    if one_value(model.params, BOOSTING) != "dart":
-        model.eval_train(function)
-        return
-    rows = model.train_set.subset(range(model.train_set.num_data()))
-    rows.free_raw_data = True  # the bins are enough
-    model.eval(rows, "training", function)
+            return self.earlier
+        return balancing_shift_of_parts(self.loss, lambda f: f(part), self.earlier)

@@ -55,6 +55,7 @@ def refit(
 ) -> "lightgbm.Booster":
     """Refit the leaves of a LightGBM model to new data, with the focal loss.
 
+    Returns a new model, of the rounds that predictions of the old one use.
     The trees keep their splits. Tree by tree, every leaf gets the value
 
         decay_rate * old + (1 - decay_rate) * new,
@@ -91,11 +92,6 @@ def refit(
         As in ``focal_objective``.
     balance : bool, default=True
         Balance the new model on the new data, as ``train`` does.
-
-    Returns
-    -------
-    lightgbm.Booster
-        The new model. It has the rounds that predictions of the old one use.
 
     Notes
     -----

@@ -63,8 +63,8 @@ def train(
     ``loss.posterior(booster.predict(X, raw_score=True))`` is the probability.
 
     On several ``machines`` pass ``class_masses`` and ``balance=False``: LightGBM has no
-    sum over the machines. Every machine evaluates its own ``valid_sets``. Pass the same
-    rows on all of them, so that all stop in the same round.
+    sum over the machines. Pass the same ``valid_sets`` on all of them, so that all stop
+    in the same round.
 
     Parameters
     ----------
@@ -80,8 +80,7 @@ def train(
         another gamma or alpha, or of the host's own log loss, raises a warning. Load
         only files that you trust.
     keep_training_booster : bool, default=False
-        Has to be False, because a finalised model cannot be trained in place. Continue
-        with ``init_model``.
+        Has to be False. Continue with ``init_model``.
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
         where ``params`` has a ``num_class`` above 2.
@@ -89,18 +88,13 @@ def train(
         Add the constant to the first trees, after the last round, with which the
         weighted sum of the posteriors is that of the labels: over the training rows,
         or over the last of ``valid_sets``. The ranking does not change. The log loss
-        with the exact curvature is left as it is. On several machines it must be False.
+        with the exact curvature is left as it is.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
         rows of ``train_set``. On several machines pass the sum of what
         ``loss.class_masses(y, sample_weight)`` returns on each.
     curvature, max_learning_rate, checkpoint : as in ``focalboost.xgboost.train``
         See there.
-
-    Returns
-    -------
-    lightgbm.Booster
-        The plain, finalised model, which predicts without focalboost.
 
     Raises
     ------
@@ -110,11 +104,10 @@ def train(
     Notes
     -----
     The model names LightGBM's own log loss. So ``Booster.refit`` of a saved model, and
-    ``lightgbm.train`` with this model as ``init_model`` and ``objective="binary"``,
-    train log loss on focal scores, and their probabilities are several times too small.
-    Continue with this function, and refit with ``focalboost.lightgbm.refit``. A class
-    without weight counts as 1e-6 of all weight in the baseline, and balance does not
-    move it.
+    ``lightgbm.train`` with it as ``init_model`` and ``objective="binary"``, train log
+    loss on focal scores, and the probabilities are several times too small. Continue
+    with this function, and refit with ``focalboost.lightgbm.refit``. A class without
+    weight counts as 1e-6 of all weight in the baseline, and balance does not move it.
 
     Examples
     --------
@@ -251,18 +244,16 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     feval, init_model, loss, curvature, max_learning_rate : as in ``train``
         See ``focalboost.lightgbm.train``.
     balance : bool or "validation", default=True
-        Balance the model of each fold when training ends, as ``train`` does, over its
-        training rows, or over the rows that it was validated on. Metrics are those
-        before the balance.
+        Balance the model of each fold as ``train`` does, over its training rows or the
+        rows that it was validated on.
 
     Returns
     -------
     dict
         Mean and standard deviation over the folds of each metric, by round, up to the
         best round of an early stopping. With ``return_cvbooster=True`` the entry
-        "cvbooster" holds the models of the folds. They have their baselines in their
-        trees and predict on their own, as those of ``train`` do. With ``init_model``
-        the best iteration counts its rounds, as ``predict`` does.
+        "cvbooster" holds the models of the folds, like those of ``train``. With
+        ``init_model`` the best iteration counts its rounds, as ``predict`` does.
 
     Notes
     -----

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -293,6 +294,7 @@ def saver(run: Run, loss: Loss) -> Any:
     return Saver()
 
 
+@dataclass(eq=False)
 class Balancing:
     """The methods of a callback that finds the shift which balances a training.
 
@@ -302,19 +304,13 @@ class Balancing:
     raw predictions are kept: to predict them anew may take longer than the training.
     """
 
-    def __init__(
-        self,
-        loss: Loss,
-        balance: Balance,
-        data_sets: Sequence["xgboost.DMatrix"],
-        n_threads: int | None,
-        *,
-        ends_at_best: bool = False,
-    ) -> None:
-        self._loss, self._balance, self._n_threads = loss, balance, n_threads
-        self._data_sets, self._ends_at_best = data_sets, ends_at_best and balance
-        self._at_best: NDArray[np.float32] | None = None
-        self._shift: NDArray[np.float64] | None = None
+    loss: Loss
+    balance: Balance
+    data_sets: Sequence["xgboost.DMatrix"]
+    n_threads: int | None
+    ends_at_best: bool = False
+    _at_best: NDArray[np.float32] | None = None
+    _shift: NDArray[np.float64] | None = None
 
     def before_training(self, model: Any) -> Any:
         take_balance_back(model, "xgb_model")
@@ -327,20 +323,20 @@ class Balancing:
         return False
 
     def after_training(self, model: Any) -> Any:
-        if self._balance:
-            n_best = self._n_best(model)
+        if self.balance:
+            n_best, rows = self._n_best(model), self._rows()
             end = None if n_best is None else (n_best, self._at_best)
-            rows, threads = self._rows(), self._n_threads
-            self._shift = shift_on(model, self._loss, rows, threads, end)
+            self._shift = shift_on(model, self.loss, rows, self.n_threads, end)
         return model
 
     def _n_best(self, model: Any) -> int | None:
         """The number of rounds up to the best one, if predictions end there."""
-        best = model.attr("best_iteration") if self._ends_at_best else None
+        ends_at_best = self.balance and self.ends_at_best
+        best = model.attr("best_iteration") if ends_at_best else None
         return None if best is None else int(best) + 1
 
     def _rows(self) -> "xgboost.DMatrix":
-        return self._data_sets[0 if self._balance is True else -1]
+        return self.data_sets[0 if self.balance is True else -1]
 
     def balanced(
         self, model: "xgboost.Booster", is_update: bool
@@ -354,7 +350,7 @@ class Balancing:
         # copy of an update forgets its updaters, so that it takes parameters.
         if is_update or not hasattr(model, "reset"):
             model = model.copy()
-        return model, shift_base_score(model, self._loss, self._shift)
+        return model, shift_base_score(model, self.loss, self._shift)
 
 
 def balancing(*arguments: Any, **options: Any) -> Any:

@@ -254,14 +254,12 @@ def _baseline(
     """
     score: NDArray[np.float64] = np.asarray(loss.baseline(*target))
     if score.ndim > 0 and not has_base_scores():
-        reject(
-            "xgboost",
-            "3.1 or newer for several classes or labels, with a base_score for each",
-            import_host("xgboost").__version__,
-            "Older versions support binary classification only. Upgrade, or wrap the "
-            "estimator in OneVsRestClassifier or MultiOutputClassifier of "
-            "scikit-learn.",
+        rule = "3.1 or newer for several classes or labels, with a base_score for each"
+        advice = (
+            "Upgrade, or wrap the estimator in OneVsRestClassifier or "
+            "MultiOutputClassifier of scikit-learn."
         )
+        reject("xgboost", rule, import_host("xgboost").__version__, advice)
     is_own = loss.is_log_loss and curvature == "exact"
     if is_own and isinstance(loss, SoftmaxFocalLoss):
         masses = np.asarray(loss.class_masses(*target))
