@@ -217,11 +217,6 @@ def balance_to_make(
 _ROUNDING = 1e-6
 
 
-def masses_of(loss: Loss, target: tuple[Any, Any]) -> NDArray[np.float64]:
-    """The class masses of labels and weights."""
-    return np.asarray(loss.class_masses(*target), dtype=np.float64)
-
-
 def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.float64]:
     """The class masses of all rows: those given, or those of the rows here."""
     if class_masses is None:

@@ -16,7 +16,6 @@ from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
     Balance,
     checked_masses,
-    masses_of,
     one_value,
     rows_of_masses,
 )
@@ -82,8 +81,8 @@ def starting_score(
             reject("train_set", rule, "an init_score", advice)
         before = [init_score_of(data_set) for data_set in data_sets]
         if init_model is None and before[0] is None:
-            own_masses = masses_of(loss, (labels[0], _weight(train_set)))
-            masses = checked_masses(class_masses, own_masses)
+            of_rows = np.asarray(loss.class_masses(labels[0], _weight(train_set)))
+            masses = checked_masses(class_masses, of_rows)
             baseline = loss.baseline(*rows_of_masses(loss, masses))
             for data_set, own, score in zip(data_sets, labels, before, strict=True):
                 data_set.set_init_score(starting_from(baseline, len(own), score))
@@ -127,9 +126,7 @@ def fit_to_model(train_set: "lightgbm.Dataset", model: "lightgbm.Booster") -> No
         known, own = model.pandas_categorical or [], source.pandas_categorical or []
         if known != [new[: len(old)] for old, new in zip(known, own, strict=False)]:
             rule = "of categories in the order of init_model"
-            advice = (
-                "Use the table with its categories, in a Dataset that is not built."
-            )
+            advice = "Use the table, in a Dataset that is not built."
             reject("train_set", rule, own, advice)
         return
     source.data = as_in_model(model, source.data, source.feature_name, "train_set")
@@ -172,15 +169,6 @@ def require_places_of(
     if any(name != other and name in known for name, other in pairs):
         rule = f"of the columns of the model in their order, {known}"
         reject(argument, rule, names, "Put them in that order, as X[columns].")
-
-
-def require_arrays(data_sets: list["lightgbm.Dataset"]) -> None:
-    """Reject files, which several machines bin together once they are connected."""
-    for data_set in data_sets:
-        if isinstance(data_set.data, str | os.PathLike):
-            rule = "of arrays or tables on several machines"
-            advice = f"Read the file. {_ADVICE}"
-            reject("train_set and valid_sets", rule, str(data_set.data), advice)
 
 
 def digests_of(

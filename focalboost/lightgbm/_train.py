@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from focalboost._hosts._checkpoint import (
@@ -26,7 +27,6 @@ from focalboost.losses import Loss
 from focalboost.objectives import Curvature, FocalObjective
 
 if TYPE_CHECKING:
-    from os import PathLike
     from pathlib import Path
 
     import lightgbm
@@ -132,7 +132,10 @@ def train(
     stops = _params.stops_early(plan.params, callbacks)
     file = checked_checkpoint(checkpoint, stops, _params.n_machines(plan.params))
     validation = as_list(valid_sets)
-    sets = _checked_sets(train_set, validation)
+    _data_sets.require_data_set("train_set", train_set)
+    for data_set in validation:
+        _data_sets.require_data_set("valid_sets", data_set)
+    sets = [train_set, *(each for each in validation if each is not train_set)]
     balance = checked_balance(balance, "balance", bool(validation))
     if balance == "validation" and validation[-1] is train_set:
         balance = True
@@ -175,14 +178,6 @@ def train(
     return booster
 
 
-def _checked_sets(train_set: Any, validation: list[Any]) -> list["lightgbm.Dataset"]:
-    """The training set, and the other data sets of a training."""
-    _data_sets.require_data_set("train_set", train_set)
-    for data_set in validation:
-        _data_sets.require_data_set("valid_sets", data_set)
-    return [train_set, *(each for each in validation if each is not train_set)]
-
-
 def _check_machines(
     data_sets: list["lightgbm.Dataset"],
     init_model: Any,
@@ -204,7 +199,11 @@ def _check_machines(
             "focalboost.distributed.lightgbm.train."
         )
         reject("balance", "False on several machines", balance, advice)
-    _data_sets.require_arrays(data_sets)
+    for data in (data_set.data for data_set in data_sets):
+        if isinstance(data, str | PathLike):  # they bin it once they are connected
+            rule = "of arrays or tables on several machines"
+            advice = "Read the file, and use lightgbm.Dataset(X, label=y)."
+            reject("train_set and valid_sets", rule, str(data), advice)
 
 
 def cv(
@@ -254,11 +253,6 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
         best round of an early stopping. With ``return_cvbooster=True`` the entry
         "cvbooster" holds the models of the folds, like those of ``train``. With
         ``init_model`` the best iteration counts its rounds, as ``predict`` does.
-
-    Notes
-    -----
-    Optuna's ``LightGBMTunerCV`` calls ``lightgbm.cv`` itself. The guide on Optuna shows
-    how to give it the objective and the baseline of each fold.
 
     Examples
     --------

@@ -22,7 +22,6 @@ from focalboost._hosts._params import (
     checked_balance,
     checked_loss,
     checked_masses,
-    masses_of,
     refuse_objective,
     rows_of_masses,
     warn_of_no_split,
@@ -152,11 +151,16 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         _params.warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     with failing_together():
-        stops = _stops_early(early_stopping_rounds, callbacks)
+        kind = import_host("xgboost").callback.EarlyStopping
+        stops = any(isinstance(one, kind) for one in callbacks or ())
+        stops = stops or bool(early_stopping_rounds)
         file = checked_checkpoint(checkpoint, stops, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
-        _check_labels(evals, custom_metric, balance)
+        # A metric of the user's may do without labels.
+        needed = evals[-1:] if balance == "validation" else []
+        for data_set, _ in evals if custom_metric is None else needed:
+            _target_of(data_set, "evals")
         given = None
         if xgb_model is not None:  # training of new trees takes its balance back itself
             is_update = _params.is_update(settings)
@@ -204,22 +208,6 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     _model.set_provenance(booster, Provenance(loss, None, before))
     _model.save_checkpoint(run, run.last_note(), booster)
     return booster
-
-
-def _stops_early(rounds: int | None, callbacks: Sequence[Any] | None) -> bool:
-    """Whether training may end before its last round."""
-    kind = import_host("xgboost").callback.EarlyStopping
-    return bool(rounds) or any(isinstance(one, kind) for one in callbacks or ())
-
-
-def _check_labels(
-    evals: Sequence[tuple["xgboost.DMatrix", str]], metric: Any, balance: Balance
-) -> None:
-    """Check that evaluation sets have labels, which a metric may do without."""
-    if metric is not None:
-        evals = evals[-1:] if balance == "validation" else []
-    for data_set, _ in evals:
-        _target_of(data_set, "evals")
 
 
 @_params.by_position
@@ -379,7 +367,7 @@ def _rows_of_workers(
     loss: Loss, target: tuple[Any, Any], class_masses: Any = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A row for each class, with the baseline of the rows of all workers."""
-    own = over_workers(lambda: masses_of(loss, target))
+    own = over_workers(lambda: loss.class_masses(*target))
     masses = over_workers(lambda: checked_masses(class_masses, own))
     # The same on all workers, as a mean is.
     return rows_of_masses(loss, masses / n_workers())
@@ -407,8 +395,7 @@ def warn_of_bins(dtrain: Any) -> None:
     kind = type(dtrain).__name__
     if "QuantileDMatrix" in kind:  # of one machine, of external memory, of Dask
         message = (
-            f"XGBoost reads the trees of xgb_model on the bins of a {kind}: if the "
-            "model is of other rows, the training starts from other raw predictions "
-            "than the model gives. Use a DMatrix without quantiles."
+            f"XGBoost reads the trees of xgb_model on the bins of a {kind}, and "
+            "misreads those of a model of other rows. Use a DMatrix without quantiles."
         )
         warn(message)
