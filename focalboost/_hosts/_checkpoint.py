@@ -167,7 +167,7 @@ class Run:
 
         ``read`` returns its booster and its note, which is of the expected training.
         """
-        path = str(os.path.expanduser(checkpoint.path))
+        path = os.path.expanduser(checkpoint.path)
         self._path, self._every, self._training = path, checkpoint.every or 0, expected
         if not Path(path).parent.is_dir():
             advice = "Create the folder first."

@@ -199,7 +199,7 @@ def _require_continuable(train_set: "lightgbm.Dataset") -> None:
     """Check that LightGBM can continue: a model has to predict the features then."""
     data, start = _whole(train_set).data, b""
     if isinstance(data, str | os.PathLike):
-        with Path(data).open("rb") as file:
+        with suppress(OSError), Path(data).open("rb") as file:
             start = file.read(len(_BINARY))
     has_start = init_score_of(train_set) is not None
     if has_start or start == _BINARY or isinstance(data, list):

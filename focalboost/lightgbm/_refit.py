@@ -81,8 +81,7 @@ def refit(
         The new labels: those that an estimator was trained on, or else 0 to K - 1. Some
         classes may be missing.
     loss : FocalLoss or SoftmaxFocalLoss, optional
-        The loss. By default it is the one that the model was trained with, if its
-        file says so.
+        The loss. By default it is that of the training, if the model notes it.
     decay_rate : float, default=0.9
         The share of the old values, from 0 to 1. At 0 all leaf values are new. At 1
         the result is a copy of the model.

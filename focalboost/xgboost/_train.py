@@ -178,8 +178,9 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         run.resume(file, training, _model.checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
-    steps = curvature, max_learning_rate
-    plan = _params.make_plan(settings, loss, rows, run.model, *steps)
+    plan = _params.make_plan(
+        settings, loss, rows, run.model, curvature, max_learning_rate
+    )
     if given is not None:
         known_loss = _model.provenance_of(given, "xgb_model")
         warn_of_another_loss(known_loss, loss, "xgb_model")
@@ -187,7 +188,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     wanted = balance_to_make(balance, loss, curvature)
     sets = [dtrain, *(data_set for data_set, _ in evals)]
     keeper = _model.balancing(loss, wanted, sets, plan.objective.n_threads)
-    counting = _model.from_beginning(callbacks, run)
+    own = [_model.saver(run, loss), keeper]  # the last: others may cut the model
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
@@ -199,7 +200,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         evals_result=evals_result,
         verbose_eval=verbose_eval,
         xgb_model=run.model,
-        callbacks=[*counting, _model.saver(run, loss), keeper],  # others cut the model
+        callbacks=[*_model.from_beginning(callbacks, run), *own],
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
