@@ -13,7 +13,7 @@ import numpy as np
 
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._note import Provenance, note_of
-from focalboost._hosts._params import THREADS, Balance
+from focalboost._hosts._params import THREADS
 from focalboost._validation import reject, whole_number
 from focalboost.losses import Loss
 
@@ -42,10 +42,9 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If ``every`` is not a whole number >= 1. ``train`` raises it if the file is
-        damaged, belongs to another training or has more rounds than you ask for. It
-        also raises it if training may stop early, because the file does not hold past
-        evaluations, and if several machines train.
+        By ``train``, if the file is damaged, belongs to another training or has more
+        rounds than you ask for; if training may stop early, because the file does not
+        hold past evaluations; and if several machines train.
 
     Notes
     -----
@@ -55,13 +54,11 @@ class Checkpoint:
     continue with an ``init_score``, so there must be none.) Use another path for each
     fold of a cross-validation.
 
-    XGBoost's features are compared as the ``DMatrix`` holds them. For data in external
-    memory the numbers of rows, columns and values and the names and types of columns
-    are compared, and for an ``ExtMemQuantileDMatrix`` also the quantiles. LightGBM's
-    features are compared in bins. LightGBM writes the bins to a temporary file, which
-    takes about a byte for each value. Validation sets, callbacks, metrics and the model
-    that training begins with are not compared. Schedules of the hosts' own callbacks go
-    on. What another callback has set after a round is not in the file.
+    XGBoost's features are compared as the ``DMatrix`` holds them; of data in external
+    memory their number, names and types, and the quantiles if it has some. LightGBM's
+    are compared in bins, which it writes to a temporary file of about a byte for each
+    value. Validation sets, callbacks, metrics and the model that training begins with
+    are not compared. What a callback has set after a round is not in the file.
 
     Examples
     --------
@@ -113,22 +110,14 @@ _INCIDENTAL = ("verbosity", "verbose", "silent", *THREADS)
 
 
 def training_of(
-    loss: Loss,
-    params: Mapping[str, Any],
-    curvature: str,
-    max_learning_rate: float | None,
-    balance: Balance,
-    class_masses: Any,
-    digests: Mapping[str, str | None],
+    digests: Mapping[str, Any], loss: Loss, params: Mapping[str, Any], *others: Any
 ) -> dict[str, Any]:
-    """What tells a training from others, in types of JSON; digests of its data."""
+    """What tells a training from others, in types of JSON."""
+    names = "curvature", "max_learning_rate", "balance", "class_masses"
     known = {
         "loss": note_of(Provenance(loss, None)),
         "params": {k: v for k, v in sorted(params.items()) if k not in _INCIDENTAL},
-        "curvature": curvature,
-        "max_learning_rate": max_learning_rate,
-        "balance": balance,
-        "class_masses": class_masses,
+        **dict(zip(names, others, strict=True)),
         **digests,
     }
     as_json: dict[str, Any] = json.loads(json.dumps(known, default=_in_json))
@@ -137,9 +126,7 @@ def training_of(
 
 def _in_json(value: Any) -> Any:
     """What stands for a value that JSON cannot hold."""
-    plain = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
-    # A longdouble stays one.
-    return repr(value) if plain is value or isinstance(plain, np.generic) else plain
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
 
 
 def digest(*parts: Any) -> str | None:
@@ -165,8 +152,7 @@ class Run:
     def __init__(self, model: Any, rounds: int) -> None:
         self.model = model  #: a booster, or None
         self.done, self.left = 0, rounds  #: rounds of earlier calls, and of this one
-        self._path: Any = None  #: of the file, if there is one
-        self._every: int | None = None
+        self._path, self._every = "", 0  # of the checkpoint, if there is one
         self._training: dict[str, Any] = {}
         self._rounds, self._started = 0, perf_counter()
         self._began = self._took = self._spent = 0.0  # the last save, and all of them
@@ -181,41 +167,39 @@ class Run:
 
         ``read`` returns its booster and its note, which is of the expected training.
         """
-        path, every = os.path.expanduser(checkpoint.path), checkpoint.every
-        self._path, self._every, self._training = path, every, expected
+        path = os.path.expanduser(checkpoint.path)
+        self._path, self._every, self._training = path, checkpoint.every or 0, expected
         if not Path(path).parent.is_dir():
             advice = "Create the folder first."
             reject("checkpoint", "a file in a folder that exists", path, advice)
         if not Path(path).exists():
             return
         self.model, note = read(path)
-        self.done, training = _progress(note, path)
+        advice = f"Use another path, or remove {path!r} to start again."
+        if note is None:
+            reject("checkpoint", "a file that a checkpoint has written", path, advice)
+        self.done, training = json.loads(note)
         other = [k for k in expected if training.get(k) != expected[k]]
         if len(other) > 1 and "features" in other:
             other.remove("features")  # LightGBM's bins depend on parameters and labels
         if other:
             found = {k: training.get(k) for k in other}
-            advice = (
-                f"It differs in {' and '.join(other)}: use another path, or remove "
-                f"{str(path)!r} to start again."
-            )
-            reject("checkpoint", "of the same training", found, advice)
+            differs = f"It differs in {' and '.join(other)}. {advice}"
+            reject("checkpoint", "of the same training", found, differs)
         if self.done > self.left:
             rule = f"at least the {self.done} rounds of the checkpoint"
-            advice = f"Remove {str(path)!r} to start again."
             reject("num_boost_round", rule, self.left, advice)
         self.left -= self.done
 
     def note_due(self, rounds: int) -> str | None:
         """The note to save after so many rounds, or None; the last is ``last_note``."""
-        if self._path is None:
+        if not self._path:
             return None
         self._rounds, self._began = rounds, perf_counter()
-        if self._every is not None:
+        least = _TRAINING_TO_SAVES * (self._spent + self._took)
+        is_due = self._began - self._started >= least
+        if self._every:
             is_due = (self.done + rounds) % self._every == 0
-        else:
-            least = _TRAINING_TO_SAVES * (self._spent + self._took)
-            is_due = self._began - self._started >= least
         return self._note() if is_due and rounds != self.left else None
 
     def last_note(self) -> str | None:
@@ -230,14 +214,3 @@ class Run:
         write_in_one_step(self._path, content)
         self._took = perf_counter() - self._began
         self._spent += self._took
-
-
-def _progress(note: str | None, path: Any) -> tuple[int, dict[str, Any]]:
-    """The rounds and the training that a checkpoint notes."""
-    try:
-        rounds, training = json.loads(note or "")
-        return int(rounds), dict(training)
-    except (ValueError, TypeError):
-        rule = "a file that a checkpoint has written"
-        advice = "Use another path, or remove the file to start again."
-        reject("checkpoint", rule, str(path), advice)

@@ -55,18 +55,12 @@ def read_note(note: str, model: str) -> Provenance:
     """The provenance of a note; an edited note is an error about the named model."""
     try:
         known = json.loads(note)
-        classes = _classes(known)
-        n_classes = known["n_classes"]
+        classes, n_classes = _classes(known), known["n_classes"]
         if classes is not None and len(classes) != (n_classes or 2):
             raise ValueError(f"{len(classes)} labels")
-        names = {"gamma": known["gamma"], "alpha": known["alpha"]}
-        if n_classes is None:
-            loss: Loss = FocalLoss(**names)
-        else:
-            loss = SoftmaxFocalLoss(n_classes, **names)
-        shifts = [known.get(name) for name in ("unbalanced", "earlier")]
-        for shift in shifts:
-            np.asarray(shift or 0.0, dtype=np.float64)
+        own, is_binary = (known["gamma"], known["alpha"]), n_classes is None
+        loss = FocalLoss(*own) if is_binary else SoftmaxFocalLoss(n_classes, *own)
+        shifts = known.get("unbalanced"), known.get("earlier")
     except _MISREAD as error:
         reject(
             model,
@@ -103,9 +97,9 @@ def warn_of_another_loss(found: Provenance | None, loss: Loss, name: str) -> Non
     if found is None and not loss.is_log_loss:
         warn(
             f"{name} does not say which loss it was trained with, and training "
-            f"continues with {loss}. If it is a model of the host's own log loss, its "
-            "trees mean other probabilities, and the ranking gets worse as well. Train "
-            "a new model, or pass gamma=0 to continue with the log loss."
+            f"continues with {loss}. Trees of the host's own log loss mean other "
+            "probabilities, and the ranking gets worse as well. Train a new model, or "
+            "pass gamma=0 to continue with the log loss."
         )
     elif found is not None and found.loss != loss:
         warn(
@@ -139,23 +133,13 @@ def require_same_prediction(
     dtype: type[np.floating[Any]],
     model: str,
 ) -> None:
-    """Reject a model that predicts otherwise than in the host that wrote it.
-
-    A version of a host reads what it has written itself.
-    """
-    try:
-        written = MissingRow(*json.loads(note))
-        expected = np.array(written.raw_prediction, dtype=np.float64)
-    except _MISREAD as error:
-        advice = f"The file has been edited or damaged ({error}): save the model again."
-        reject(model, "a model as focalboost writes it", note, advice)
+    """Reject a model that predicts otherwise than in the host that wrote it."""
+    written = MissingRow(*json.loads(note))
     if written.host == host:
         return
-    found = predict()
-    tolerance = _ROUNDING * np.finfo(dtype).eps
-    given = np.array(found.raw_prediction)
-    close = tolerance * (1 + np.abs(expected))
-    is_same = expected.shape == given.shape and np.all(abs(given - expected) <= close)
+    found, tolerance = predict(), _ROUNDING * np.finfo(dtype).eps
+    given, expected = np.array(found.raw_prediction), np.array(written.raw_prediction)
+    is_same = np.all(abs(given - expected) <= tolerance * (1 + np.abs(expected)))
     if written.rounds == found.rounds and not is_same:
         reject(
             model,

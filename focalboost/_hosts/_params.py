@@ -113,26 +113,25 @@ _ARGUMENTS_OF_TRAIN = ("balance", "class_masses", "curvature", "max_learning_rat
 
 def refuse_focal_names(params: Mapping[str, Any]) -> None:
     """Reject parameters of the focal loss that are misspelled or misplaced."""
-    if params.get("class_weight") is not None:
-        advice = (
-            "It is a parameter of the estimators. Give the data set the weights of "
-            "sklearn.utils.class_weight.compute_sample_weight."
-        )
-        reject("class_weight", "left out", params["class_weight"], advice)
+    advice = (
+        "It is a parameter of the estimators. Give the data set the weights of "
+        "sklearn.utils.class_weight.compute_sample_weight."
+    )
+    refuse(params, ["class_weight"], (), advice)
+    advice = (
+        "Estimators have focal_gamma, focal_alpha, focal_max_learning_rate and "
+        "focal_balance. train has arguments beside its params: loss=FocalLoss("
+        f"gamma, alpha), {', '.join(_ARGUMENTS_OF_TRAIN)}."
+    )
     for name, value in params.items():
+        if str(name).startswith("focal") or name in _ARGUMENTS_OF_TRAIN:
+            reject(str(name), "left out", value, advice)
         loss = None if "metric" in str(name) else _loss_in(value)
-        advice = (
-            "Estimators have focal_gamma, focal_alpha, focal_max_learning_rate and "
-            "focal_balance. train has arguments beside its params: loss=FocalLoss("
-            f"gamma, alpha), {', '.join(_ARGUMENTS_OF_TRAIN)}."
-        )
         if loss is not None:
             advice = (
                 f"With an estimator, use focal_gamma={loss.gamma} and "
                 f"focal_alpha={loss.alpha}. With train, use loss={loss}."
             )
-        is_own = str(name).startswith("focal") or name in _ARGUMENTS_OF_TRAIN
-        if loss is not None or is_own:
             reject(str(name), "left out", value, advice)
 
 
@@ -150,7 +149,8 @@ def learning_rate_bound(
     allows_zero: bool = False,
 ) -> float:
     """The learning rate that the curvature is certified for."""
-    given = [_number(params[name]) for name in names if name in params]
+    given = [params[name] for name in names if name in params]
+    given = [float(rate) if isinstance(rate, str) else rate for rate in given]
     rates = [rate for rate in given if not (allows_zero and rate == 0)] or [default]
     rate = max(learning_rate_limit(rate, "learning_rate") for rate in rates)
     if max_learning_rate is None:
@@ -166,24 +166,15 @@ def learning_rate_bound(
     return bound
 
 
-def _number(value: Any) -> Any:
-    """The number in a text, as the hosts read it; other values as they are."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
 def warn_of_no_split(has_split: bool, loss: Loss) -> None:
     """Warn if a model is a constant."""
     if has_split:
         return
     gamma = np.max(loss.gamma)
     advice = (
-        "Check that features tell the classes apart, that there are enough rows, and "
-        "that base_score or init_score is near the best constant. Then try smaller "
-        "values of min_child_weight, min_child_samples (min_data_in_leaf), "
-        "min_split_loss and lambda."
+        "Check that features tell the classes apart, and that base_score or init_score "
+        "is near the best constant. Then try smaller values of min_child_weight, "
+        "min_child_samples (min_data_in_leaf), min_split_loss and lambda."
     )
     if gamma > LARGEST_USUAL_GAMMA:
         advice = (
@@ -226,11 +217,6 @@ def balance_to_make(
 _ROUNDING = 1e-6
 
 
-def masses_of(loss: Loss, target: tuple[Any, Any]) -> NDArray[np.float64]:
-    """The class masses of labels and weights."""
-    return np.asarray(loss.class_masses(*target), dtype=np.float64)
-
-
 def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.float64]:
     """The class masses of all rows: those given, or those of the rows here."""
     if class_masses is None:
@@ -239,10 +225,7 @@ def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.fl
         "Pass loss.class_masses(y, sample_weight) of all rows, or the sum of what it "
         "returns for each worker. FocalLoss has the positives first."
     )
-    try:
-        masses = np.asarray(class_masses, dtype=np.float64)
-    except (TypeError, ValueError):
-        masses = np.array(np.nan)
+    masses = np.asarray(class_masses, dtype=np.float64)
     if masses.shape != own.shape or not np.all(np.isfinite(masses) & (masses >= 0)):
         rule = f"finite numbers >= 0 of the shape {own.shape}"
         reject("class_masses", rule, class_masses, advice)

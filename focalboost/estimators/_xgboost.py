@@ -271,7 +271,7 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
             )
         booster = host.get_booster()
         warn_of_fallback(self.device, booster)
-        warn_of_no_split(keeper.has_split(booster), loss)
+        warn_of_no_split(_model.has_split(booster), loss)
         is_update = _params.is_update(self.get_xgb_params())
         booster, before = keeper.balanced(booster, is_update)
         _model.set_provenance(booster, Provenance(loss, classes, before))

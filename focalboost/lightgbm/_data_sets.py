@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from focalboost._hosts._imports import import_host
 from focalboost._hosts._params import (
     Balance,
     checked_masses,
-    masses_of,
     one_value,
     rows_of_masses,
 )
@@ -81,7 +81,9 @@ def starting_score(
             reject("train_set", rule, "an init_score", advice)
         before = [init_score_of(data_set) for data_set in data_sets]
         if init_model is None and before[0] is None:
-            baseline = _baseline(loss, labels[0], _weight(train_set), class_masses)
+            of_rows = np.asarray(loss.class_masses(labels[0], _weight(train_set)))
+            masses = checked_masses(class_masses, of_rows)
+            baseline = loss.baseline(*rows_of_masses(loss, masses))
             for data_set, own, score in zip(data_sets, labels, before, strict=True):
                 data_set.set_init_score(starting_from(baseline, len(own), score))
         yield baseline
@@ -94,14 +96,6 @@ def starting_score(
         for data_set in data_sets:
             if _is_built(data_set) and data_set.free_raw_data:
                 data_set.data = None
-
-
-def _baseline(
-    loss: Loss, labels: NDArray[Any], weight: Any, class_masses: Any
-) -> Baseline:
-    """The baseline of some rows, or of all rows, whose class masses are given."""
-    masses = checked_masses(class_masses, masses_of(loss, (labels, weight)))
-    return loss.baseline(*rows_of_masses(loss, masses))
 
 
 def require_data_set(name: str, data_set: Any) -> None:
@@ -132,9 +126,7 @@ def fit_to_model(train_set: "lightgbm.Dataset", model: "lightgbm.Booster") -> No
         known, own = model.pandas_categorical or [], source.pandas_categorical or []
         if known != [new[: len(old)] for old, new in zip(known, own, strict=False)]:
             rule = "of categories in the order of init_model"
-            advice = (
-                "Use the table with its categories, in a Dataset that is not built."
-            )
+            advice = "Use the table, in a Dataset that is not built."
             reject("train_set", rule, own, advice)
         return
     source.data = as_in_model(model, source.data, source.feature_name, "train_set")
@@ -179,15 +171,6 @@ def require_places_of(
         reject(argument, rule, names, "Put them in that order, as X[columns].")
 
 
-def require_arrays(data_sets: list["lightgbm.Dataset"]) -> None:
-    """Reject files, which several machines bin together once they are connected."""
-    for data_set in data_sets:
-        if isinstance(data_set.data, str | os.PathLike):
-            rule = "of arrays or tables on several machines"
-            advice = f"Read the file. {_ADVICE}"
-            reject("train_set and valid_sets", rule, str(data_set.data), advice)
-
-
 def digests_of(
     train_set: "lightgbm.Dataset", params: Mapping[str, Any]
 ) -> dict[str, str | None]:
@@ -197,13 +180,9 @@ def digests_of(
     any kind of array, in a file, or only in LightGBM's memory.
     """
     forget_model(train_set)
-    _require_predictable(train_set)
     _label(train_set, params)
-    if init_score_of(train_set) is not None:
-        rule = "None where the train set has an init_score"
-        advice = "Leave out one: LightGBM cannot continue with an init_score."
-        reject("checkpoint", rule, "a checkpoint", advice)
-    _weight(train_set)
+    _require_continuable(train_set)
+    _weight(train_set)  # its check comes before LightGBM replaces large ones
     _build(train_set, params)
     with TemporaryDirectory() as folder:
         file = Path(folder, "bins")
@@ -216,17 +195,16 @@ def digests_of(
     }
 
 
-def _require_predictable(train_set: "lightgbm.Dataset") -> None:
-    """Check that a model can predict the features, as it has to when it continues."""
-    data, cannot = _whole(train_set).data, False
+def _require_continuable(train_set: "lightgbm.Dataset") -> None:
+    """Check that LightGBM can continue: a model has to predict the features then."""
+    data, start = _whole(train_set).data, b""
     if isinstance(data, str | os.PathLike):
         with suppress(OSError), Path(data).open("rb") as file:
-            cannot = file.read(len(_BINARY)) == _BINARY
-    if cannot or isinstance(data, list):
-        rule = "None for a train set in several arrays, or in LightGBM's binary file"
-        advice = (
-            "LightGBM cannot continue with these. Use lightgbm.Dataset(X, label=y)."
-        )
+            start = file.read(len(_BINARY))
+    has_start = init_score_of(train_set) is not None
+    if has_start or start == _BINARY or isinstance(data, list):
+        rule = "None for a train set with init_score, or in a binary file or a list"
+        advice = f"LightGBM cannot continue with it. {_ADVICE}"
         reject("checkpoint", rule, "a checkpoint", advice)
 
 
@@ -270,8 +248,8 @@ def forget_model(data_set: "lightgbm.Dataset") -> None:
         data_set._predictor = None
         _clear_init_score(data_set)
     if _is_built(data_set):
-        for field in _FIELDS:
-            setattr(data_set, field, data_set.get_field(field))
+        for name in _FIELDS:
+            setattr(data_set, name, data_set.get_field(name))
 
 
 def _label(
@@ -346,14 +324,9 @@ def watched(
     The callbacks count the rounds that earlier calls have done. Early stopping by a
     parameter becomes the callback that LightGBM would make of it.
     """
-    given: list[Callable[..., Any]] = [KeepParameters()]
-    for callback in callbacks or ():
-        counts = done > 0 and getattr(callback, "before_iteration", False)
-        given.append(_FromBeginning(callback, done) if counts else callback)
-    if shift is None:
-        return params, given
+    given = list(callbacks or ())
     rounds = one_value(params, EARLY_STOPPING)
-    if isinstance(rounds, int) and rounds > 0:
+    if shift is not None and isinstance(rounds, int) and rounds > 0:
         params = {k: v for k, v in params.items() if k not in EARLY_STOPPING}
         stop = import_host("lightgbm").early_stopping(
             rounds,
@@ -362,36 +335,37 @@ def watched(
             verbose=one_value(params, ("verbosity", "verbose"), 1) > 0,
         )
         given.append(stop)
-    watching: list[Callable[..., Any]] = [shift]
-    for callback in given:
-        is_before = getattr(callback, "before_iteration", False)
-        watching.append(callback if is_before else _Watched(callback, shift))
-    return params, watching
+    watching = [_Watched(callback, shift, done) for callback in given]
+    own = [KeepParameters()] if shift is None else [KeepParameters(), shift]
+    return params, [*own, *watching]
 
 
-class _FromBeginning:
-    """A user's callback before the round, which counts the rounds of earlier calls.
+class _Watched:
+    """A user's callback. If it stops the training, the scores are kept.
 
-    So does a schedule. Callbacks after the round set up in the first round of a call.
+    Before the round it counts the rounds of earlier calls, as a schedule has to.
+    Callbacks after the round set up in the first round of a call.
     """
 
-    before_iteration = True
-
-    def __init__(self, callback: Callable[..., Any], done: int) -> None:
-        if hasattr(callback, "order"):
+    def __init__(
+        self, callback: Callable[..., Any], shift: "Shift | None", done: int
+    ) -> None:
+        if hasattr(callback, "order"):  # LightGBM gives others one by their place
             self.order = callback.order
-        self._callback, self._done = callback, done
+        self.before_iteration = getattr(callback, "before_iteration", False)
+        self._callback, self._shift, self._done = callback, shift, done
 
     def __call__(self, env: Any) -> None:
-        of_all = type(env)(
-            model=env.model,
-            params=env.params,
-            iteration=env.iteration,
-            begin_iteration=env.begin_iteration - self._done,
-            end_iteration=env.end_iteration,
-            evaluation_result_list=env.evaluation_result_list,
-        )
-        self._callback(of_all)
+        if self.before_iteration:  # a tuple before LightGBM 4.6
+            values = env._asdict() if hasattr(env, "_asdict") else vars(env)
+            begin = env.begin_iteration - self._done
+            env = type(env)(**{**values, "begin_iteration": begin})
+        try:
+            self._callback(env)
+        except import_host("lightgbm").callback.EarlyStopException as stop:
+            if self._shift is not None:
+                self._shift.stop(env, stop.best_iteration)
+            raise
 
 
 class KeepParameters:
@@ -406,7 +380,7 @@ class KeepParameters:
     scores are read first, and then dart's random numbers begin anew.
     """
 
-    before_iteration, order = True, 0
+    before_iteration = True
 
     def __call__(self, env: Any) -> None:
         for booster in getattr(env.model, "boosters", [env.model]):  # those of cv
@@ -418,6 +392,7 @@ class KeepParameters:
             booster._Booster__set_objective_to_none = True
 
 
+@dataclass(eq=False)  # LightGBM keeps callbacks in a set
 class Shift:
     """A callback that keeps the raw predictions after the last round that counts.
 
@@ -427,19 +402,12 @@ class Shift:
     so the trees after each round are counted.
     """
 
-    order = 29  # just before LightGBM's early stopping
-
-    def __init__(
-        self,
-        balance: Balance,
-        loss: Loss,
-        n_threads: int | None,
-        earlier: NDArray[np.float64],
-    ) -> None:
-        self._of_validation = balance == "validation"
-        self._loss, self._n_threads, self._earlier = loss, n_threads, earlier
-        self._part: Part | None = None
-        self._iterations: list[int] = []
+    balance: Balance
+    loss: Loss
+    n_threads: int | None
+    earlier: NDArray[np.float64]
+    _part: Part | None = None
+    _iterations: list[int] = field(default_factory=list)
 
     def __call__(self, env: Any) -> None:
         self._iterations.append(env.model.current_iteration())
@@ -456,51 +424,24 @@ class Shift:
         if n_iterations is not None:
             for _ in range(model.current_iteration() - n_iterations):
                 model.rollback_one_iter()
-        parts: list[Part] = []
+        if self.balance == "validation":
+            model.eval_valid(self._keep_part)
+        elif one_value(model.params, BOOSTING) != "dart":
+            model.eval_train(self._keep_part)
+        else:  # LightGBM would take trees out of the model for that
+            rows = model.train_set.subset(range(model.train_set.num_data()))
+            rows.free_raw_data = True  # the bins are enough
+            model.eval(rows, "training", self._keep_part)
 
-        def part_of(raw: Any, data_set: Any) -> tuple[str, float, bool]:
-            label, weight = data_set.get_label(), data_set.get_weight()
-            part = Part(np.asarray(label), np.array(raw), weight, self._n_threads)
-            parts.append(part)
-            return "", 0.0, False
-
-        if self._of_validation:
-            model.eval_valid(part_of)
-        else:
-            _evaluate_training_rows(model, part_of)
-        self._part = parts[-1]
+    def _keep_part(self, raw: Any, data_set: Any) -> tuple[str, float, bool]:
+        """Keep the rows of a data set, in the form of a metric; the last one counts."""
+        label, weight = np.asarray(data_set.get_label()), data_set.get_weight()
+        self._part = Part(label, np.array(raw), weight, self.n_threads)
+        return "", 0.0, False
 
     def value(self) -> NDArray[np.float64]:
         """Return the shift of the model; one without a round needs none."""
         part = self._part
         if part is None:
-            return self._earlier
-        return balancing_shift_of_parts(
-            self._loss, lambda function: function(part), self._earlier
-        )
-
-
-def _evaluate_training_rows(model: Any, function: Callable[..., Any]) -> None:
-    """Call a metric. With dart LightGBM would take trees out of the model for that."""
-    if one_value(model.params, BOOSTING) != "dart":
-        model.eval_train(function)
-        return
-    rows = model.train_set.subset(range(model.train_set.num_data()))
-    rows.free_raw_data = True  # the bins are enough
-    model.eval(rows, "training", function)
-
-
-class _Watched:
-    """A user's callback. If it stops the training, the scores are kept."""
-
-    def __init__(self, callback: Callable[..., Any], shift: Shift) -> None:
-        if hasattr(callback, "order"):  # LightGBM gives others one by their place
-            self.order = callback.order
-        self._callback, self._shift = callback, shift
-
-    def __call__(self, env: Any) -> None:
-        try:
-            self._callback(env)
-        except import_host("lightgbm").callback.EarlyStopException as stop:
-            self._shift.stop(env, stop.best_iteration)
-            raise
+            return self.earlier
+        return balancing_shift_of_parts(self.loss, lambda f: f(part), self.earlier)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +24,9 @@ from focalboost._hosts._note import (
 )
 from focalboost._hosts._params import Balance, one_value
 from focalboost._validation import reject
+from focalboost.lightgbm import _text
 from focalboost.lightgbm._data_sets import Baseline, Shift
 from focalboost.lightgbm._params import MIN_CURVATURE
-from focalboost.lightgbm._text import (
-    finalised_text,
-    is_finalised,
-    note_in,
-    number_of_scores,
-    objective_name,
-    shifted_text,
-    signable_text,
-    value_in,
-    with_note,
-    without_note,
-)
 from focalboost.losses import FocalLoss, Loss
 from focalboost.objectives import FocalObjective
 
@@ -79,11 +69,6 @@ def finalise(
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss of its training.
 
-    Returns
-    -------
-    lightgbm.Booster
-        The same booster.
-
     Raises
     ------
     ValueError
@@ -122,17 +107,17 @@ def finalise_with_note(
     """
     trains = _is_in_training(booster)
     text = booster.model_to_string(num_iteration=None if trains else -1)
-    if is_finalised(text):
+    if _text.is_finalised(text):
         return booster
-    scores = number_of_scores(text)
+    scores = _text.number_of_scores(text)
     if np.size(baseline) not in (1, scores):
         rule = f"a number, or {scores} of them, as the model has {scores} for each row"
         advice = "Pass the constant init_score of its training."
         reject("baseline", rule, baseline, advice)
-    booster.model_from_string(finalised_text(text, baseline, note))
+    booster.model_from_string(_text.finalised_text(text, baseline, note))
     if trains:
         booster.free_dataset()
-    booster.params["objective"] = objective_name(text)  # SHAP reads it here
+    booster.params["objective"] = _text.objective_name(text)  # SHAP reads it here
     return booster
 
 
@@ -147,7 +132,7 @@ def provenance_of(booster: "lightgbm.Booster", name: str) -> Provenance | None:
 
 def provenance_in(text: str, name: str) -> Provenance | None:
     """What the text of a model says of its training."""
-    note = note_in(text)
+    note = _text.note_in(text)
     return None if note is None else read_note(note, name)
 
 
@@ -165,11 +150,11 @@ def booster_of(model: Any, name: str) -> "lightgbm.Booster":
 def require_continuable(text: str, loss: Loss, name: str) -> None:
     """Check that a model predicts scores by itself, as many as the loss has."""
     expected = 1 if isinstance(loss, FocalLoss) else loss.n_classes
-    found = number_of_scores(text)
+    found = _text.number_of_scores(text)
     if found != expected:
         rule = f"a model with {expected} raw prediction(s) for each row"
         reject(name, rule, found, "Use a model of the same classes.")
-    if not is_finalised(text):
+    if not _text.is_finalised(text):
         given = "a model trained with a callable objective"
         advice = "Call focalboost.lightgbm.finalise(booster, baseline) on it first."
         reject(name, "a model that predicts probabilities", given, advice)
@@ -194,9 +179,9 @@ def unbalanced(
     if known is None or not np.any(known.unbalanced or 0.0):
         return booster
     shift = -np.asarray(known.unbalanced)
-    text = shifted_text(booster.model_to_string(num_iteration=-1), shift)
+    text = _text.shifted_text(booster.model_to_string(num_iteration=-1), shift)
     note = note_of(known._replace(unbalanced=None, earlier=known.unbalanced))
-    return booster_of_text(with_note(text, note), "init_model")
+    return booster_of_text(_text.with_note(text, note), "init_model")
 
 
 def earlier_balance_of(model: "lightgbm.Booster | None") -> NDArray[np.float64]:
@@ -223,10 +208,7 @@ def balance_of(booster: "lightgbm.Booster") -> NDArray[np.float64]:
 
 def text_of_file(path: Any, name: str) -> str:
     """The text of a model's file; LightGBM ends the interpreter on a part of one."""
-    try:
-        text = content_of(path, name).decode()
-    except UnicodeDecodeError:
-        reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
+    text = content_of(path, name).decode(errors="surrogateescape")
     if not text.rstrip("\n").rpartition("\n")[2].startswith(_ENDS):
         reject(name, "a whole LightGBM model", path, _ADVICE)
     return text
@@ -239,7 +221,7 @@ def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
         booster: lightgbm.Booster = library.Booster(model_str=text)
     except (library.basic.LightGBMError, ValueError) as error:
         reject(name, "a LightGBM model", text, f"LightGBM says: {error}")
-    note = value_in(text, MISSING_ROW)
+    note = _text.value_in(text, MISSING_ROW)
     if note is not None:
         predict = partial(missing_row, booster, booster.current_iteration())
         require_same_prediction(note, _host(), predict, np.float64, name)
@@ -249,7 +231,7 @@ def booster_of_text(text: str, name: str) -> "lightgbm.Booster":
 def signed_content(text: str, missing_row: MissingRow) -> bytearray:
     """The content of a model's file, with lines that LightGBM's loader passes over."""
     line = f"{MISSING_ROW}={json.dumps(missing_row)}"
-    return signed(bytearray(signable_text(text, line).encode()))
+    return signed(bytearray(_text.signable_text(text, line).encode()))
 
 
 def missing_row(
@@ -289,8 +271,8 @@ def has_split(booster: "lightgbm.Booster") -> bool:
 def checkpoint_in(path: Any) -> tuple["lightgbm.Booster", str | None]:
     """The model of a checkpoint, and its note of the training."""
     text = text_of_file(path, "checkpoint")
-    model = booster_of_text(without_note(text, CHECKPOINT), "checkpoint")
-    return model, note_in(text, CHECKPOINT)
+    model = booster_of_text(_text.without_note(text, CHECKPOINT), "checkpoint")
+    return model, _text.note_in(text, CHECKPOINT)
 
 
 def is_complete(run: Run, balance: Balance) -> bool:
@@ -329,36 +311,34 @@ def finished(
     return finalise_with_note(booster, start, note_of(note))
 
 
+@dataclass(eq=False)
 class Saver:
     """A callback that saves the model, finalised, whenever it is due.
 
     ``n_threads`` is that of the training: a prediction changes it for all of LightGBM.
     """
 
-    order = 100  # after callbacks that may stop the training
-
-    def __init__(
-        self, run: Run, loss: Loss, baseline: Baseline, n_threads: int | None
-    ) -> None:
-        self._run, self._loss = run, loss
-        self._baseline, self._n_threads = baseline, n_threads
+    run: Run
+    loss: Loss
+    baseline: Baseline
+    n_threads: int | None
 
     def __call__(self, env: Any) -> None:
-        note = self._run.note_due(env.iteration - env.begin_iteration + 1)
+        note = self.run.note_due(env.iteration - env.begin_iteration + 1)
         if note is not None:
             text = env.model.model_to_string(num_iteration=-1)
-            earlier = earlier_balance_of(self._run.model).tolist()
-            provenance = Provenance(self._loss, None, earlier=earlier)
-            text = finalised_text(text, self._baseline, note_of(provenance))
-            self._save(text, note, env.model, self._baseline)
+            earlier = earlier_balance_of(self.run.model).tolist()
+            provenance = note_of(Provenance(self.loss, None, earlier=earlier))
+            text = _text.finalised_text(text, self.baseline, provenance)
+            self._save(text, note, env.model, self.baseline)
 
     def save_last(self, booster: "lightgbm.Booster") -> None:
         """Save the model that ``train`` returns."""
-        note = self._run.last_note()
+        note = self.run.last_note()
         if note is not None:
             self._save(booster.model_to_string(num_iteration=-1), note, booster, 0.0)
 
     def _save(self, text: str, note: str, model: Any, baseline: Baseline) -> None:
-        threads = {"num_threads": self._n_threads or 0}
+        threads = {"num_threads": self.n_threads or 0}
         row = missing_row(model, model.current_iteration(), baseline, **threads)
-        self._run.save(signed_content(with_note(text, note, CHECKPOINT), row))
+        self.run.save(signed_content(_text.with_note(text, note, CHECKPOINT), row))

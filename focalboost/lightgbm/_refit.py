@@ -20,21 +20,9 @@ from focalboost._validation import (
     require_length,
     require_weights_of_hosts,
 )
+from focalboost.lightgbm import _model, _text
 from focalboost.lightgbm._data_sets import names_of, require_places_of
-from focalboost.lightgbm._model import (
-    booster_of,
-    booster_of_text,
-    provenance_in,
-    require_continuable,
-)
 from focalboost.lightgbm._params import DEFAULT_LEARNING_RATE, LEARNING_RATE
-from focalboost.lightgbm._text import (
-    leaves_of,
-    parameters_in,
-    shifted_text,
-    with_leaves,
-    with_note,
-)
 from focalboost.losses import Loss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import Curvature, FocalObjective
@@ -67,6 +55,7 @@ def refit(
 ) -> "lightgbm.Booster":
     """Refit the leaves of a LightGBM model to new data, with the focal loss.
 
+    Returns a new model, of the rounds that predictions of the old one use.
     The trees keep their splits. Tree by tree, every leaf gets the value
 
         decay_rate * old + (1 - decay_rate) * new,
@@ -84,15 +73,15 @@ def refit(
     Parameters
     ----------
     booster : lightgbm.Booster, FocalLGBMClassifier or path
-        A finalised model of ``focalboost.lightgbm``, or an estimator. It stays as it
-        is. Load only files that you trust.
+        A finalised model of ``focalboost.lightgbm`` without linear trees, or an
+        estimator. It stays as it is. Load only files that you trust.
     X : array-like of shape (n, n_features)
         The new features, in any form that ``booster.predict`` takes.
     y : array of shape (n,)
         The new labels: those that an estimator was trained on, or else 0 to K - 1. Some
         classes may be missing.
     loss : FocalLoss or SoftmaxFocalLoss, optional
-        The loss. By default it is the one that the model was trained with.
+        The loss. By default it is that of the training, if the model notes it.
     decay_rate : float, default=0.9
         The share of the old values, from 0 to 1. At 0 all leaf values are new. At 1
         the result is a copy of the model.
@@ -102,17 +91,6 @@ def refit(
         As in ``focal_objective``.
     balance : bool, default=True
         Balance the new model on the new data, as ``train`` does.
-
-    Returns
-    -------
-    lightgbm.Booster
-        The new model. It has the rounds that predictions of the old one use.
-
-    Raises
-    ------
-    ValueError
-        If the model has linear trees, or says no loss and none is given; and as in
-        ``train``.
 
     Notes
     -----
@@ -136,73 +114,51 @@ def refit(
     if not (isinstance(decay_rate, Real) and 0 <= decay_rate <= 1):
         advice = "Use decay_rate=0.9, as LightGBM does."
         reject("decay_rate", "a number from 0 to 1", decay_rate, advice)
-    given = booster_of(booster, "booster")
+    given = _model.booster_of(booster, "booster")
     require_places_of(given, names_of(X), "X")
     text = given.model_to_string()
-    known = _provenance(text, loss)
-    loss = known.loss
-    _check_model(text, loss)
-    if decay_rate == 1:
-        return booster_of_text(text, "booster")
-    if known.unbalanced is not None:
-        text = shifted_text(text, -np.asarray(known.unbalanced))
-    rows = _rows_of(y, weight, known.classes)
-    if len(rows.y_true) == 0:
-        reject("y", "labels of one row or more", "no row", "Pass rows.")
-    leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
-    require_length("y", rows.y_true, len(leaf))
-    objective = _objective_of(text, loss, curvature)
-    values, raw = _refitted(text, leaf, rows, objective, decay_rate)
-    text, shift = with_leaves(text, values), None
-    if balance_to_make(balance, loss, curvature):
-        part, earlier = rows._replace(raw_prediction=raw), known.unbalanced or 0.0
-        shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
-        text = shifted_text(text, np.asarray(shift))
-    note = note_of(Provenance(loss, known.classes, shift))
-    return booster_of_text(with_note(text, note), "booster")
-
-
-def _provenance(text: str, loss: Loss | None) -> Provenance:
-    """What a model was trained with, with the loss that is given, if one is."""
-    known = provenance_in(text, "booster")
-    if loss is not None:
-        loss = checked_loss(loss, None)
-        return Provenance(loss, None) if known is None else known._replace(loss=loss)
-    if known is None:
-        rule = "a FocalLoss or a SoftmaxFocalLoss for this model, which has no note of"
+    found = _model.provenance_in(text, "booster")
+    if found is None and loss is None:
+        rule = "a FocalLoss or a SoftmaxFocalLoss for a model which has no note of it"
         advice = "Use loss=FocalLoss(gamma=2), with the gamma of its training."
-        reject("loss", f"{rule} it", loss, advice)
-    return known
-
-
-def _check_model(text: str, loss: Loss) -> None:
-    """Check that a model has the scores of the loss, and constants in its leaves."""
-    require_continuable(text, loss, "booster")
+        reject("loss", rule, loss, advice)
+    known = found or Provenance(checked_loss(loss, None), None)
+    loss = known.loss if loss is None else checked_loss(loss, None)
+    _model.require_continuable(text, loss, "booster")
     if "\nleaf_const=" in text:
         advice = "Train it without linear_tree."
         reject("booster", "a model whose leaves are constants", "linear_tree", advice)
-
-
-def _rows_of(y: Any, weight: Any, classes: Any) -> Part:
-    """Rows with labels 0 to K - 1, by the classes of an estimator if it has some."""
+    if decay_rate == 1:
+        return _model.booster_of_text(text, "booster")
+    if known.unbalanced is not None:
+        text = _text.shifted_text(text, -np.asarray(known.unbalanced))
     labels = np.ravel(y)
-    if classes is not None:
-        labels = codes_of(labels, classes, "y")
+    if len(labels) == 0:
+        reject("y", "labels of one row or more", "no row", "Pass rows.")
+    if known.classes is not None:
+        labels = codes_of(labels, known.classes, "y")
     if weight is not None:
         require_weights_of_hosts(weight)
-    return Part(labels, None, weight)
+    leaf = np.asarray(given.predict(X, pred_leaf=True), np.intp)
+    require_length("y", labels, len(leaf))
+    objective = _objective_of(text, loss, curvature)
+    rows = Part(labels, None, weight)
+    values, raw = _refitted(text, leaf, rows, objective, decay_rate)
+    text, shift = _text.with_leaves(text, values), None
+    if balance_to_make(balance, loss, curvature):
+        part, earlier = rows._replace(raw_prediction=raw), known.unbalanced or 0.0
+        shift = balancing_shift_of_parts(loss, lambda f: f(part), earlier).tolist()
+        text = _text.shifted_text(text, np.asarray(shift))
+    note = note_of(Provenance(loss, known.classes, shift))
+    return _model.booster_of_text(_text.with_note(text, note), "booster")
 
 
 def _objective_of(text: str, loss: Loss, curvature: Curvature) -> FocalObjective:
     """The objective of the training, with its learning rate and threads."""
-    params = parameters_in(text)
-    return FocalObjective(
-        loss,
-        curvature,
-        learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None),
-        checks_start=False,
-        n_threads=thread_setting(params),
-    )
+    params = _text.parameters_in(text)
+    bound = learning_rate_bound(params, LEARNING_RATE, DEFAULT_LEARNING_RATE, None)
+    threads = thread_setting(params)
+    return FocalObjective(loss, curvature, bound, checks_start=False, n_threads=threads)
 
 
 def _refitted(
@@ -213,7 +169,7 @@ def _refitted(
     decay_rate: float,
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
     """The new values of all leaves, and the raw predictions of the new model."""
-    trees, params = leaves_of(text), parameters_in(text)
+    trees, params = _text.leaves_of(text), _text.parameters_in(text)
     step = {name: float(params.get(name, _STEP[name])) for name in _STEP}
     y_true, weight = rows.y_true, rows.sample_weight
     start = np.atleast_1d(objective.loss.baseline(y_true, weight))

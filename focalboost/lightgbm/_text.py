@@ -51,20 +51,23 @@ def finalised_text(
     text: str, baseline: float | NDArray[np.float64], note: str | None = None
 ) -> str:
     """Return the text of the same model that predicts from raw + baseline."""
-    header, trees, rest = _shifted(text, baseline)
-    header.insert(_index(header, "max_feature_idx") + 1, _objective_line(text))
+    name, with_line = objective_name(text), rf"\g<0>\n{_objective_line(text)}"
+    text = shifted_text(text, baseline)
+    text = re.sub("^max_feature_idx=.*$", with_line, text, count=1, flags=re.M)
     # The objective stands among the parameters as well.
-    start = rest.rfind("\n[objective: ")
-    if start >= 0:
-        end = rest.index("\n", start + 1)
-        rest = f"{rest[:start]}\n[objective: {objective_name(text)}]{rest[end:]}"
-    text = _Parts(header, trees, rest).text
+    head, start, tail = text.rpartition("\n[objective: ")
+    if start:
+        _, _, rest = tail.partition("\n")
+        text = f"{head}{start}{name}]\n{rest}"
     return text if note is None else with_note(text, note)
 
 
 def shifted_text(text: str, shift: float | NDArray[np.float64]) -> str:
     """Return the text of the same model with a constant added to its first trees."""
-    return _shifted(text, shift).text
+    scores = number_of_scores(text)
+    header, trees, rest = _split(text, scores)
+    shifts = np.broadcast_to(shift, scores).tolist()
+    return _Parts(header, list(map(_shifted_tree, trees, shifts)), rest).text
 
 
 def leaves_of(text: str) -> list[tuple[NDArray[np.float64], float]]:
@@ -90,14 +93,6 @@ def parameters_in(text: str) -> dict[str, str]:
 
 def _line(values: Iterable[float]) -> str:
     return " ".join(repr(float(value)) for value in values)
-
-
-def _shifted(text: str, shift: float | NDArray[np.float64]) -> _Parts:
-    """The text with a constant added to the trees of its first iteration."""
-    scores = number_of_scores(text)
-    header, trees, rest = _split(text, scores)
-    shifts = np.broadcast_to(shift, scores).tolist()
-    return _Parts(header, list(map(_shifted_tree, trees, shifts)), rest)
 
 
 def _shifted_tree(tree: str, shift: float) -> str:

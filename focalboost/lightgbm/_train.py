@@ -1,7 +1,8 @@
 """LightGBM's train and cv with the focal loss."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from focalboost._hosts._checkpoint import (
@@ -20,44 +21,12 @@ from focalboost._hosts._params import (
     warn_of_no_split,
 )
 from focalboost._validation import reject
-from focalboost.lightgbm._data_sets import (
-    Baseline,
-    KeepParameters,
-    digests_of,
-    fit_to_model,
-    forget_model,
-    init_score_of,
-    parameters_of,
-    require_arrays,
-    require_data_set,
-    starting_score,
-    watched,
-)
-from focalboost.lightgbm._model import (
-    Saver,
-    balancing,
-    checkpoint_in,
-    errors_explained,
-    finished,
-    has_split,
-    is_complete,
-    model_to_continue,
-    take_up,
-)
-from focalboost.lightgbm._params import (
-    METRIC,
-    OBJECTIVE,
-    Plan,
-    make_plan,
-    n_machines,
-    rounds_apart,
-    stops_early,
-)
+from focalboost.lightgbm import _data_sets, _model, _params
+from focalboost.lightgbm._data_sets import Baseline
 from focalboost.losses import Loss
 from focalboost.objectives import Curvature, FocalObjective
 
 if TYPE_CHECKING:
-    from os import PathLike
     from pathlib import Path
 
     import lightgbm
@@ -94,8 +63,8 @@ def train(
     ``loss.posterior(booster.predict(X, raw_score=True))`` is the probability.
 
     On several ``machines`` pass ``class_masses`` and ``balance=False``: LightGBM has no
-    sum over the machines. Every machine evaluates its own ``valid_sets``. Pass the same
-    rows on all of them, so that all stop in the same round.
+    sum over the machines. Pass the same ``valid_sets`` on all of them, so that all stop
+    in the same round.
 
     Parameters
     ----------
@@ -111,33 +80,21 @@ def train(
         another gamma or alpha, or of the host's own log loss, raises a warning. Load
         only files that you trust.
     keep_training_booster : bool, default=False
-        Has to be False, because a finalised model cannot be trained in place. Continue
-        with ``init_model``.
+        Has to be False. Continue with ``init_model``.
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
         where ``params`` has a ``num_class`` above 2.
-    curvature : {"certified", "exact"}, default="certified"
-        As in ``focal_objective``.
-    max_learning_rate : float, optional
-        The largest learning rate that a callback sets. By default it is the one in
-        ``params``, or 0.3 if that is larger.
     balance : bool or "validation", default=True
         Add the constant to the first trees, after the last round, with which the
         weighted sum of the posteriors is that of the labels: over the training rows,
         or over the last of ``valid_sets``. The ranking does not change. The log loss
-        with the exact curvature is left as it is. On several machines it must be False.
+        with the exact curvature is left as it is.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
         rows of ``train_set``. On several machines pass the sum of what
         ``loss.class_masses(y, sample_weight)`` returns on each.
-    checkpoint : Checkpoint or path, optional
-        A file to save the model to, and to continue from; see ``Checkpoint``.
-        Evaluations are those of the rounds since then.
-
-    Returns
-    -------
-    lightgbm.Booster
-        The plain, finalised model, which predicts without focalboost.
+    curvature, max_learning_rate, checkpoint : as in ``focalboost.xgboost.train``
+        See there.
 
     Raises
     ------
@@ -147,11 +104,10 @@ def train(
     Notes
     -----
     The model names LightGBM's own log loss. So ``Booster.refit`` of a saved model, and
-    ``lightgbm.train`` with this model as ``init_model`` and ``objective="binary"``,
-    train log loss on focal scores, and their probabilities are several times too small.
-    Continue with this function, and refit with ``focalboost.lightgbm.refit``. A class
-    without weight counts as 1e-6 of all weight in the baseline, and balance does not
-    move it.
+    ``lightgbm.train`` with it as ``init_model`` and ``objective="binary"``, train log
+    loss on focal scores, and the probabilities are several times too small. Continue
+    with this function, and refit with ``focalboost.lightgbm.refit``. A class without
+    weight counts as 1e-6 of all weight in the baseline, and balance does not move it.
 
     Examples
     --------
@@ -167,43 +123,46 @@ def train(
     True
     """
     # Left in params they would count in place of the rounds that are left to do.
-    params, num_boost_round = rounds_apart(params, num_boost_round)
+    params, num_boost_round = _params.rounds_apart(params, num_boost_round)
     if keep_training_booster:
-        advice = "The returned model has its baseline in its trees; train it further "
-        name = "keep_training_booster"
-        reject(name, "False", keep_training_booster, f"{advice}with init_model.")
-    plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+        advice = "Its baseline is in its trees: train it further with init_model."
+        reject("keep_training_booster", "False", keep_training_booster, advice)
+    plan = _params.make_plan(params, loss, feval, curvature, max_learning_rate)
     loss = plan.objective.loss
-    stops = stops_early(plan.params, callbacks)
-    file = checked_checkpoint(checkpoint, stops, n_machines(plan.params))
+    stops = _params.stops_early(plan.params, callbacks)
+    file = checked_checkpoint(checkpoint, stops, _params.n_machines(plan.params))
     validation = as_list(valid_sets)
-    sets = _checked_sets(train_set, validation)
+    _data_sets.require_data_set("train_set", train_set)
+    for data_set in validation:
+        _data_sets.require_data_set("valid_sets", data_set)
+    sets = [train_set, *(each for each in validation if each is not train_set)]
     balance = checked_balance(balance, "balance", bool(validation))
     if balance == "validation" and validation[-1] is train_set:
         balance = True
     wanted = balance_to_make(balance, loss, curvature)
-    if n_machines(plan.params) > 1:
+    if _params.n_machines(plan.params) > 1:
         _check_machines(sets, init_model, wanted, class_masses)
-    given = model_to_continue(init_model, loss)
+    given = _model.model_to_continue(init_model, loss)
     if given is not None:
-        fit_to_model(train_set, given)
+        _data_sets.fit_to_model(train_set, given)
     run = Run(given, num_boost_round)
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
-        training = training_of(*settings, digests_of(train_set, plan.params))
-        run.resume(file, training, checkpoint_in)
-    if is_complete(run, wanted):
+        digests = _data_sets.digests_of(train_set, plan.params)
+        run.resume(file, training_of(digests, *settings), _model.checkpoint_in)
+    if _model.is_complete(run, wanted):
         model: lightgbm.Booster = run.model
         return model
     if run.done > 0:
-        take_up(run)
-    shift = balancing(wanted, plan.objective, run.model)
-    with_params, watching = watched(shift, plan.params, callbacks, run.done)
-    start = starting_score(loss, plan.params, run.model, sets, class_masses)
-    with without_autologging("lightgbm"), start as baseline, errors_explained(params):
-        saver = Saver(run, loss, baseline, plan.objective.n_threads)
+        _model.take_up(run)
+    shift = _model.balancing(wanted, plan.objective, run.model)
+    with_params, watching = _data_sets.watched(shift, plan.params, callbacks, run.done)
+    start = _data_sets.starting_score(loss, plan.params, run.model, sets, class_masses)
+    explained = _model.errors_explained(params)
+    with without_autologging("lightgbm"), start as baseline, explained:
+        saver = _model.Saver(run, loss, baseline, plan.objective.n_threads)
         booster: lightgbm.Booster = import_host("lightgbm").train(
-            parameters_of(train_set, with_params),
+            _data_sets.parameters_of(train_set, with_params),
             train_set,
             run.left,
             valid_sets=validation or None,
@@ -213,18 +172,10 @@ def train(
             keep_training_booster=True,
             callbacks=[*watching, saver],
         )
-    warn_of_no_split(has_split(booster), loss)
-    finished(booster, baseline, loss, None if shift is None else shift.value())
+    warn_of_no_split(_model.has_split(booster), loss)
+    _model.finished(booster, baseline, loss, None if shift is None else shift.value())
     saver.save_last(booster)
     return booster
-
-
-def _checked_sets(train_set: Any, validation: list[Any]) -> list["lightgbm.Dataset"]:
-    """The training set, and the other data sets of a training."""
-    require_data_set("train_set", train_set)
-    for data_set in validation:
-        require_data_set("valid_sets", data_set)
-    return [train_set, *(each for each in validation if each is not train_set)]
 
 
 def _check_machines(
@@ -234,8 +185,8 @@ def _check_machines(
     class_masses: Any,
 ) -> None:
     """Check that a training needs no sum over its machines, of which there is none."""
-    has_start = init_model is not None or init_score_of(data_sets[0]) is not None
-    if not has_start and class_masses is None:
+    starts = init_model, _data_sets.init_score_of(data_sets[0]), class_masses
+    if all(start is None for start in starts):
         rule = "the total weight of each class on all machines"
         advice = (
             "Add up loss.class_masses(y, sample_weight) of the rows of each machine, "
@@ -248,7 +199,11 @@ def _check_machines(
             "focalboost.distributed.lightgbm.train."
         )
         reject("balance", "False on several machines", balance, advice)
-    require_arrays(data_sets)
+    for data in (data_set.data for data_set in data_sets):
+        if isinstance(data, str | PathLike):  # they bin it once they are connected
+            rule = "of arrays or tables on several machines"
+            advice = "Read the file, and use lightgbm.Dataset(X, label=y)."
+            reject("train_set and valid_sets", rule, str(data), advice)
 
 
 def cv(
@@ -288,28 +243,16 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     feval, init_model, loss, curvature, max_learning_rate : as in ``train``
         See ``focalboost.lightgbm.train``.
     balance : bool or "validation", default=True
-        Balance the model of each fold when training ends, as ``train`` does, over its
-        training rows, or over the rows that it was validated on. Metrics are those
-        before the balance.
+        Balance the model of each fold as ``train`` does, over its training rows or the
+        rows that it was validated on.
 
     Returns
     -------
     dict
         Mean and standard deviation over the folds of each metric, by round, up to the
         best round of an early stopping. With ``return_cvbooster=True`` the entry
-        "cvbooster" holds the models of the folds. They have their baselines in their
-        trees and predict on their own, as those of ``train`` do. With ``init_model``
-        the best iteration counts its rounds, as ``predict`` does.
-
-    Raises
-    ------
-    ValueError
-        If a parameter contradicts the focal loss, and as in ``focal_objective``.
-
-    Notes
-    -----
-    Optuna's ``LightGBMTunerCV`` calls ``lightgbm.cv`` itself. The guide on Optuna shows
-    how to give it the objective and the baseline of each fold.
+        "cvbooster" holds the models of the folds, like those of ``train``. With
+        ``init_model`` the best iteration counts its rounds, as ``predict`` does.
 
     Examples
     --------
@@ -325,25 +268,30 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     >>> history["valid relative_focal_loss-mean"][-1] < 0.5
     True
     """
-    params, num_boost_round = rounds_apart(params, num_boost_round)
+    params, num_boost_round = _params.rounds_apart(params, num_boost_round)
     if metrics is not None:
-        params = {name: params[name] for name in params if name not in METRIC}
+        params = {name: params[name] for name in params if name not in _params.METRIC}
         params["metric"] = metrics
-    plan = make_plan(params, loss, feval, curvature, max_learning_rate)
+    plan = _params.make_plan(params, loss, feval, curvature, max_learning_rate)
     loss = plan.objective.loss
-    require_data_set("train_set", train_set)
+    _data_sets.require_data_set("train_set", train_set)
     balance = checked_balance(balance, "balance", has_validation=True)
-    if n_machines(params) > 1:
+    if _params.n_machines(params) > 1:
         advice = "LightGBM would connect the machines anew for each fold."
-        reject("num_machines", "1 for cv", n_machines(params), advice)
-    model = model_to_continue(init_model, loss)
+        reject("num_machines", "1 for cv", _params.n_machines(params), advice)
+    model = _model.model_to_continue(init_model, loss)
     if model is not None:
-        fit_to_model(train_set, model)
+        _data_sets.fit_to_model(train_set, model)
     wanted = balance_to_make(balance, loss, curvature)
-    starts = _starts_of_folds(plan, fpreproc, train_set, model)
-    with starts as (start, baselines), errors_explained(params):
+    baselines = list[Baseline]()
+    with ExitStack() as stack, _model.errors_explained(params):
+        if model is None:
+            _data_sets.forget_model(train_set)
+        else:
+            no_score = _data_sets.starting_score(loss, plan.params, model, [train_set])
+            stack.enter_context(no_score)
         history: dict[str, Any] = import_host("lightgbm").cv(
-            parameters_of(train_set, plan.params),
+            _data_sets.parameters_of(train_set, plan.params),
             train_set,
             num_boost_round,
             folds=folds,
@@ -352,55 +300,50 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
             shuffle=shuffle,
             feval=metrics_in(feval) or plan.metric,
             init_model=model,
-            fpreproc=start,
+            fpreproc=_start_of_fold(plan, fpreproc, model is None, baselines, stack),
             seed=seed,
-            callbacks=[KeepParameters(), *(callbacks or ())],
+            callbacks=[_data_sets.KeepParameters(), *(callbacks or ())],
             eval_train_metric=eval_train_metric,
             return_cvbooster=True,
         )
         models = history["cvbooster"]
-        warn_of_no_split(all(map(has_split, models.boosters)), loss)
+        warn_of_no_split(all(map(_model.has_split, models.boosters)), loss)
         _finish_folds(models, baselines, plan.objective, wanted, model)
     if not return_cvbooster:
         del history["cvbooster"]
     return history
 
 
-@contextmanager
-def _starts_of_folds(
-    plan: Plan,
+def _start_of_fold(
+    plan: _params.Plan,
     fpreproc: Callable[..., Fold] | None,
-    train_set: "lightgbm.Dataset",
-    model: "lightgbm.Booster | None",
-) -> Iterator[tuple[Callable[..., Fold], list[Baseline]]]:
-    """Yield an fpreproc that sets the baseline of a fold, and a list of these.
+    is_first: bool,
+    baselines: list[Baseline],
+    stack: ExitStack,
+) -> Callable[..., Fold]:
+    """An fpreproc that sets and notes the baseline of a fold, after the user's.
 
-    The user's fpreproc comes before it. At the end the data sets are as they were.
+    It is 0 where a model continues. At the end the data sets are as they were.
     """
-    own, baselines = plan.objective, list[Baseline]()
+    own = plan.objective
 
     def start(train_set: Any, valid_set: Any, params: dict[str, Any]) -> Fold:
         if fpreproc is not None:
             train_set, valid_set, given = fpreproc(train_set, valid_set, params)
             # LightGBM has the objective already.
-            others = {name: given[name] for name in given if name not in OBJECTIVE}
+            others = {k: v for k, v in given.items() if k not in _params.OBJECTIVE}
             limit = own.max_learning_rate
-            checked = make_plan(others, own.loss, None, own.curvature, limit)
+            checked = _params.make_plan(others, own.loss, None, own.curvature, limit)
             params = {**checked.params, "objective": "none"}
         baseline: Baseline = 0.0
-        if model is None:  # its raw predictions are the start otherwise
-            score = starting_score(own.loss, params, None, [train_set, valid_set])
+        if is_first:
+            sets = [train_set, valid_set]
+            score = _data_sets.starting_score(own.loss, params, None, sets)
             baseline = stack.enter_context(score)
         baselines.append(baseline)
         return train_set, valid_set, params
 
-    with ExitStack() as stack:
-        if model is None:
-            forget_model(train_set)
-        else:
-            of_model = starting_score(own.loss, plan.params, model, [train_set])
-            stack.enter_context(of_model)
-        yield start, baselines
+    return start
 
 
 def _finish_folds(
@@ -416,11 +359,11 @@ def _finish_folds(
     best = models.best_iteration
     for booster, baseline in zip(models.boosters, baselines, strict=True):
         text, added = booster.model_to_string(num_iteration=-1), None
-        shift = balancing(balance, objective, model)
+        shift = _model.balancing(balance, objective, model)
         if shift is not None:
             shift.keep(booster, best if best > 0 else None)
             added = shift.value()
         booster.free_dataset()
         booster.model_from_string(text)
         booster.best_iteration = best
-        finished(booster, baseline, objective.loss, added)
+        _model.finished(booster, baseline, objective.loss, added)

@@ -4,8 +4,9 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -293,13 +294,7 @@ def saver(run: Run, loss: Loss) -> Any:
     return Saver()
 
 
-class Found(NamedTuple):
-    """What balances a model on some rows, and whether it tells them apart."""
-
-    shift: NDArray[np.float64]
-    varies: bool
-
-
+@dataclass(eq=False)
 class Balancing:
     """The methods of a callback that finds the shift which balances a training.
 
@@ -309,19 +304,13 @@ class Balancing:
     raw predictions are kept: to predict them anew may take longer than the training.
     """
 
-    def __init__(
-        self,
-        loss: Loss,
-        balance: Balance,
-        data_sets: Sequence["xgboost.DMatrix"],
-        n_threads: int | None,
-        *,
-        ends_at_best: bool = False,
-    ) -> None:
-        self._loss, self._balance, self._n_threads = loss, balance, n_threads
-        self._data_sets, self._ends_at_best = data_sets, ends_at_best and balance
-        self._at_best: NDArray[np.float32] | None = None
-        self._found: Found | None = None
+    loss: Loss
+    balance: Balance
+    data_sets: Sequence["xgboost.DMatrix"]
+    n_threads: int | None
+    ends_at_best: bool = False
+    _at_best: NDArray[np.float32] | None = None
+    _shift: NDArray[np.float64] | None = None
 
     def before_training(self, model: Any) -> Any:
         take_balance_back(model, "xgb_model")
@@ -334,20 +323,20 @@ class Balancing:
         return False
 
     def after_training(self, model: Any) -> Any:
-        if self._balance:
-            n_best = self._n_best(model)
+        if self.balance:
+            n_best, rows = self._n_best(model), self._rows()
             end = None if n_best is None else (n_best, self._at_best)
-            rows, threads = self._rows(), self._n_threads
-            self._found = shift_on(model, self._loss, rows, threads, end)
+            self._shift = shift_on(model, self.loss, rows, self.n_threads, end)
         return model
 
     def _n_best(self, model: Any) -> int | None:
         """The number of rounds up to the best one, if predictions end there."""
-        best = model.attr("best_iteration") if self._ends_at_best else None
+        ends_at_best = self.balance and self.ends_at_best
+        best = model.attr("best_iteration") if ends_at_best else None
         return None if best is None else int(best) + 1
 
     def _rows(self) -> "xgboost.DMatrix":
-        return self._data_sets[0 if self._balance is True else -1]
+        return self.data_sets[0 if self.balance is True else -1]
 
     def balanced(
         self, model: "xgboost.Booster", is_update: bool
@@ -355,17 +344,13 @@ class Balancing:
         """The trained model in balance, and the base_score it had, or None."""
         if not has_base_scores():  # it calls back in any order: another may cut it
             self.after_training(model)
-        if self._found is None:
+        if self._shift is None:
             return model, None
         # XGBoost 3 itself leaves a model without the predictions of its training. A
         # copy of an update forgets its updaters, so that it takes parameters.
         if is_update or not hasattr(model, "reset"):
             model = model.copy()
-        return model, shift_base_score(model, self._loss, self._found.shift)
-
-    def has_split(self, model: "xgboost.Booster") -> bool:
-        """Whether some tree has a split; without looking at all of them, if it can."""
-        return (self._found is not None and self._found.varies) or has_split(model)
+        return model, shift_base_score(model, self.loss, self._shift)
 
 
 def balancing(*arguments: Any, **options: Any) -> Any:
@@ -380,7 +365,7 @@ def shift_on(
     data_set: "xgboost.DMatrix",
     n_threads: int | None,
     end: tuple[int, NDArray[np.float32] | None] | None = None,
-) -> Found | None:
+) -> NDArray[np.float64] | None:
     """The shift that balances a model on the rows of all workers, if one does.
 
     The end is the number of rounds that count, and the raw predictions after them.
@@ -402,12 +387,11 @@ def shift_on(
         raw = _raw_predictions(booster, kind, data_set, end)
         raw = raw.reshape(len(labels), *columns)
         part = Part(labels, raw, weights_of(data_set), n_threads)
-    shift = balancing_shift_of_parts(
+    return balancing_shift_of_parts(
         loss,
         lambda function: over_workers(lambda: function(part)),
         earlier_balance_of(booster),
     )
-    return Found(shift, len(raw) > 0 and bool(np.any(raw != raw[0])))
 
 
 def earlier_balance_of(booster: "xgboost.Booster") -> NDArray[np.float64]:

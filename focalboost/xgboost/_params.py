@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,20 +63,18 @@ OBJECTIVES = ("binary:logistic", "multi:softprob")
 LEARNING_RATE = ("learning_rate", "eta")
 DEFAULT_LEARNING_RATE = 0.3
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def by_position(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def by_position(function: _Function) -> _Function:
     """Take options by position as XGBoost's functions do, with its warning."""
 
     @wraps(function)
-    def call(*arguments: _P.args, **options: _P.kwargs) -> _R:
-        taking: Any = import_host("xgboost").core._deprecate_positional_args
-        result: _R = taking(function)(*arguments, **options)
-        return result
+    def call(*arguments: Any, **options: Any) -> Any:
+        taking = import_host("xgboost").core._deprecate_positional_args
+        return taking(function)(*arguments, **options)
 
-    return call
+    return cast(_Function, call)
 
 
 class Plan(NamedTuple):
@@ -108,15 +106,18 @@ def make_plan(
     if xgb_model is not None:
         advice = "The model to continue has its own, and another would move its trees."
         refuse(given, ["base_score"], (), advice)
-        given |= kept_rate(given, require_model_of(loss, xgb_model, "xgb_model"))
+        given |= kept_rate(given, loss, xgb_model)
     bound = learning_rate_bound(
         *(given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate),
         allows_zero=True,  # where a scheduler starts
     )
     if target is not None:
-        check_total(target[1])
+        _check_total(target[1])
     if target is not None and xgb_model is None:
-        given = started(given, loss, target, curvature)
+        if "base_score" in given:
+            _check_base_score(given["base_score"], loss, target)
+        else:
+            given["base_score"] = _baseline(loss, target, curvature)
     device, threads = given.get("device"), thread_setting(given)
     if not (isinstance(device, str) and device[:4] == "cuda" and has_gpu(device)):
         device = None  # CuPy cannot use it; XGBoost takes arrays of the host as well
@@ -127,20 +128,7 @@ def make_plan(
     return Plan({**given, **fixed, "disable_default_eval_metric": 1}, objective, metric)
 
 
-def started(
-    params: dict[str, Any],
-    loss: Loss,
-    target: tuple[Any, Any],
-    curvature: Curvature,
-) -> dict[str, Any]:
-    """The parameters with a base_score."""
-    if "base_score" not in params:
-        return {**params, "base_score": _baseline(loss, target, curvature)}
-    _check_base_score(params["base_score"], loss, target)
-    return params
-
-
-def check_total(weight: Any) -> None:
+def _check_total(weight: Any) -> None:
     """Check that XGBoost can square the sums of weights."""
     total = 0.0 if weight is None else float(np.sum(weight, dtype=np.float64))
     if not total <= LARGEST_TOTAL_WEIGHT:
@@ -148,12 +136,14 @@ def check_total(weight: Any) -> None:
         reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
 
 
-def kept_rate(params: Mapping[str, Any], config: dict[str, Any]) -> dict[str, float]:
+def kept_rate(
+    params: Mapping[str, Any], loss: Loss, model: "xgboost.Booster"
+) -> dict[str, float]:
     """The learning rate of a model in memory, unless the parameters name another.
 
     XGBoost keeps it, as far as the model is not read from a file.
     """
-    kind = config["learner"]["gradient_booster"]
+    kind = require_model_of(loss, model, "xgb_model")["learner"]["gradient_booster"]
     of_trees = kind.get("gbtree", kind).get("tree_train_param")
     if of_trees is None or any(params.get(name) is not None for name in LEARNING_RATE):
         return {}
@@ -264,14 +254,12 @@ def _baseline(
     """
     score: NDArray[np.float64] = np.asarray(loss.baseline(*target))
     if score.ndim > 0 and not has_base_scores():
-        reject(
-            "xgboost",
-            "3.1 or newer for several classes or labels, with a base_score for each",
-            import_host("xgboost").__version__,
-            "Older versions support binary classification only. Upgrade, or wrap the "
-            "estimator in OneVsRestClassifier or MultiOutputClassifier of "
-            "scikit-learn.",
+        rule = "3.1 or newer for several classes or labels, with a base_score for each"
+        advice = (
+            "Upgrade, or wrap the estimator in OneVsRestClassifier or "
+            "MultiOutputClassifier of scikit-learn."
         )
+        reject("xgboost", rule, import_host("xgboost").__version__, advice)
     is_own = loss.is_log_loss and curvature == "exact"
     if is_own and isinstance(loss, SoftmaxFocalLoss):
         masses = np.asarray(loss.class_masses(*target))
@@ -288,8 +276,6 @@ def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> N
     except (ValueError, TypeError):
         return
     if isinstance(loss, FocalLoss):
-        if not np.all((score >= 0) & (score <= 1)):
-            return
         score = start_of_probability(score)
     warn_of_poor_base_score(loss, score, *target)
 

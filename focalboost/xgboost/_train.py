@@ -22,7 +22,6 @@ from focalboost._hosts._params import (
     checked_balance,
     checked_loss,
     checked_masses,
-    masses_of,
     refuse_objective,
     rows_of_masses,
     warn_of_no_split,
@@ -36,34 +35,7 @@ from focalboost.objectives._grammar import (
     over_workers,
     require_same,
 )
-from focalboost.xgboost._model import (
-    balancing,
-    booster_of,
-    checkpoint_in,
-    digests_of,
-    from_beginning,
-    has_split,
-    in_balance,
-    learner_of,
-    provenance_of,
-    save_checkpoint,
-    saver,
-    set_provenance,
-    shift_base_score,
-    shift_on,
-)
-from focalboost.xgboost._params import (
-    Plan,
-    by_position,
-    check_total,
-    check_update,
-    is_update,
-    kept_rate,
-    make_plan,
-    require_model_of,
-    started,
-    warn_of_score,
-)
+from focalboost.xgboost import _model, _params
 
 if TYPE_CHECKING:
     import xgboost
@@ -72,7 +44,7 @@ if TYPE_CHECKING:
 Fold = tuple["xgboost.DMatrix", "xgboost.DMatrix", dict[str, Any]]
 
 
-@by_position
+@_params.by_position
 def train(
     params: Mapping[str, Any] | Sequence[tuple[str, Any]],
     dtrain: "xgboost.DMatrix",
@@ -112,8 +84,7 @@ def train(
     params, dtrain, num_boost_round, evals, maximize, early_stopping_rounds, \
 evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         The host's own arguments. Metrics of the rounds are those before the balance.
-        Labels and weights are read once. With ``callbacks``, which may set others, they
-        are read in every round.
+        Labels and weights are read once, or with ``callbacks`` in every round.
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
         where ``params`` has a ``num_class`` above 2.
@@ -125,25 +96,22 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     balance : bool or "validation", default=True
         Move the model's ``base_score`` after the last round by the constant with which
         the weighted sum of the posteriors is that of the labels: over the training
-        rows, or over the last of ``evals``. It holds for all rounds, as ``predict`` of
-        a booster takes them: stop early with ``EarlyStopping(save_best=True)`` to keep
-        only those up to the best. The ranking does not change. The log loss
-        with the exact curvature is left as it is. So are models of data sets with a
-        ``base_margin``, which replaces the ``base_score``, and ``gblinear`` models of
-        several classes or labels, which have a single ``base_score``.
+        rows, or over the last of ``evals``. It holds for all rounds: stop early with
+        ``EarlyStopping(save_best=True)`` to keep only those up to the best. The ranking
+        does not change. Left as they are: the log loss with the exact curvature, models
+        of data sets with a ``base_margin``, which replaces the ``base_score``, and
+        ``gblinear`` models of several classes or labels, which have a single one.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
         rows of ``dtrain`` on all workers. If processes that XGBoost does not know hold
-        more rows, pass the sum of what ``loss.class_masses(y, sample_weight)`` returns
-        for all parts. Metric and balance use the rows of the workers.
+        more rows, pass the sum of ``loss.class_masses(y, sample_weight)`` of all parts.
     xgb_model : Booster, estimator, path or bytes, optional
         A model to continue from, as in ``xgboost.train``. Its baseline is kept. A model
         of another gamma or alpha, or of the host's own log loss, raises a warning. So
         does a ``QuantileDMatrix``, on whose bins XGBoost misreads the trees of a model
         of other rows. Load only files that you trust. With ``params`` of
         ``process_type="update"`` and ``updater="refresh"`` its leaves are refitted to
-        ``dtrain`` and no tree is added; ``num_boost_round`` is its number of rounds
-        then.
+        ``dtrain``; pass its number of rounds as ``num_boost_round`` then.
     custom_metric : callable, optional
         A metric instead of the relative focal loss. It gets raw predictions.
     obj : None
@@ -152,11 +120,6 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         A file to save the model to, and to continue from; see ``Checkpoint``.
         Evaluations are those of the rounds since then.
 
-    Returns
-    -------
-    xgboost.Booster
-        The plain model, which predicts without focalboost.
-
     Raises
     ------
     ValueError
@@ -164,11 +127,11 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
 
     Notes
     -----
-    The model names XGBoost's own log loss. So ``xgboost.train`` with this model as
-    ``xgb_model`` and without ``obj``, a refresh among others, trains log loss on focal
-    scores, and its probabilities are several times too small. Continue and refresh with
-    this function. A class without weight counts as 1e-6 of all weight in the baseline,
-    and balance does not move it.
+    The model names XGBoost's own log loss. So ``xgboost.train`` with it as
+    ``xgb_model`` and without ``obj`` trains log loss on focal scores, and the
+    probabilities are several times too small. Continue and refresh with this function.
+    A class without weight counts as 1e-6 of all weight in the baseline, and balance
+    does not move it.
 
     Examples
     --------
@@ -185,34 +148,47 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     settings, evals = _as_dict(params), list(evals or ())
     refuse_objective(obj)
     if maximize is None:
-        warn_of_score(custom_metric, callbacks)
+        _params.warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     with failing_together():
-        stops = _stops_early(early_stopping_rounds, callbacks)
+        kind = import_host("xgboost").callback.EarlyStopping
+        stops = any(isinstance(one, kind) for one in callbacks or ())
+        stops = stops or bool(early_stopping_rounds)
         file = checked_checkpoint(checkpoint, stops, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
-        _check_labels(evals, custom_metric, balance)
-        given = _model_to_continue(xgb_model, settings)
-        check_update(settings, given, num_boost_round, checkpoint=file)
+        # A metric of the user's may do without labels.
+        needed = evals[-1:] if balance == "validation" else []
+        for data_set, _ in evals if custom_metric is None else needed:
+            _target_of(data_set, "evals")
+        given = None
+        if xgb_model is not None:  # training of new trees takes its balance back itself
+            is_update = _params.is_update(settings)
+            given = (_model.booster_of if is_update else _model.in_balance)(xgb_model)
+        _params.check_update(settings, given, num_boost_round, checkpoint=file)
     rows = _rows_of_workers(loss, target, class_masses)
     advice = "Use a DMatrix without rows."
     require_same("evals", "of the same length", len(evals), advice)
     run = Run(given, num_boost_round)
     if file is not None:
         if given is not None:  # the file of the checkpoint has no learning rate
-            settings |= kept_rate(settings, require_model_of(loss, given, "xgb_model"))
+            settings |= _params.kept_rate(settings, loss, given)
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
-        run.resume(file, training_of(*known, digests_of(dtrain)), checkpoint_in)
+        training = training_of(_model.digests_of(dtrain), *known)
+        run.resume(file, training, _model.checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings
-    plan = make_plan(settings, loss, rows, run.model, curvature, max_learning_rate)
+    plan = _params.make_plan(
+        settings, loss, rows, run.model, curvature, max_learning_rate
+    )
     if given is not None:
-        warn_of_another_loss(provenance_of(given, "xgb_model"), loss, "xgb_model")
+        known_loss = _model.provenance_of(given, "xgb_model")
+        warn_of_another_loss(known_loss, loss, "xgb_model")
         warn_of_bins(dtrain)
     wanted = balance_to_make(balance, loss, curvature)
     sets = [dtrain, *(data_set for data_set, _ in evals)]
-    keeper = balancing(loss, wanted, sets, plan.objective.n_threads)
+    keeper = _model.balancing(loss, wanted, sets, plan.objective.n_threads)
+    own = [_model.saver(run, loss), keeper]  # the last: others may cut the model
     booster: xgboost.Booster = import_host("xgboost").train(
         plan.params,
         dtrain,
@@ -224,44 +200,18 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         evals_result=evals_result,
         verbose_eval=verbose_eval,
         xgb_model=run.model,
-        # Others may cut the model.
-        callbacks=[*from_beginning(callbacks, run), saver(run, loss), keeper],
+        callbacks=[*_model.from_beginning(callbacks, run), *own],
         custom_metric=for_training(custom_metric or plan.metric, callbacks),
     )
     warn_of_fallback(plan.params.get("device"), booster)
-    warn_of_no_split(keeper.has_split(booster), loss)
-    booster, before = keeper.balanced(booster, is_update(settings))
-    set_provenance(booster, Provenance(loss, None, before))
-    save_checkpoint(run, run.last_note(), booster)
+    warn_of_no_split(_model.has_split(booster), loss)
+    booster, before = keeper.balanced(booster, _params.is_update(settings))
+    _model.set_provenance(booster, Provenance(loss, None, before))
+    _model.save_checkpoint(run, run.last_note(), booster)
     return booster
 
 
-def _stops_early(rounds: int | None, callbacks: Sequence[Any] | None) -> bool:
-    """Whether training may end before its last round."""
-    kind = import_host("xgboost").callback.EarlyStopping
-    return bool(rounds) or any(isinstance(one, kind) for one in callbacks or ())
-
-
-def _check_labels(
-    evals: Sequence[tuple["xgboost.DMatrix", str]], metric: Any, balance: Balance
-) -> None:
-    """Check that evaluation sets have labels, which a metric may do without."""
-    if metric is not None:
-        evals = evals[-1:] if balance == "validation" else []
-    for data_set, _ in evals:
-        _target_of(data_set, "evals")
-
-
-def _model_to_continue(
-    xgb_model: Any, params: Mapping[str, Any]
-) -> "xgboost.Booster | None":
-    """The booster of a model. Training of new trees takes its balance back itself."""
-    if xgb_model is None:
-        return None
-    return booster_of(xgb_model) if is_update(params) else in_balance(xgb_model)
-
-
-@by_position
+@_params.by_position
 def cv(
     params: Mapping[str, Any] | Sequence[tuple[str, Any]],
     dtrain: "xgboost.DMatrix",
@@ -306,21 +256,14 @@ shuffle : as in ``xgboost.cv``
     loss, curvature, max_learning_rate, obj, custom_metric : as in ``train``
         See ``focalboost.xgboost.train``.
     balance : bool or "validation", default=True
-        Balance the model of each fold when training ends, as ``train`` does, over its
-        training rows, or over the rows that it was validated on. The models are what a
-        callback finds as ``model.cvfolds[i].bst``. Metrics are those before the
-        balance.
+        Balance the model of each fold as ``train`` does, over its training rows or the
+        rows that it was validated on. Callbacks find it as ``model.cvfolds[i].bst``.
 
     Returns
     -------
     DataFrame or dict of lists
         Mean and standard deviation over the folds of each metric, by round, up to the
         best round of an early stopping.
-
-    Raises
-    ------
-    ValueError
-        If a parameter contradicts the focal loss, and as in ``focal_objective``.
 
     Examples
     --------
@@ -339,14 +282,14 @@ shuffle : as in ``xgboost.cv``
     settings = _as_dict(params)
     refuse_objective(obj)
     if maximize is None:
-        warn_of_score(custom_metric, callbacks)
+        _params.warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     balance = checked_balance(balance, "balance", has_validation=True)
-    check_update(settings, None, num_boost_round)
+    _params.check_update(settings, None, num_boost_round)
     _target_of(dtrain)
     if metrics:
         settings["eval_metric"] = as_list(metrics)
-    plan = make_plan(settings, loss, None, None, curvature, max_learning_rate)
+    plan = _params.make_plan(settings, loss, None, None, curvature, max_learning_rate)
     finisher = _finisher(plan, balance_to_make(balance, loss, curvature))
     return import_host("xgboost").cv(
         plan.params,
@@ -370,7 +313,7 @@ shuffle : as in ``xgboost.cv``
 
 
 def _start_of_fold(
-    plan: Plan, fpreproc: Callable[..., Fold] | None
+    plan: _params.Plan, fpreproc: Callable[..., Fold] | None
 ) -> Callable[..., Fold]:
     """An fpreproc that sets the base_score of a fold, after the user's."""
     loss, curvature = plan.objective.loss, plan.objective.curvature
@@ -379,15 +322,14 @@ def _start_of_fold(
     def start(dtrain: Any, dtest: Any, params: dict[str, Any]) -> Fold:
         if fpreproc is not None:
             dtrain, dtest, params = fpreproc(dtrain, dtest, params)
-            params = make_plan(params, loss, None, None, curvature, limit).params
         rows = _rows_of_workers(loss, _target_of(dtrain))
-        check_total(rows[1])
-        return dtrain, dtest, started(params, loss, rows, curvature)
+        of_fold = _params.make_plan(params, loss, rows, None, curvature, limit)
+        return dtrain, dtest, of_fold.params
 
     return start
 
 
-def _finisher(plan: Plan, balance: Balance) -> Any:
+def _finisher(plan: _params.Plan, balance: Balance) -> Any:
     """A callback that makes boosters of folds models like those of ``train``."""
     loss, threads = plan.objective.loss, plan.objective.n_threads
 
@@ -395,16 +337,17 @@ def _finisher(plan: Plan, balance: Balance) -> Any:
         def after_training(self, model: Any) -> Any:
             boosters = [fold.bst for fold in model.cvfolds]
             warn_of_fallback(plan.params.get("device"), boosters[0])
-            warn_of_no_split(all(map(has_split, boosters)), loss)
+            warn_of_no_split(all(map(_model.has_split, boosters)), loss)
             for fold in model.cvfolds:
-                before = None
+                before = shift = None
                 rows = fold.dtest if balance == "validation" else fold.dtrain
-                found = shift_on(fold.bst, loss, rows, threads) if balance else None
-                if found is not None:
-                    before = shift_base_score(fold.bst, loss, found.shift)
+                if balance:
+                    shift = _model.shift_on(fold.bst, loss, rows, threads)
+                if shift is not None:
+                    before = _model.shift_base_score(fold.bst, loss, shift)
                     content = fold.bst.save_raw("ubj")
                     fold.bst.load_model(content)  # keeps no predictions
-                set_provenance(fold.bst, Provenance(loss, None, before))
+                _model.set_provenance(fold.bst, Provenance(loss, None, before))
             return model
 
     return Finisher()
@@ -425,7 +368,7 @@ def _rows_of_workers(
     loss: Loss, target: tuple[Any, Any], class_masses: Any = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A row for each class, with the baseline of the rows of all workers."""
-    own = over_workers(lambda: masses_of(loss, target))
+    own = over_workers(lambda: loss.class_masses(*target))
     masses = over_workers(lambda: checked_masses(class_masses, own))
     # The same on all workers, as a mean is.
     return rows_of_masses(loss, masses / n_workers())
@@ -443,7 +386,7 @@ def warn_of_fallback(device: Any, booster: "xgboost.Booster") -> None:
     """Warn of a training on the CPU where a GPU was asked for."""
     if str(device or "cpu") == "cpu":
         return
-    if learner_of(booster)["generic_param"]["device"] == "cpu":
+    if _model.learner_of(booster)["generic_param"]["device"] == "cpu":
         message = f"XGBoost found no GPU and trained on the CPU; device was {device!r}."
         warn(message)
 
@@ -453,8 +396,7 @@ def warn_of_bins(dtrain: Any) -> None:
     kind = type(dtrain).__name__
     if "QuantileDMatrix" in kind:  # of one machine, of external memory, of Dask
         message = (
-            f"XGBoost reads the trees of xgb_model on the bins of a {kind}: if the "
-            "model is of other rows, the training starts from other raw predictions "
-            "than the model gives. Use a DMatrix without quantiles."
+            f"XGBoost reads the trees of xgb_model on the bins of a {kind}, and "
+            "misreads those of a model of other rows. Use a DMatrix without quantiles."
         )
         warn(message)

@@ -106,16 +106,6 @@ def test_a_model_that_is_cut_is_another_model(rare, tmp_path):
     assert loaded.get_booster().num_boosted_rounds() == 2
 
 
-def test_a_note_that_is_damaged(rare, tmp_path):
-    host, path = XGBoostDriver(), tmp_path / "model.json"
-    booster = booster_of(saved(host, "whole.json", rare, tmp_path)[0])
-    for note in ("[]", "[1, 3, null]", '["XGBoost 3", 3, ["a"]]', "[" * 10_000):
-        booster.set_attr(focalboost_missing_row=note)
-        booster.save_model(path)
-        with pytest.raises(ValueError, match="fname must be a model"):
-            host.estimator().load_model(path)
-
-
 def test_the_tolerance_is_that_of_the_dtype():
     note = json.dumps(_note.MissingRow("host 1", 3, [1.0]))
     near = _note.MissingRow("host 2", 3, [1.001])

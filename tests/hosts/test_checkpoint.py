@@ -240,7 +240,7 @@ def test_another_training_is_refused(host, rare, path):
         ({"max_learning_rate": 1.5}, "max_learning_rate"),
         ({"balance": False}, "balance"),
     ):
-        with pytest.raises(ValueError, match=f"of the same.* It differs in {what}:"):
+        with pytest.raises(ValueError, match=rf"of the same.* It differs in {what}\."):
             trained(host, rare, 5, checkpoint=path, **options)
     with pytest.raises(ValueError, match="num_boost_round must be at least the 3"):
         trained(host, rare, 2, checkpoint=path)
@@ -277,7 +277,7 @@ def test_other_data_are_refused(host, rare, path, rounds):
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
     host.train(host.data(X, y, weight), 3, checkpoint=path)
     for what, data in other_data(X, y, weight):
-        match = rf"of the same training.* It differs in {what}( and weights)?:"
+        match = rf"of the same training.* It differs in {what}( and weights)?\."
         with pytest.raises(ValueError, match=match):
             host.train(host.data(*data), rounds, checkpoint=path)
     host.train(host.data(X, y, weight), rounds, checkpoint=path)
@@ -305,7 +305,7 @@ def test_lightgbm_cannot_continue_with_an_init_score(built, rare, tmp_path):
     data_set.set_init_score(np.full(len(rare[1]), -1.0))
     if built:
         data_set.construct()
-    with pytest.raises(ValueError, match="None where the train set has an init_score"):
+    with pytest.raises(ValueError, match="None for a train set with init_score"):
         host.train(data_set, 3, checkpoint=tmp_path / "model.txt")
 
 
@@ -402,7 +402,7 @@ def test_other_class_masses_are_refused(host, rare, path):
     masses = np.array(FocalLoss().class_masses(rare[1]))
     trained(host, rare, 3, checkpoint=path, class_masses=2 * masses)
     for other in (None, 3 * masses):
-        with pytest.raises(ValueError, match="It differs in class_masses: use another"):
+        with pytest.raises(ValueError, match=r"It differs in class_masses\."):
             trained(host, rare, checkpoint=path, class_masses=other)
     trained(host, rare, checkpoint=path, class_masses=tuple(2 * masses))
 
@@ -417,7 +417,7 @@ def test_other_weights_of_features_are_refused(rare, tmp_path):
     for rounds in (3, 5):
         XGBoostDriver().train(data([1, 2, 3, 4, 5]), rounds, checkpoint=path)
     for other in (None, [5, 4, 3, 2, 1]):
-        with pytest.raises(ValueError, match="It differs in feature_weights: use"):
+        with pytest.raises(ValueError, match=r"It differs in feature_weights\. Use"):
             XGBoostDriver().train(data(other), 5, checkpoint=path)
 
 
@@ -444,7 +444,7 @@ def test_a_fold_does_not_get_the_model_of_another(host, target, is_sorted, path)
     what = "features" if is_sorted else "labels"
     for fold in folds[1:]:
         table = X[fold], labels[fold]
-        with pytest.raises(ValueError, match=rf"It differs in {what}: use another"):
+        with pytest.raises(ValueError, match=rf"It differs in {what}\. Use another"):
             trained(host, table, 5, params=params, checkpoint=path)
     assert path.read_bytes() == before
 
@@ -516,7 +516,7 @@ def test_lightgbm_s_features_that_no_model_can_predict(form, rare, tmp_path):
     lightgbm.Dataset(X, y).save_binary(file)
     features = {"arrays": [X[:300], X[300:]], "sequences": [Rows(X)]}.get(form, file)
     data = lightgbm.Dataset(features, None if form == "binary file" else y)
-    with pytest.raises(ValueError, match="checkpoint must be None for a train set in"):
+    with pytest.raises(ValueError, match="checkpoint must be None for a train"):
         LightGBMDriver().train(data, 3, checkpoint=tmp_path / "model.txt")
 
 
@@ -684,7 +684,7 @@ def test_a_file_that_does_not_know_its_curvature_is_refused(host, rare, path):
         module = sys.modules[f"focalboost.{host.name}._train"]
         patch.setattr(module, "training_of", without_curvature)
         trained(host, rare, 3, checkpoint=path)
-    with pytest.raises(ValueError, match=r"None}\. It differs in curvature:"):
+    with pytest.raises(ValueError, match=r"None}\. It differs in curvature\."):
         trained(host, rare, checkpoint=path)
 
 
@@ -705,11 +705,11 @@ def test_numbers_of_numpy_are_those_of_python(host, rare, path):
 
 def test_what_json_has_no_form_for_is_told_apart():
     known = [
-        training_of(FocalLoss(), {"a": value}, "exact", None, True, None, {})["params"]
-        for value in (np.arange(2000), np.longdouble(1), np.longdouble(2), {1}, {2})
+        training_of({}, FocalLoss(), {"a": value}, "exact", None, True, None)["params"]
+        for value in (np.arange(2000), {1}, {2})
     ]
     assert known[0] == {"a": list(range(2000))}
-    assert len({str(params) for params in known}) == 5
+    assert len({str(params) for params in known}) == 3
 
 
 def test_base_score_of_one_s_own(rare, tmp_path):
