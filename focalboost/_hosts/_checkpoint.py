@@ -42,9 +42,10 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        By ``train``, if the file is damaged, belongs to another training or has more
-        rounds than you ask for; if training may stop early, because the file does not
-        hold past evaluations; and if several machines train.
+        If ``every`` is not a whole number >= 1. ``train`` raises it if the file is
+        damaged, belongs to another training or has more rounds than you ask for. It
+        also raises it if training may stop early, because the file does not hold past
+        evaluations, and if several machines train.
 
     Notes
     -----
@@ -54,11 +55,13 @@ class Checkpoint:
     continue with an ``init_score``, so there must be none.) Use another path for each
     fold of a cross-validation.
 
-    XGBoost's features are compared as the ``DMatrix`` holds them; of data in external
-    memory their number, names and types, and the quantiles if it has some. LightGBM's
-    are compared in bins, which it writes to a temporary file of about a byte for each
-    value. Validation sets, callbacks, metrics and the model that training begins with
-    are not compared. What a callback has set after a round is not in the file.
+    XGBoost's features are compared as the ``DMatrix`` holds them. For data in external
+    memory the numbers of rows, columns and values and the names and types of columns
+    are compared, and for an ``ExtMemQuantileDMatrix`` also the quantiles. LightGBM's
+    features are compared in bins. LightGBM writes the bins to a temporary file, which
+    takes about a byte for each value. Validation sets, callbacks, metrics and the model
+    that training begins with are not compared. Schedules of the hosts' own callbacks go
+    on. What another callback has set after a round is not in the file.
 
     Examples
     --------

@@ -69,6 +69,11 @@ def finalise(
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss of its training.
 
+    Returns
+    -------
+    lightgbm.Booster
+        The same booster.
+
     Raises
     ------
     ValueError

@@ -55,7 +55,6 @@ def refit(
 ) -> "lightgbm.Booster":
     """Refit the leaves of a LightGBM model to new data, with the focal loss.
 
-    Returns a new model, of the rounds that predictions of the old one use.
     The trees keep their splits. Tree by tree, every leaf gets the value
 
         decay_rate * old + (1 - decay_rate) * new,
@@ -73,15 +72,15 @@ def refit(
     Parameters
     ----------
     booster : lightgbm.Booster, FocalLGBMClassifier or path
-        A finalised model of ``focalboost.lightgbm`` without linear trees, or an
-        estimator. It stays as it is. Load only files that you trust.
+        A finalised model of ``focalboost.lightgbm``, or an estimator. It stays as it
+        is. Load only files that you trust.
     X : array-like of shape (n, n_features)
         The new features, in any form that ``booster.predict`` takes.
     y : array of shape (n,)
         The new labels: those that an estimator was trained on, or else 0 to K - 1. Some
         classes may be missing.
     loss : FocalLoss or SoftmaxFocalLoss, optional
-        The loss. By default it is that of the training, if the model notes it.
+        The loss. By default it is the one that the model was trained with.
     decay_rate : float, default=0.9
         The share of the old values, from 0 to 1. At 0 all leaf values are new. At 1
         the result is a copy of the model.
@@ -91,6 +90,17 @@ def refit(
         As in ``focal_objective``.
     balance : bool, default=True
         Balance the new model on the new data, as ``train`` does.
+
+    Returns
+    -------
+    lightgbm.Booster
+        The new model. It has the rounds that predictions of the old one use.
+
+    Raises
+    ------
+    ValueError
+        If the model has linear trees, or says no loss and none is given; and as in
+        ``train``.
 
     Notes
     -----

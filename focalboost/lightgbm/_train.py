@@ -63,8 +63,8 @@ def train(
     ``loss.posterior(booster.predict(X, raw_score=True))`` is the probability.
 
     On several ``machines`` pass ``class_masses`` and ``balance=False``: LightGBM has no
-    sum over the machines. Pass the same ``valid_sets`` on all of them, so that all stop
-    in the same round.
+    sum over the machines. Every machine evaluates its own ``valid_sets``. Pass the same
+    rows on all of them, so that all stop in the same round.
 
     Parameters
     ----------
@@ -80,21 +80,33 @@ def train(
         another gamma or alpha, or of the host's own log loss, raises a warning. Load
         only files that you trust.
     keep_training_booster : bool, default=False
-        Has to be False. Continue with ``init_model``.
+        Has to be False, because a finalised model cannot be trained in place. Continue
+        with ``init_model``.
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
         where ``params`` has a ``num_class`` above 2.
+    curvature : {"certified", "exact"}, default="certified"
+        As in ``focal_objective``.
+    max_learning_rate : float, optional
+        The largest learning rate that a callback sets. By default it is the one in
+        ``params``, or 0.3 if that is larger.
     balance : bool or "validation", default=True
         Add the constant to the first trees, after the last round, with which the
         weighted sum of the posteriors is that of the labels: over the training rows,
         or over the last of ``valid_sets``. The ranking does not change. The log loss
-        with the exact curvature is left as it is.
+        with the exact curvature is left as it is. On several machines it must be False.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
         rows of ``train_set``. On several machines pass the sum of what
         ``loss.class_masses(y, sample_weight)`` returns on each.
-    curvature, max_learning_rate, checkpoint : as in ``focalboost.xgboost.train``
-        See there.
+    checkpoint : Checkpoint or path, optional
+        A file to save the model to, and to continue from; see ``Checkpoint``.
+        Evaluations are those of the rounds since then.
+
+    Returns
+    -------
+    lightgbm.Booster
+        The plain, finalised model, which predicts without focalboost.
 
     Raises
     ------
@@ -104,10 +116,11 @@ def train(
     Notes
     -----
     The model names LightGBM's own log loss. So ``Booster.refit`` of a saved model, and
-    ``lightgbm.train`` with it as ``init_model`` and ``objective="binary"``, train log
-    loss on focal scores, and the probabilities are several times too small. Continue
-    with this function, and refit with ``focalboost.lightgbm.refit``. A class without
-    weight counts as 1e-6 of all weight in the baseline, and balance does not move it.
+    ``lightgbm.train`` with this model as ``init_model`` and ``objective="binary"``,
+    train log loss on focal scores, and their probabilities are several times too small.
+    Continue with this function, and refit with ``focalboost.lightgbm.refit``. A class
+    without weight counts as 1e-6 of all weight in the baseline, and balance does not
+    move it.
 
     Examples
     --------
@@ -243,16 +256,28 @@ fpreproc, seed, callbacks, eval_train_metric, return_cvbooster : as in ``lightgb
     feval, init_model, loss, curvature, max_learning_rate : as in ``train``
         See ``focalboost.lightgbm.train``.
     balance : bool or "validation", default=True
-        Balance the model of each fold as ``train`` does, over its training rows or the
-        rows that it was validated on.
+        Balance the model of each fold when training ends, as ``train`` does, over its
+        training rows, or over the rows that it was validated on. Metrics are those
+        before the balance.
 
     Returns
     -------
     dict
         Mean and standard deviation over the folds of each metric, by round, up to the
         best round of an early stopping. With ``return_cvbooster=True`` the entry
-        "cvbooster" holds the models of the folds, like those of ``train``. With
-        ``init_model`` the best iteration counts its rounds, as ``predict`` does.
+        "cvbooster" holds the models of the folds. They have their baselines in their
+        trees and predict on their own, as those of ``train`` do. With ``init_model``
+        the best iteration counts its rounds, as ``predict`` does.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contradicts the focal loss, and as in ``focal_objective``.
+
+    Notes
+    -----
+    Optuna's ``LightGBMTunerCV`` calls ``lightgbm.cv`` itself. The guide on Optuna shows
+    how to give it the objective and the baseline of each fold.
 
     Examples
     --------

@@ -84,7 +84,8 @@ def train(
     params, dtrain, num_boost_round, evals, maximize, early_stopping_rounds, \
 evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         The host's own arguments. Metrics of the rounds are those before the balance.
-        Labels and weights are read once, or with ``callbacks`` in every round.
+        Labels and weights are read once. With ``callbacks``, which may set others, they
+        are read in every round.
     loss : FocalLoss or SoftmaxFocalLoss, optional
         The loss, with gamma and alpha; by default that of gamma 2, and of the softmax
         where ``params`` has a ``num_class`` above 2.
@@ -96,22 +97,25 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     balance : bool or "validation", default=True
         Move the model's ``base_score`` after the last round by the constant with which
         the weighted sum of the posteriors is that of the labels: over the training
-        rows, or over the last of ``evals``. It holds for all rounds: stop early with
-        ``EarlyStopping(save_best=True)`` to keep only those up to the best. The ranking
-        does not change. Left as they are: the log loss with the exact curvature, models
-        of data sets with a ``base_margin``, which replaces the ``base_score``, and
-        ``gblinear`` models of several classes or labels, which have a single one.
+        rows, or over the last of ``evals``. It holds for all rounds, as ``predict`` of
+        a booster takes them: stop early with ``EarlyStopping(save_best=True)`` to keep
+        only those up to the best. The ranking does not change. The log loss
+        with the exact curvature is left as it is. So are models of data sets with a
+        ``base_margin``, which replaces the ``base_score``, and ``gblinear`` models of
+        several classes or labels, which have a single ``base_score``.
     class_masses : (positive, negative) or array of shape (K,), optional
         The total weight of each class, for the baseline. By default it is that of the
         rows of ``dtrain`` on all workers. If processes that XGBoost does not know hold
-        more rows, pass the sum of ``loss.class_masses(y, sample_weight)`` of all parts.
+        more rows, pass the sum of what ``loss.class_masses(y, sample_weight)`` returns
+        for all parts. Metric and balance use the rows of the workers.
     xgb_model : Booster, estimator, path or bytes, optional
         A model to continue from, as in ``xgboost.train``. Its baseline is kept. A model
         of another gamma or alpha, or of the host's own log loss, raises a warning. So
         does a ``QuantileDMatrix``, on whose bins XGBoost misreads the trees of a model
         of other rows. Load only files that you trust. With ``params`` of
         ``process_type="update"`` and ``updater="refresh"`` its leaves are refitted to
-        ``dtrain``; pass its number of rounds as ``num_boost_round`` then.
+        ``dtrain`` and no tree is added; ``num_boost_round`` is its number of rounds
+        then.
     custom_metric : callable, optional
         A metric instead of the relative focal loss. It gets raw predictions.
     obj : None
@@ -120,6 +124,11 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         A file to save the model to, and to continue from; see ``Checkpoint``.
         Evaluations are those of the rounds since then.
 
+    Returns
+    -------
+    xgboost.Booster
+        The plain model, which predicts without focalboost.
+
     Raises
     ------
     ValueError
@@ -127,11 +136,11 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
 
     Notes
     -----
-    The model names XGBoost's own log loss. So ``xgboost.train`` with it as
-    ``xgb_model`` and without ``obj`` trains log loss on focal scores, and the
-    probabilities are several times too small. Continue and refresh with this function.
-    A class without weight counts as 1e-6 of all weight in the baseline, and balance
-    does not move it.
+    The model names XGBoost's own log loss. So ``xgboost.train`` with this model as
+    ``xgb_model`` and without ``obj``, a refresh among others, trains log loss on focal
+    scores, and its probabilities are several times too small. Continue and refresh with
+    this function. A class without weight counts as 1e-6 of all weight in the baseline,
+    and balance does not move it.
 
     Examples
     --------
@@ -256,14 +265,21 @@ shuffle : as in ``xgboost.cv``
     loss, curvature, max_learning_rate, obj, custom_metric : as in ``train``
         See ``focalboost.xgboost.train``.
     balance : bool or "validation", default=True
-        Balance the model of each fold as ``train`` does, over its training rows or the
-        rows that it was validated on. Callbacks find it as ``model.cvfolds[i].bst``.
+        Balance the model of each fold when training ends, as ``train`` does, over its
+        training rows, or over the rows that it was validated on. The models are what a
+        callback finds as ``model.cvfolds[i].bst``. Metrics are those before the
+        balance.
 
     Returns
     -------
     DataFrame or dict of lists
         Mean and standard deviation over the folds of each metric, by round, up to the
         best round of an early stopping.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contradicts the focal loss, and as in ``focal_objective``.
 
     Examples
     --------
