@@ -55,8 +55,8 @@ def make_transactions(
     """Simulate card payments, a few of which are reported as fraud.
 
     The payments of 120 days come in the order of time. Each label is drawn with a
-    probability that depends on the columns of its row alone. ``probability`` holds this
-    number, so the best result that any model can reach is known.
+    ``probability`` that depends on the columns of its row alone, so the best result
+    that any model can reach is known.
 
     Parameters
     ----------
@@ -151,9 +151,8 @@ def make_transactions(
         P(fraud)     =  1 - product over kinds of (1 - P(kind))
         probability  =  0.92 P(fraud) + 0.02 prevalence (1 - P(fraud))
 
-    One c for all kinds gives ``probability`` the mean ``prevalence``. The average
-    precision of ``probability`` itself is about 0.6 at a prevalence of 0.001 (0.4 at
-    0.01 and 0.3 at 0.0001). Account takeovers look much like honest payments.
+    One c for all kinds gives ``probability`` the mean ``prevalence``. Its average
+    precision is about 0.6 at a prevalence of 0.001 (0.4 at 0.01 and 0.3 at 0.0001).
 
     Examples
     --------

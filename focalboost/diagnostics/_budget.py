@@ -132,11 +132,6 @@ def gradient_budget(
     -------
     GradientBudget
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or no row has a gradient.
-
     References
     ----------
     Lin et al., *Focal Loss for Dense Object Detection*, 2017, Figure 4.
@@ -281,16 +276,15 @@ def host_of(model: Any) -> str:
 
 def _loss_of(model: Any) -> tuple[Loss, str]:
     """The loss of a model's training, and the kind of its curvature."""
-    loss: Loss | None = getattr(model, "focal_loss_", None)
-    if loss is not None:
-        return loss, "certified"
+    if hasattr(model, "focal_loss_"):
+        return model.focal_loss_, "certified"
     name = getattr(model, "objective_", None) or model.objective
     if name in ("binary:logistic", "binary"):
         return FocalLoss(0), "exact"
     if name in ("multi:softprob", "multi:softmax", "multiclass"):
         return SoftmaxFocalLoss(int(model.n_classes_), 0), "exact"
-    advice = "Fit it with the default objective."
-    return reject("model", "trained with log loss or focal loss", name, advice)
+    rule = "trained with log loss or focal loss"
+    return reject("model", rule, name, "Fit it with the default objective.")
 
 
 def _start(

@@ -49,17 +49,13 @@ def written_log_odds(loss: FocalLoss, write: Write, raw: str) -> str:
 
 
 def written_log_weight(write: Write, margin: str, gamma: str) -> str:
-    """Write the log posterior of a class, up to a constant of the row.
-
-    The margin is the raw prediction of the class minus the logsumexp of those of the
-    others. Subtract the logarithm of alpha.
-    """
+    """Write the log posterior of a class without alpha, up to a constant of the row."""
     write = cache(write)
     result: Written = log_weight(Written(margin, write), Written(gamma, write), np)
     return result.name
 
 
-#: What NumPy's functions are in C.
+#: NumPy's functions that are operators or have other names in C.
 _OPERATIONS = {
     "add": "{} + {}",
     "subtract": "{} - {}",
@@ -70,13 +66,9 @@ _OPERATIONS = {
     "greater": "{} > {}",
     "greater_equal": "{} >= {}",
     "absolute": "fabs({})",
-    "exp": "exp({})",
-    "log1p": "log1p({})",
-    "sinh": "sinh({})",
     "minimum": "fmin({}, {})",
     "where": "{} ? {} : {}",
 }
-_COMPARISONS = ("less", "greater", "greater_equal")
 
 _BINARY = """\
 #include <math.h>
@@ -148,11 +140,6 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     str
         The code.
 
-    Raises
-    ------
-    ValueError
-        If there is no loss, or the name is not an identifier.
-
     Examples
     --------
     >>> from focalboost import FocalLoss
@@ -167,8 +154,8 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
 
     def write(operation: str, *operands: str | float) -> str:
         result = f"v{len(statements)}"
-        kind = "int" if operation in _COMPARISONS else "double"
-        value = _OPERATIONS[operation].format(*operands)
+        kind = "int" if operation.startswith(("less", "greater")) else "double"
+        value = _OPERATIONS.get(operation, f"{operation}({{}})").format(*operands)
         statements.append(f"    {kind} {result} = {value};")
         return result
 

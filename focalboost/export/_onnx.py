@@ -34,22 +34,15 @@ _OPSETS = {"": 17, "ai.onnx.ml": 1}
 _OPSETS_OF_PIPELINES = {"": 17, "ai.onnx.ml": 3}
 _IR_VERSION = 8
 
-#: What NumPy's functions are in ONNX.
+#: NumPy's functions whose names in ONNX are others.
 _OPERATORS = {
-    "add": "Add",
     "subtract": "Sub",
     "multiply": "Mul",
     "divide": "Div",
     "negative": "Neg",
-    "equal": "Equal",
-    "less": "Less",
-    "greater": "Greater",
     "greater_equal": "GreaterOrEqual",
     "absolute": "Abs",
-    "exp": "Exp",
-    "log": "Log",
     "minimum": "Min",
-    "where": "Where",
 }
 
 #: The rows of X on which the graph of a pipeline is compared with the pipeline.
@@ -74,8 +67,7 @@ def to_onnx(model: Any, X: Any = None) -> Any:
       ``probabilities``, float32 as in ``predict_proba``. For labels of shape
       (n_samples, T), both have this shape.
 
-    onnxmltools converts the trees, and sklearn-onnx the other steps of a pipeline. The
-    formula of ``loss.posterior`` follows in float64 (operator set 17). An ONNX runtime
+    The formula of ``loss.posterior`` is in float64 (operator set 17). An ONNX runtime
     sums trees in float32, so the log-odds differ from those of the estimator by about
     1e-6. Features are rounded to float32: a float64 feature may fall on the other side
     of a threshold.
@@ -97,13 +89,10 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     Raises
     ------
     ValueError
-        If the leaves are not numbers (``gblinear``, ``linear_tree``,
-        ``multi_output_tree``), the missing value is not NaN, or ONNX has no type for
-        the labels. If a pipeline uses dates, gives text or categories to the estimator,
-        gives sparse features to XGBoost, whose zeros are missing values, or has a step
-        that sklearn-onnx converts wrongly.
-    sklearn.exceptions.NotFittedError
-        If the estimator is not fitted.
+        If ONNX has no such trees (``gblinear``, ``linear_tree``, ``multi_output_tree``,
+        missing values other than NaN), labels or features (dates, and text, categories
+        or for XGBoost sparse features that reach the estimator), or if sklearn-onnx
+        converts a step wrongly.
 
     Examples
     --------
@@ -172,41 +161,31 @@ def _set_types(operator: Any) -> None:
     # It asks for the nodes after that, with the same operator.
     operator.focalboost_graph = _graph_of(operator.raw_operator, _inputs_of(operator))
     outputs = operator.focalboost_graph.graph.output
-    by_kind = {
-        types.onnx.TensorProto.INT64: types.Int64TensorType,
-        types.onnx.TensorProto.FLOAT: types.FloatTensorType,
-        types.onnx.TensorProto.STRING: types.StringTensorType,
-    }
+    kinds = types.Int64TensorType, types.FloatTensorType, types.StringTensorType
+    by_number = {types.guess_proto_type(kind()): kind for kind in kinds}
     for variable, output in zip(operator.outputs, outputs, strict=True):
         tensor = output.type.tensor_type
         width = [one.dim_value for one in tensor.shape.dim[1:]]
-        variable.type = by_kind[tensor.elem_type]([None, *width])
+        variable.type = by_number[tensor.elem_type]([None, *width])
 
 
 def _inputs_of(operator: Any) -> list[Any]:
     """The inputs of an estimator in a pipeline, which must be numbers."""
     types = _import_tools("skl2onnx.common.data_types")
-    text = [
-        one.onnx_name
-        for one in operator.inputs
-        if isinstance(one.type, types.StringTensorType)
-    ]
-    _refuse_text(text)
-    widths = [one.type.shape[1] for one in operator.inputs]
+    kinds = {one.onnx_name: one.type for one in operator.inputs}
+    text = types.StringTensorType
+    _refuse_text([name for name, kind in kinds.items() if isinstance(kind, text)])
+    widths = [kind.shape[1] for kind in kinds.values()]
     n_features = operator.raw_operator.n_features_in_
     if None not in widths and sum(widths) != n_features:
         rule = f"one that gives {n_features} features to the estimator in sklearn-onnx"
         advice = "It converts a step otherwise. Compute this step before the model."
         reject("model", rule, int(sum(widths)), advice)
-    inputs = []
-    for one in operator.inputs:
-        width = one.type.shape[1]
-        # A selection of features counts them in NumPy's integers.
-        shape = ["n", width and int(width)]
-        kind = types.guess_proto_type(one.type)
-        info = types.onnx.helper.make_tensor_value_info(one.onnx_name, kind, shape)
-        inputs.append(info)
-    return inputs
+    info = types.onnx.helper.make_tensor_value_info
+    return [  # A selection of features counts them in NumPy's integers.
+        info(name, types.guess_proto_type(kind), ["n", width and int(width)])
+        for (name, kind), width in zip(kinds.items(), widths, strict=True)
+    ]
 
 
 def _refuse_text(columns: list[str]) -> None:
@@ -286,12 +265,11 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
     scikit-learn computes with float32 columns in float32, and the graph in float64: the
     last bit decides on which side of a threshold a row falls.
     """
-    if len(pipeline) == 1:
-        _refuse_categories(X)
-        return
-    transform = pipeline[:-1].transform
-    features = transform(X)
-    _refuse_categories(features)
+    transform = pipeline[:-1].transform if len(pipeline) > 1 else None
+    features = transform(X) if transform else X
+    if hasattr(features, "dtypes"):  # hosts read codes of categories, graphs values
+        kinds = zip(features.columns, features.dtypes, strict=True)
+        _refuse_text([name for name, kind in kinds if hasattr(kind, "categories")])
     if hasattr(pipeline[-1], "get_booster") and issparse(features):
         rule = "a pipeline of dense features for an export of XGBoost"
         found = "sparse features, whose zeros are missing values"
@@ -302,25 +280,15 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
         reject("model", rule, found, advice)
     is_table = hasattr(X, "dtypes")
     dtypes = dict(X.dtypes) if is_table else {"X": np.asarray(X).dtype}
-    float32 = (np.float16, np.float32)
-    narrow = [name for name, dtype in dtypes.items() if dtype in float32]
-    if not narrow:
+    narrow = [name for name, one in dtypes.items() if one in (np.float16, np.float32)]
+    if not (narrow and transform):
         return
     wide = X.astype(dict.fromkeys(narrow, "float64") if is_table else "float64")
     own, other = (np.asarray(one, np.float32) for one in (features, transform(wide)))
     if not np.array_equal(own, other, equal_nan=True):
         rule = "of float64, as the pipeline computes with float32 numbers otherwise"
-        advice = (
-            "Fit the pipeline on X.astype('float64'), and export it with such rows."
-        )
-        reject("X", rule, sorted(map(str, narrow)), advice)
-
-
-def _refuse_categories(features: Any) -> None:
-    """Reject columns of categories: hosts read their codes, and graphs their values."""
-    if hasattr(features, "dtypes"):
-        dtypes = zip(features.columns, features.dtypes, strict=True)
-        _refuse_text([name for name, one in dtypes if hasattr(one, "categories")])
+        advice = "Fit the pipeline on X.astype('float64'), and export with such rows."
+        reject("X", rule, narrow, advice)
 
 
 def _of_columns(pipeline: Pipeline, X: Any) -> Pipeline:
@@ -492,10 +460,10 @@ def _graph_of(
     types, info = graph.onnx.TensorProto, graph.onnx.helper.make_tensor_value_info
     n_outputs = trees["n_targets"]
     inputs = inputs or [info("X", types.FLOAT, ["n", model.n_features_in_])]
-    features = [graph.cast(one.name, types.FLOAT) for one in inputs]
+    features = [graph.add("Cast", one.name, to=types.FLOAT) for one in inputs]
     X = features[0] if len(inputs) == 1 else graph.add("Concat", *features, axis=1)
     raw = graph.add("TreeEnsembleRegressor", X, domain="ai.onnx.ml", **trees)
-    raw = graph.cast(raw, types.DOUBLE)
+    raw = graph.add("Cast", raw, to=types.DOUBLE)
     if isinstance(loss, FocalLoss):
         probability, code = _posterior(graph, loss, raw, n_outputs, raw_scores)
     else:
@@ -520,12 +488,12 @@ class _Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def add(
-        self, operator: str, *inputs: str, domain: str = "", result: str = "", **a: Any
-    ) -> str:
+    def add(self, operator: str, *inputs: Any, result: str = "", **options: Any) -> str:
+        """Add a node of results, which are names, and of constants."""
+        names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
         result = result or f"{operator}_{len(self.nodes)}"
         make = self.onnx.helper.make_node
-        self.nodes.append(make(operator, inputs, [result], result, domain=domain, **a))
+        self.nodes.append(make(operator, names, [result], result, **options))
         return result
 
     def constant(self, values: Any) -> str:
@@ -533,9 +501,6 @@ class _Graph:
         array = self.onnx.numpy_helper.from_array(np.asarray(values), name)
         self.constants.append(array)
         return name
-
-    def cast(self, name: str, kind: int) -> str:
-        return self.add("Cast", name, to=kind)
 
     def model(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         """Return the checked model of all that was added."""
@@ -552,15 +517,15 @@ class _Graph:
 
     def write(self, function: str, *operands: str | float) -> str:
         """Add what a function of NumPy computes of results and numbers."""
-        names = [x if isinstance(x, str) else self.constant(x) for x in operands]
-        x: Any = Written(names[0], self.write)
+        x: Any = Written(str(operands[0]), self.write)
         if function == "log1p":  # ONNX has none. The error of u cancels (Kahan).
             u = 1 + x
             result: Written = np.where(u == 1, x, np.log(u) * x / (u - 1))
         elif function == "sinh":  # that of ONNX Runtime is not for float64
             result = (np.exp(x) - np.exp(-x)) * 0.5
         else:
-            return self.add(_OPERATORS[function], *names)
+            operator = _OPERATORS.get(function, function.capitalize())
+            return self.add(operator, *operands)
         return result.name
 
 
@@ -569,15 +534,15 @@ def _posterior(
 ) -> tuple[str, str]:
     """Add the posterior or its logit, and the codes of the likeliest labels."""
     odds = written_log_odds(loss, graph.write, raw)
-    is_positive = graph.add("Greater", odds, graph.constant(0.0))
+    is_positive = graph.add("Greater", odds, 0.0)
     link = "Identity" if raw_scores else "Sigmoid"
     probability = graph.add(link, odds)
-    code = graph.cast(is_positive, graph.onnx.TensorProto.INT64)
+    code = graph.add("Cast", is_positive, to=graph.onnx.TensorProto.INT64)
     if n_outputs > 1:
         return probability, code
     negative = graph.add(link, graph.add("Neg", odds))
     both = graph.add("Concat", negative, probability, axis=1)
-    return both, graph.add("Squeeze", code, graph.constant([1]))
+    return both, graph.add("Squeeze", code, [1])
 
 
 def _posterior_of_classes(
@@ -590,12 +555,13 @@ def _posterior_of_classes(
     """
     n_classes = loss.n_classes
     others = [[j for j in range(n_classes) if j != k] for k in range(n_classes)]
-    gathered = graph.add("Gather", raw, graph.constant(others), axis=1)
+    gathered = graph.add("Gather", raw, others, axis=1)
     rest = graph.add("ReduceLogSumExp", gathered, axes=[2], keepdims=0)
     margin = graph.add("Sub", raw, rest)
-    weight = written_log_weight(graph.write, margin, graph.constant([loss.gammas]))
+    gammas = graph.constant([loss.gammas])
+    weight = written_log_weight(graph.write, margin, gammas)
     if loss.alpha is not None:
-        weight = graph.add("Sub", weight, graph.constant([np.log(loss.alpha)]))
+        weight = graph.add("Sub", weight, [np.log(loss.alpha)])
     code = graph.add("ArgMax", weight, axis=1, keepdims=0)
     link = "LogSoftmax" if raw_scores else "Softmax"
     return graph.add(link, weight, axis=1), code
@@ -603,17 +569,13 @@ def _posterior_of_classes(
 
 def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:
     """Add the labels of codes, and return their type as well."""
-    types = graph.onnx.TensorProto
-    if classes.dtype.kind in "iub":
-        values, kind = classes.astype(np.int64), types.INT64
-    elif classes.dtype.kind == "f":
-        values, kind = classes.astype(np.float32), types.FLOAT
-    elif all(isinstance(label, str) for label in classes):
-        values, kind = classes.astype(object), types.STRING
-    else:
+    numbers = dict.fromkeys("iub", np.int64) | {"f": np.float32}
+    dtype = numbers.get(classes.dtype.kind, object)
+    if dtype is object and not all(isinstance(label, str) for label in classes):
         rule = "labels that are numbers or text, for an export"
         reject("y", rule, classes.tolist(), "Relabel y before fit.")
-    return graph.add("Gather", graph.constant(values), code, axis=0), kind
+    label = graph.add("Gather", classes.astype(dtype), code, axis=0)
+    return label, graph.constants[-1].data_type
 
 
 def _xgboost_trees(model: Any) -> dict[str, Any]:
@@ -639,20 +601,21 @@ def _xgboost_trees(model: Any) -> dict[str, Any]:
     try:
         trees = _converted("convert_xgboost", plain, plain.n_features_in_)
     except RecursionError:
-        rule = "one of trees that onnxmltools converts within Python's recursion limit"
-        advice = (
-            "A split of categories becomes a chain of nodes, one for each. Join rare "
-            "categories, or use FocalLGBMClassifier."
-        )
+        rule = "of fewer categories, for onnxmltools has a recursion limit"
+        advice = "Join rare categories, or use FocalLGBMClassifier."
         reject("model", rule, sys.getrecursionlimit(), advice)
     of_leaf = trees["target_treeids"]
     leaves = np.array(trees["target_weights"]) * np.array(weights)[of_leaf]
-    start = _raw_base_score(learner)
+    start = np.asarray(model.intercept_, dtype=np.float32)  # as XGBoost computes
+    if isinstance(model.focal_loss_, FocalLoss):
+        start = -np.log(1 / start - 1)
+    params = learner["learner_model_param"]
+    n_outputs = max(1, int(params["num_class"]), int(params["num_target"]))
     return trees | {
-        "n_targets": len(start),
+        "n_targets": n_outputs,
         "target_ids": np.array(saved_trees["tree_info"])[of_leaf].tolist(),
         "target_weights": leaves.tolist(),
-        "base_values": start,
+        "base_values": np.broadcast_to(start, n_outputs).tolist(),
     }
 
 
@@ -668,18 +631,6 @@ def _trees_and_weights(booster: dict[str, Any]) -> tuple[dict[str, Any], list[fl
         reject("multi_strategy", rule, "multi_output_tree", _TREELESS)
     weights = booster.get("weight_drop", model.get("weight_drop"))
     return model, weights or [1.0] * len(trees)
-
-
-def _raw_base_score(learner: dict[str, Any]) -> list[float]:
-    """The raw predictions before the first tree, in float32 as in XGBoost."""
-    params = learner["learner_model_param"]
-    scores = np.array(json.loads(params["base_score"]), dtype=np.float32)
-    if learner["objective"]["name"] == "binary:logistic":
-        one = np.float32(1)
-        scores = -np.log(one / scores - one)
-    n_outputs = max(1, int(params["num_class"]), int(params["num_target"]))
-    start: list[float] = np.broadcast_to(scores, n_outputs).tolist()
-    return start
 
 
 def _lightgbm_trees(model: Any) -> dict[str, Any]:
