@@ -9,7 +9,6 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -104,13 +103,16 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    if isinstance(model, FocalClassifierMixin):
-        return _graph_of(model)
-    if not isinstance(model, Pipeline):
+    if isinstance(model, Pipeline):
+        return _graph_of_pipeline(model, X)
+    is_estimator = isinstance(model, FocalClassifierMixin)
+    if not is_estimator:
         rule = "a FocalXGBClassifier, a FocalLGBMClassifier or a Pipeline"
         advice = "Fit one, or use posterior_source for other models."
         reject("model", rule, model, advice)
-    return _graph_of_pipeline(model, X)
+    types = _import_tools("skl2onnx.common.data_types")
+    features = types.FloatTensorType([None, model.n_features_in_])
+    return _converted_by_sklearn_onnx(model, [("X", features)], _OPSETS)
 
 
 def register_converters() -> None:
@@ -158,20 +160,21 @@ def register_converters() -> None:
 def _set_types(operator: Any) -> None:
     """Tell sklearn-onnx the types of both outputs."""
     types = _import_tools("skl2onnx.common.data_types")
-    # It asks for the nodes after that, with the same operator.
-    operator.focalboost_graph = _graph_of(operator.raw_operator, _inputs_of(operator))
-    outputs = operator.focalboost_graph.graph.output
-    kinds = types.Int64TensorType, types.FloatTensorType, types.StringTensorType
-    by_number = {types.guess_proto_type(kind()): kind for kind in kinds}
-    for variable, output in zip(operator.outputs, outputs, strict=True):
-        tensor = output.type.tensor_type
-        width = [one.dim_value for one in tensor.shape.dim[1:]]
-        variable.type = by_number[tensor.elem_type]([None, *width])
+    _refuse_other_inputs(operator, types)
+    model, (label, probability) = operator.raw_operator, operator.outputs
+    is_xgboost = hasattr(model, "get_booster")
+    trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
+    operator.focalboost_trees = trees  # it asks for the nodes with the same operator
+    ((_, label.type),) = types.guess_data_type(_labels_of(model))
+    label.type.shape, n_columns = [None], len(model.classes_)
+    if isinstance(model.focal_loss_, FocalLoss) and trees["n_targets"] > 1:
+        n_columns = trees["n_targets"]
+        label.type.shape = [None, n_columns]
+    probability.type = types.FloatTensorType([None, n_columns])
 
 
-def _inputs_of(operator: Any) -> list[Any]:
-    """The inputs of an estimator in a pipeline, which must be numbers."""
-    types = _import_tools("skl2onnx.common.data_types")
+def _refuse_other_inputs(operator: Any, types: Any) -> None:
+    """Reject inputs of an estimator in a pipeline that are not its features."""
     kinds = {one.onnx_name: one.type for one in operator.inputs}
     text = types.StringTensorType
     _refuse_text([name for name, kind in kinds.items() if isinstance(kind, text)])
@@ -181,11 +184,6 @@ def _inputs_of(operator: Any) -> list[Any]:
         rule = f"one that gives {n_features} features to the estimator in sklearn-onnx"
         advice = "It converts a step otherwise. Compute this step before the model."
         reject("model", rule, int(sum(widths)), advice)
-    info = types.onnx.helper.make_tensor_value_info
-    return [  # A selection of features counts them in NumPy's integers.
-        info(name, types.guess_proto_type(kind), ["n", width and int(width)])
-        for (name, kind), width in zip(kinds.items(), widths, strict=True)
-    ]
 
 
 def _refuse_text(columns: list[str]) -> None:
@@ -195,14 +193,37 @@ def _refuse_text(columns: list[str]) -> None:
         reject("model", rule, columns, advice)
 
 
+def _labels_of(model: Any) -> NDArray[Any]:
+    """The labels in a type of ONNX."""
+    classes = model.classes_
+    numbers = dict.fromkeys("iub", np.int64) | {"f": np.float32}
+    dtype = numbers.get(classes.dtype.kind, object)
+    if dtype is object and not all(isinstance(label, str) for label in classes):
+        rule = "labels that are numbers or text, for an export"
+        reject("y", rule, classes.tolist(), "Relabel y before fit.")
+    return np.asarray(classes.astype(dtype))
+
+
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Add the graph of an estimator to that of sklearn-onnx."""
-    model, graph = operator.raw_operator, operator.focalboost_graph
+    """Add the nodes of an estimator to the graph of sklearn-onnx."""
+    model, loss = operator.raw_operator, operator.raw_operator.focal_loss_
+    graph = _Graph(scope, container)
+    types = graph.onnx.TensorProto
+    features = [graph.add("Cast", x.onnx_name, to=types.FLOAT) for x in operator.inputs]
+    X = features[0] if len(features) == 1 else graph.add("Concat", *features, axis=1)
+    trees, ml = operator.focalboost_trees, "ai.onnx.ml"
+    raw = graph.add("TreeEnsembleRegressor", X, domain=ml, **trees)
+    raw = graph.add("Cast", raw, to=types.DOUBLE)
     # CalibratedClassifierCV asks for what it has calibrated: decision_function.
-    if container.get_options(model, {"raw_scores": False})["raw_scores"]:
-        graph = _graph_of(model, graph.graph.input, raw_scores=True)
-    add_graph = _import_tools("skl2onnx.helpers").add_onnx_graph
-    add_graph(scope, operator, container, graph)
+    raw_scores = container.get_options(model, {"raw_scores": False})["raw_scores"]
+    if isinstance(loss, FocalLoss):
+        n_outputs = trees["n_targets"]
+        probability, code = _posterior(graph, loss, raw, n_outputs, raw_scores)
+    else:
+        probability, code = _posterior_of_classes(graph, loss, raw, raw_scores)
+    names = [output.onnx_name for output in operator.outputs]
+    graph.add("Gather", _labels_of(model), code, axis=0, result=names[0])
+    graph.add("Cast", probability, to=types.FLOAT, result=names[1])
 
 
 def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
@@ -210,32 +231,18 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
     if X is None:
         advice = "Use to_onnx(pipeline, X_train[:10])."
         reject("X", "a row or more of the table, for a Pipeline", X, advice)
-    estimator = pipeline.steps[-1][1]
     steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
     pipeline = Pipeline(steps)
     if hasattr(X, "columns"):
         _refuse_other_tables(X)
     _refuse_other_features(pipeline, X)
-    register_converters()
     onnx = _import_tools("onnx")
     of_onnx = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
     errors = (RuntimeError, IndexError, *of_onnx)
     try:
-        model = _import_tools("skl2onnx").convert_sklearn(
-            _of_columns(pipeline, X),
-            name="focalboost",
-            initial_types=_types_of(X),
-            final_types=[(name, None) for name in _OUTPUTS],
-            options={id(estimator): {"zipmap": False}},
-            target_opset=_OPSETS_OF_PIPELINES,
-            custom_conversion_functions={
-                SimpleImputer: _impute,
-                OneHotEncoder: _encode,
-                OrdinalEncoder: _encode,
-            },
+        model = _converted_by_sklearn_onnx(
+            _of_columns(pipeline, X), _types_of(X), _OPSETS_OF_PIPELINES
         )
-        model.ir_version = _IR_VERSION
-        onnx.checker.check_model(model, full_check=True)
     except errors as error:
         rule = "a pipeline of steps that sklearn-onnx converts in float64"
         advice = f"sklearn-onnx says: {error} Compute this step before the pipeline."
@@ -244,6 +251,30 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
         _name_inputs(model.graph, X)
     _refuse_other_probabilities(model, pipeline, X)
     return model
+
+
+def _converted_by_sklearn_onnx(
+    model: Any, inputs: list[tuple[str, Any]], opsets: dict[str, int]
+) -> Any:
+    """The checked graph of an estimator, or of a pipeline that ends in one."""
+    register_converters()
+    estimator = model[-1] if isinstance(model, Pipeline) else model
+    graph = _import_tools("skl2onnx").convert_sklearn(
+        model,
+        name="focalboost",
+        initial_types=inputs,
+        final_types=[(name, None) for name in _OUTPUTS],
+        options={id(estimator): {"zipmap": False}},
+        target_opset=opsets,
+        custom_conversion_functions={
+            SimpleImputer: _impute,
+            OneHotEncoder: _encode,
+            OrdinalEncoder: _encode,
+        },
+    )
+    graph.ir_version = _IR_VERSION
+    _import_tools("onnx").checker.check_model(graph, full_check=True)
+    return graph
 
 
 def _refuse_other_tables(X: Any) -> None:
@@ -446,74 +477,28 @@ def _column(values: Any) -> NDArray[Any]:
     return np.asarray(numbers).reshape(-1, 1)
 
 
-def _graph_of(
-    model: Any, inputs: Sequence[Any] = (), *, raw_scores: bool = False
-) -> Any:
-    """The graph of a fitted estimator, whose input is "X" unless others are given.
-
-    With raw scores, what ``decision_function`` gives is in place of the probabilities.
-    """
-    classes, loss = model.classes_, model.focal_loss_
-    is_xgboost = hasattr(model, "get_booster")
-    trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
-    graph = _Graph()
-    types, info = graph.onnx.TensorProto, graph.onnx.helper.make_tensor_value_info
-    n_outputs = trees["n_targets"]
-    inputs = inputs or [info("X", types.FLOAT, ["n", model.n_features_in_])]
-    features = [graph.add("Cast", one.name, to=types.FLOAT) for one in inputs]
-    X = features[0] if len(inputs) == 1 else graph.add("Concat", *features, axis=1)
-    raw = graph.add("TreeEnsembleRegressor", X, domain="ai.onnx.ml", **trees)
-    raw = graph.add("Cast", raw, to=types.DOUBLE)
-    if isinstance(loss, FocalLoss):
-        probability, code = _posterior(graph, loss, raw, n_outputs, raw_scores)
-    else:
-        probability, code = _posterior_of_classes(graph, loss, raw, raw_scores)
-    label, kind = _labels(graph, classes, code)
-    several = isinstance(loss, FocalLoss) and n_outputs > 1
-    width = n_outputs if several else len(classes)
-    graph.add("Identity", label, result="label")
-    graph.add("Cast", probability, result="probabilities", to=types.FLOAT)
-    outputs = [
-        info("label", kind, ["n", width] if several else ["n"]),
-        info("probabilities", types.FLOAT, ["n", width]),
-    ]
-    return graph.model(inputs, outputs)
-
-
 class _Graph:
     """Nodes and constants. Methods add some, and return the name of the result."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Any, container: Any) -> None:
         self.onnx = _import_tools("onnx")
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+        self.scope, self.container = scope, container
+        container.node_domain_version_pair_sets.update(_OPSETS.items())
 
     def add(self, operator: str, *inputs: Any, result: str = "", **options: Any) -> str:
         """Add a node of results, which are names, and of constants."""
         names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
-        result = result or f"{operator}_{len(self.nodes)}"
-        make = self.onnx.helper.make_node
-        self.nodes.append(make(operator, names, [result], result, **options))
+        result = result or self.scope.get_unique_variable_name(operator)
+        options["name"] = self.scope.get_unique_operator_name(operator)
+        node = self.onnx.helper.make_node(operator, names, [result], **options)
+        self.container.nodes.append(node)
         return result
 
     def constant(self, values: Any) -> str:
-        name = f"constant_{len(self.constants)}"
+        name: str = self.scope.get_unique_variable_name("constant")
         array = self.onnx.numpy_helper.from_array(np.asarray(values), name)
-        self.constants.append(array)
+        self.container.initializers.append(array)
         return name
-
-    def model(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
-        """Return the checked model of all that was added."""
-        helper = self.onnx.helper
-        parts = (self.nodes, "focalboost", inputs, outputs, self.constants)
-        model = helper.make_model(
-            helper.make_graph(*parts),
-            producer_name="focalboost",
-            ir_version=_IR_VERSION,
-            opset_imports=[helper.make_opsetid(*item) for item in _OPSETS.items()],
-        )
-        self.onnx.checker.check_model(model)
-        return model
 
     def write(self, function: str, *operands: str | float) -> str:
         """Add what a function of NumPy computes of results and numbers."""
@@ -565,17 +550,6 @@ def _posterior_of_classes(
     code = graph.add("ArgMax", weight, axis=1, keepdims=0)
     link = "LogSoftmax" if raw_scores else "Softmax"
     return graph.add(link, weight, axis=1), code
-
-
-def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:
-    """Add the labels of codes, and return their type as well."""
-    numbers = dict.fromkeys("iub", np.int64) | {"f": np.float32}
-    dtype = numbers.get(classes.dtype.kind, object)
-    if dtype is object and not all(isinstance(label, str) for label in classes):
-        rule = "labels that are numbers or text, for an export"
-        reject("y", rule, classes.tolist(), "Relabel y before fit.")
-    label = graph.add("Gather", classes.astype(dtype), code, axis=0)
-    return label, graph.constants[-1].data_type
 
 
 def _xgboost_trees(model: Any) -> dict[str, Any]:
