@@ -123,12 +123,6 @@ def alerts(
     -------
     Alerts
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, a class is missing, or no threshold reaches a
-        false-positive rate.
-
     Examples
     --------
     >>> from focalboost.diagnostics import alerts
@@ -429,10 +423,7 @@ def _checked_counts(
 
 def checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
     """The cost of an alert on each row, and of a miss; that of a negative is 0."""
-    rule = (
-        "a pair (cost of an alert, cost of a miss) of finite numbers >= 0, or of one "
-        "such number for each row"
-    )
+    rule = "a pair (of an alert, of a miss) of numbers >= 0, or of such for each row"
     advice = 'Use costs=(1, 100), or costs={"alert": 1, "miss": amount}.'
     if isinstance(costs, Mapping):
         if set(costs) != {"alert", "miss"}:

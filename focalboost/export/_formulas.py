@@ -121,12 +121,10 @@ static void {name}(const double *raw, double *probability)
 def posterior_source(loss: Any, name: str = "posterior") -> str:
     """Return C code (C99, and C++) of the class-posterior of a raw prediction.
 
-    For a ``FocalLoss`` the code is a function ``double posterior(double raw)``. For a
-    ``SoftmaxFocalLoss`` it is a function of one row,
-    ``void posterior(const double *raw, double *probability)``. Call it on the raw
-    predictions of LightGBM's if-else code, of treelite or of a host's C API, which do
-    not know the focal loss. The code has the formula of ``loss.posterior`` in float64,
-    and agrees with it to the last bits.
+    The code of a ``FocalLoss`` is a function ``double posterior(double raw)``, that of
+    a ``SoftmaxFocalLoss`` ``void posterior(const double *raw, double *probability)`` of
+    one row. It agrees with ``loss.posterior`` to the last bits. Call it on the raw
+    predictions of LightGBM's if-else code, of treelite or of a host's C API.
 
     Parameters
     ----------
@@ -138,7 +136,6 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     Returns
     -------
     str
-        The code.
 
     Examples
     --------

@@ -27,10 +27,10 @@ from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.export._formulas import Written, written_log_odds, written_log_weight
 from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 
-#: The operator sets of the graphs. ONNX Runtime has them since 1.12 (2022). Encoders of
-#: text, in pipelines, need a newer one than trees.
+#: The operator sets of an estimator, and the newest that steps of pipelines may need.
+#: ONNX Runtime has them since 1.12 (2022).
 _OPSETS = {"": 17, "ai.onnx.ml": 1}
-_OPSETS_OF_PIPELINES = {"": 17, "ai.onnx.ml": 3}
+_NEWEST_OPSETS = {"": 17, "ai.onnx.ml": 3}
 _IR_VERSION = 8
 
 #: NumPy's functions whose names in ONNX are others.
@@ -112,7 +112,7 @@ def to_onnx(model: Any, X: Any = None) -> Any:
         reject("model", rule, model, advice)
     types = _import_tools("skl2onnx.common.data_types")
     features = types.FloatTensorType([None, model.n_features_in_])
-    return _converted_by_sklearn_onnx(model, [("X", features)], _OPSETS)
+    return _converted_by_sklearn_onnx(model, [("X", features)])
 
 
 def register_converters() -> None:
@@ -141,20 +141,14 @@ def register_converters() -> None:
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    tools = _import_tools("skl2onnx")
+    register = _import_tools("skl2onnx").update_registered_converter
+    switches = dict.fromkeys(
+        ("nocl", "output_class_labels", "raw_scores"), [True, False]
+    )
+    options = {**switches, "zipmap": [True, False, "columns"]}
     for name in estimators.__all__:
-        tools.update_registered_converter(
-            getattr(estimators, name),
-            f"Focalboost{name}",
-            _set_types,
-            _convert,
-            options={
-                "nocl": [True, False],
-                "zipmap": [True, False, "columns"],
-                "output_class_labels": [False, True],
-                "raw_scores": [False, True],
-            },
-        )
+        estimator, alias = getattr(estimators, name), f"Focalboost{name}"
+        register(estimator, alias, _set_types, _convert, options=options)
 
 
 def _set_types(operator: Any) -> None:
@@ -165,12 +159,11 @@ def _set_types(operator: Any) -> None:
     is_xgboost = hasattr(model, "get_booster")
     trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
     operator.focalboost_trees = trees  # it asks for the nodes with the same operator
+    several = isinstance(model.focal_loss_, FocalLoss) and trees["n_targets"] > 1
+    width = trees["n_targets"] if several else len(model.classes_)
     ((_, label.type),) = types.guess_data_type(_labels_of(model))
-    label.type.shape, n_columns = [None], len(model.classes_)
-    if isinstance(model.focal_loss_, FocalLoss) and trees["n_targets"] > 1:
-        n_columns = trees["n_targets"]
-        label.type.shape = [None, n_columns]
-    probability.type = types.FloatTensorType([None, n_columns])
+    label.type.shape = [None, width] if several else [None]
+    probability.type = types.FloatTensorType([None, width])
 
 
 def _refuse_other_inputs(operator: Any, types: Any) -> None:
@@ -240,9 +233,7 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
     of_onnx = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
     errors = (RuntimeError, IndexError, *of_onnx)
     try:
-        model = _converted_by_sklearn_onnx(
-            _of_columns(pipeline, X), _types_of(X), _OPSETS_OF_PIPELINES
-        )
+        model = _converted_by_sklearn_onnx(_of_columns(pipeline, X), _types_of(X))
     except errors as error:
         rule = "a pipeline of steps that sklearn-onnx converts in float64"
         advice = f"sklearn-onnx says: {error} Compute this step before the pipeline."
@@ -253,9 +244,7 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
     return model
 
 
-def _converted_by_sklearn_onnx(
-    model: Any, inputs: list[tuple[str, Any]], opsets: dict[str, int]
-) -> Any:
+def _converted_by_sklearn_onnx(model: Any, inputs: list[tuple[str, Any]]) -> Any:
     """The checked graph of an estimator, or of a pipeline that ends in one."""
     register_converters()
     estimator = model[-1] if isinstance(model, Pipeline) else model
@@ -265,7 +254,7 @@ def _converted_by_sklearn_onnx(
         initial_types=inputs,
         final_types=[(name, None) for name in _OUTPUTS],
         options={id(estimator): {"zipmap": False}},
-        target_opset=opsets,
+        target_opset=_NEWEST_OPSETS,
         custom_conversion_functions={
             SimpleImputer: _impute,
             OneHotEncoder: _encode,
@@ -368,17 +357,11 @@ def _impute(scope: Any, operator: Any, container: Any) -> None:
     if not is_float64 or not isinstance(missing, Real):
         _convert_as_sklearn_onnx(scope, operator, container)
         return
-    names = ("values", "missing", "is_missing")
-    values, wanted, is_missing = map(scope.get_unique_variable_name, names)
-    double = types.onnx.TensorProto.DOUBLE
-    container.add_initializer(values, double, [1, len(statistics)], statistics)
-    if math.isnan(missing):
-        container.add_node("IsNaN", given.onnx_name, is_missing)
-    else:
-        container.add_initializer(wanted, double, [1], [missing])
-        container.add_node("Equal", [given.onnx_name, wanted], is_missing)
+    graph, X = _Graph(scope, container), given.onnx_name
+    test = ("IsNaN", X) if math.isnan(missing) else ("Equal", X, [float(missing)])
+    values = statistics[np.newaxis].astype(np.float64)
     result = operator.outputs[0].onnx_name
-    container.add_node("Where", [is_missing, values, given.onnx_name], result)
+    graph.add("Where", graph.add(*test), values, X, result=result)
 
 
 def _encode(scope: Any, operator: Any, container: Any) -> None:
@@ -471,10 +454,8 @@ def _refuse_other_probabilities(graph: Any, pipeline: Pipeline, X: Any) -> None:
 def _column(values: Any) -> NDArray[Any]:
     """A column of a table, as a graph reads it."""
     if _kind(values) in "fiub":
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-    else:
-        numbers = values.astype(str).to_numpy(object)
-    return np.asarray(numbers).reshape(-1, 1)
+        return np.asarray(values.to_numpy(np.float64, na_value=np.nan))[:, np.newaxis]
+    return np.asarray(values.astype(str), dtype=object)[:, np.newaxis]
 
 
 class _Graph:
