@@ -303,12 +303,11 @@ def raw_prediction_of(
     model: Any, X: Any, n_rounds: int | None = None
 ) -> NDArray[np.float64]:
     """The raw predictions after a number of rounds. None is up to the best one."""
-    options: dict[str, Any] = (
-        {"output_margin": True, "iteration_range": (0, n_rounds or 0)}
-        if host_of(model) == "xgboost"
-        else {"raw_score": True, "num_iteration": n_rounds}
-    )
-    return np.asarray(model.predict(X, **options), dtype=np.float64)
+    if host_of(model) == "xgboost":
+        raw = model.predict(X, output_margin=True, iteration_range=(0, n_rounds or 0))
+    else:
+        raw = model.predict(X, raw_score=True, num_iteration=n_rounds)
+    return np.asarray(raw, dtype=np.float64)
 
 
 def _per_row(values: Any, y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -430,10 +430,7 @@ def checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
             reject("costs", 'a dict of "alert" and "miss"', list(costs), advice)
         costs = costs["alert"], costs["miss"]
     try:
-        of_alert, of_miss = (
-            np.broadcast_to(np.asarray(cost, dtype=np.float64), y.shape)
-            for cost in costs
-        )
+        of_alert, of_miss = (np.full(y.shape, cost, dtype=float) for cost in costs)
     except (TypeError, ValueError):
         reject("costs", rule, costs, advice)
     for cost in (of_alert, of_miss):

@@ -92,7 +92,7 @@ static double {name}_log_weight(double margin, double gamma)
     return {result};
 }}
 
-/* P(y = k | x), k = 0 to {last}, for a row of raw predictions of
+/* P(y = k | x), 0 <= k < {loss.n_classes}, for a row of raw predictions of
    {loss}.
    For focal scores (softmax of the row) pass their logarithms. */
 static void {name}(const double *raw, double *probability)
@@ -100,19 +100,19 @@ static void {name}(const double *raw, double *probability)
     static const double gamma[] = {{{gammas}}};
     static const double alpha[] = {{{alphas}}};
     double largest = -HUGE_VAL, total = 0.0;
-    for (int k = 0; k < {n_classes}; ++k) {{
+    for (int k = 0; k < {loss.n_classes}; ++k) {{
         double top = -HUGE_VAL, others = 0.0;
-        for (int j = 0; j < {n_classes}; ++j)
+        for (int j = 0; j < {loss.n_classes}; ++j)
             if (j != k) top = fmax(top, raw[j]);
-        for (int j = 0; j < {n_classes}; ++j)
+        for (int j = 0; j < {loss.n_classes}; ++j)
             if (j != k) others += exp(raw[j] - top);
         double margin = raw[k] - top - log(others);
         probability[k] = {name}_log_weight(margin, gamma[k]) - log(alpha[k]);
         largest = fmax(largest, probability[k]);
     }}
-    for (int k = 0; k < {n_classes}; ++k)
+    for (int k = 0; k < {loss.n_classes}; ++k)
         total += probability[k] = exp(probability[k] - largest);
-    for (int k = 0; k < {n_classes}; ++k)
+    for (int k = 0; k < {loss.n_classes}; ++k)
         probability[k] /= total;
 }}
 """
@@ -156,18 +156,13 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
         statements.append(f"    {kind} {result} = {value};")
         return result
 
-    parts: dict[str, object] = {"loss": loss, "name": name}
     if isinstance(loss, FocalLoss):
         template, result = _BINARY, written_log_odds(loss, write, "raw")
     elif isinstance(loss, SoftmaxFocalLoss):
         template, result = _SOFTMAX, written_log_weight(write, "margin", "gamma")
-        parts |= {
-            "n_classes": loss.n_classes,
-            "last": loss.n_classes - 1,
-            "gammas": ", ".join(map(repr, loss.gammas)),
-            "alphas": ", ".join(map(repr, loss.alpha or (1.0,) * loss.n_classes)),
-        }
     else:
         rule = "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost"
         reject("loss", rule, loss, "Call fit first, or pass FocalLoss(gamma=2).")
-    return template.format(body="\n".join(statements), result=result, **parts)
+    gammas, alphas = (str(values)[1:-1] for values in (loss.gammas, loss.alphas))
+    parts = {"gammas": gammas, "alphas": alphas, "body": "\n".join(statements)}
+    return template.format(loss=loss, name=name, result=result, **parts)

@@ -142,10 +142,9 @@ def register_converters() -> None:
     ['label', 'probabilities']
     """
     register = _import_tools("skl2onnx").update_registered_converter
-    switches = dict.fromkeys(
-        ("nocl", "output_class_labels", "raw_scores"), [True, False]
-    )
-    options = {**switches, "zipmap": [True, False, "columns"]}
+    names = ("nocl", "output_class_labels", "raw_scores", "zipmap")
+    options: dict[str, list[Any]] = {name: [True, False] for name in names}
+    options["zipmap"].append("columns")
     for name in estimators.__all__:
         estimator, alias = getattr(estimators, name), f"Focalboost{name}"
         register(estimator, alias, _set_types, _convert, options=options)
