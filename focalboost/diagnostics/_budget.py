@@ -132,11 +132,6 @@ def gradient_budget(
     -------
     GradientBudget
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or no row has a gradient.
-
     References
     ----------
     Lin et al., *Focal Loss for Dense Object Detection*, 2017, Figure 4.
@@ -281,16 +276,15 @@ def host_of(model: Any) -> str:
 
 def _loss_of(model: Any) -> tuple[Loss, str]:
     """The loss of a model's training, and the kind of its curvature."""
-    loss: Loss | None = getattr(model, "focal_loss_", None)
-    if loss is not None:
-        return loss, "certified"
+    if hasattr(model, "focal_loss_"):
+        return model.focal_loss_, "certified"
     name = getattr(model, "objective_", None) or model.objective
     if name in ("binary:logistic", "binary"):
         return FocalLoss(0), "exact"
     if name in ("multi:softprob", "multi:softmax", "multiclass"):
         return SoftmaxFocalLoss(int(model.n_classes_), 0), "exact"
-    advice = "Fit it with the default objective."
-    return reject("model", "trained with log loss or focal loss", name, advice)
+    rule = "trained with log loss or focal loss"
+    return reject("model", rule, name, "Fit it with the default objective.")
 
 
 def _start(
@@ -309,12 +303,11 @@ def raw_prediction_of(
     model: Any, X: Any, n_rounds: int | None = None
 ) -> NDArray[np.float64]:
     """The raw predictions after a number of rounds. None is up to the best one."""
-    options: dict[str, Any] = (
-        {"output_margin": True, "iteration_range": (0, n_rounds or 0)}
-        if host_of(model) == "xgboost"
-        else {"raw_score": True, "num_iteration": n_rounds}
-    )
-    return np.asarray(model.predict(X, **options), dtype=np.float64)
+    if host_of(model) == "xgboost":
+        raw = model.predict(X, output_margin=True, iteration_range=(0, n_rounds or 0))
+    else:
+        raw = model.predict(X, raw_score=True, num_iteration=n_rounds)
+    return np.asarray(raw, dtype=np.float64)
 
 
 def _per_row(values: Any, y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Plots of the results with matplotlib: each takes axes or makes new ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from focalboost.diagnostics._predictions import Alerts, Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-T = TypeVar("T")
 
 _LABELS = {
     "n_alerts": "alerts",
@@ -85,8 +83,8 @@ def plot_reliability(
     ----------
     results : Reliability, or mapping of str to Reliability
         A mapping gives names to the lines.
-    ax : matplotlib Axes, optional
-        Where to draw. The default is a new figure.
+    ax
+        See ``plot_gradient_budget``.
 
     Returns
     -------
@@ -144,8 +142,8 @@ def plot_alerts(
         What to draw. "cost" needs results of ``alerts(..., costs=...)``.
     x : {"n_alerts", "false_positive_rate", "threshold"}, default="n_alerts"
         The horizontal axis. It is logarithmic if no value is negative.
-    ax : matplotlib Axes, optional
-        Where to draw. The default is a new figure.
+    ax
+        See ``plot_gradient_budget``.
 
     Returns
     -------
@@ -190,9 +188,9 @@ def axes_of(ax: "Axes | None") -> "Axes":
     return cast("Axes", pyplot.figure().add_subplot())
 
 
-def _by_name(results: T | Mapping[str, T]) -> dict[str, T]:
+def _by_name(results: Any) -> Mapping[str, Any]:
     """The results of a mapping, or a single one without a name."""
-    return dict(results) if isinstance(results, Mapping) else {"": results}
+    return results if isinstance(results, Mapping) else {"": results}
 
 
 def _draw_bar(axes: "Axes", place: int, budget: GradientBudget, of: str) -> None:
@@ -200,16 +198,16 @@ def _draw_bar(axes: "Axes", place: int, budget: GradientBudget, of: str) -> None
     from matplotlib import colormaps
 
     bounds = (0.0, *budget.edges, 1.0)
+    dark = np.linspace(0.95, 0.25, len(bounds) - 1)
     maps = ("Blues", "Reds", "Greens", "Purples", "Oranges", "Greys")
+    kinds = [f"class {code}" for code in budget.classes]
+    if len(kinds) == 2:
+        kinds = ["negatives", "positives"]
     left = 0.0
-    for code, shares in zip(budget.classes, getattr(budget, of), strict=True):
-        kind = f"class {code}"
-        if len(budget.classes) == 2:
-            kind = "positives" if code else "negatives"
-        dark = np.linspace(0.95, 0.25, len(shares))
+    for code, shares in enumerate(getattr(budget, of)):
         colours = colormaps[maps[code % len(maps)]](dark)
         for i in np.arange(len(shares))[:: 1 if code else -1]:
-            name = f"{kind}, p_t {bounds[i]:g} to {bounds[i + 1]:g}"
+            name = f"{kinds[code]}, p_t {bounds[i]:g} to {bounds[i + 1]:g}"
             label = name if place == 0 else ""
             axes.barh(place, shares[i], left=left, color=colours[i], label=label)
             left += shares[i]

@@ -123,12 +123,6 @@ def alerts(
     -------
     Alerts
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, a class is missing, or no threshold reaches a
-        false-positive rate.
-
     Examples
     --------
     >>> from focalboost.diagnostics import alerts
@@ -146,42 +140,37 @@ def alerts(
     array([50., 60., 30.])
     """
     y, ranking, level = _ranked(y_true, score, level)
-    n_positive, n_negative = int(y.sum()), int((1 - y).sum())
-    if n_alerts is not None and false_positive_rates is not None:
-        advice = "Give one of the two."
-        reject("n_alerts", "None beside false_positive_rates", n_alerts, advice)
+    n_positive = int(y.sum())
+    n_negative = len(y) - n_positive
     if false_positive_rates is None:
         counts = _checked_counts(n_alerts, len(y))
-    else:
+    elif n_alerts is None:
         counts = _counts_of_rates(ranking, 1 - y, numbers_of(false_positive_rates))
+    else:
+        advice = "Give one of the two."
+        reject("n_alerts", "None beside false_positive_rates", n_alerts, advice)
     found = ranking.sums_of_first(counts, y)
     recall, precision = found / n_positive, found / counts
-    recall_low, recall_high = wilson(recall, n_positive, level)
-    precision_low, precision_high = wilson(precision, counts, level)
-    cost = cost_low = cost_high = None
+    cost: Any = (None, None, None)
     if costs is not None:
-        of_alert, of_miss = checked_costs(costs, y)
-        spent = ranking.sums_of_first(counts, of_alert)
-        saved = ranking.sums_of_first(counts, of_miss)
-        cost, cost_low, cost_high = _costs_with_interval(spent, saved, of_miss, level)
+        cost = _costs_with_interval(ranking, counts, checked_costs(costs, y), level)
     return Alerts(
         n_alerts=counts,
         threshold=ranking.score[counts - 1],
         n_found=found,
         n_positive=n_positive,
         n_negative=n_negative,
-        recall=recall,
-        recall_low=recall_low,
-        recall_high=recall_high,
-        precision=precision,
-        precision_low=precision_low,
-        precision_high=precision_high,
+        **_named("recall", recall, *wilson(recall, n_positive, level)),
+        **_named("precision", precision, *wilson(precision, counts, level)),
         false_positive_rate=(counts - found) / n_negative,
-        cost=cost,
-        cost_low=cost_low,
-        cost_high=cost_high,
+        **_named("cost", *cost),
         level=level,
     )
+
+
+def _named(name: str, value: Any, low: Any, high: Any) -> dict[str, Any]:
+    """Values with their intervals, by the names of their fields."""
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 @dataclass(frozen=True)
@@ -246,15 +235,6 @@ def cheapest_threshold(
     Returns
     -------
     CheapestThreshold
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or a class is missing.
-
-    References
-    ----------
-    Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993.
 
     Examples
     --------
@@ -324,15 +304,12 @@ class AlertOverlap:
             "neither": self.neither,
         }
         rows = np.concatenate(list(groups.values()))
-        sizes = list(map(len, groups.values()))
-        return data_frame(
-            {
-                "row": rows,
-                "found by": np.repeat(list(groups), sizes),
-                "first rank": self.first_rank[rows],
-                "second rank": self.second_rank[rows],
-            }
-        )
+        found_by = np.repeat(list(groups), list(map(len, groups.values())))
+        ranks = {
+            "first rank": self.first_rank[rows],
+            "second rank": self.second_rank[rows],
+        }
+        return data_frame({"row": rows, "found by": found_by, **ranks})
 
 
 def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertOverlap:
@@ -340,8 +317,8 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,)
-        Labels 0 and 1, or booleans.
+    y_true
+        See ``alerts``.
     first, second : array-like of shape (n_samples,)
         Scores of the two models: larger for rows that are more likely positive.
     n_alerts : int
@@ -352,16 +329,6 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     -------
     AlertOverlap
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    References
-    ----------
-    McNemar, *Note on the Sampling Error of the Difference Between Correlated
-    Proportions*, 1947.
-
     Examples
     --------
     >>> from focalboost.diagnostics import alert_overlap
@@ -371,14 +338,12 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     (array([1]), array([2]))
     """
     y = binary_labels(y_true)
-    ranks = [
-        rankdata(-finite_scores(name, score, len(y)), method="max").astype(np.int64)
-        for name, score in (("first", first), ("second", second))
-    ]
+    scores = [finite_scores("first", first, len(y))]
+    scores += [finite_scores("second", second, len(y))]
+    ranks = rankdata(np.negative(scores), "max", axis=1).astype(np.int64)
     limit = int(_checked_counts([n_alerts], len(y))[0])
     positives = np.flatnonzero(y == 1)
-    hardest_first = np.argsort(-np.minimum(*ranks)[positives], kind="stable")
-    positives = positives[hardest_first]
+    positives = positives[np.argsort(-ranks.min(axis=0)[positives], kind="stable")]
     by_first, by_second = (rank[positives] <= limit for rank in ranks)
     only_first = positives[by_first & ~by_second]
     only_second = positives[by_second & ~by_first]
@@ -458,21 +423,14 @@ def _checked_counts(
 
 def checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
     """The cost of an alert on each row, and of a miss; that of a negative is 0."""
-    rule = (
-        "a pair (cost of an alert, cost of a miss) of finite numbers >= 0, or of one "
-        "such number for each row"
-    )
+    rule = "a pair (of an alert, of a miss) of numbers >= 0, or of such for each row"
     advice = 'Use costs=(1, 100), or costs={"alert": 1, "miss": amount}.'
-    pair: Any = costs
     if isinstance(costs, Mapping):
         if set(costs) != {"alert", "miss"}:
             reject("costs", 'a dict of "alert" and "miss"', list(costs), advice)
-        pair = costs["alert"], costs["miss"]
+        costs = costs["alert"], costs["miss"]
     try:
-        of_alert, of_miss = (
-            np.broadcast_to(np.asarray(cost, dtype=np.float64), y.shape)
-            for cost in pair
-        )
+        of_alert, of_miss = (np.full(y.shape, cost, dtype=float) for cost in costs)
     except (TypeError, ValueError):
         reject("costs", rule, costs, advice)
     for cost in (of_alert, of_miss):
@@ -484,9 +442,14 @@ def checked_costs(costs: Costs, y: Array) -> tuple[Array, Array]:
 
 
 def _costs_with_interval(
-    spent: Array, saved: Array, of_miss: Array, level: float
+    ranking: _Ranking,
+    counts: NDArray[np.int64],
+    costs: tuple[Array, Array],
+    level: float,
 ) -> tuple[Array, Array, Array]:
     """Total costs with their intervals: those of the share of the missed costs."""
+    spent, saved = (ranking.sums_of_first(counts, cost) for cost in costs)
+    of_miss = costs[1]
     total = of_miss.sum()
     if total == 0:
         return spent, spent, spent
@@ -561,8 +524,8 @@ def reliability(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,)
-        Labels 0 and 1, or booleans. If the labels are words, pass ``y == "fraud"``.
+    y_true
+        See ``alerts``.
     probability : array-like of shape (n_samples,)
         Probability of the positive class, in [0, 1]: ``model.predict_proba(X)[:, 1]``
         or ``loss.posterior(raw)``. A focal score ``expit(raw)`` is none if gamma > 0.
@@ -580,11 +543,6 @@ def reliability(
     Returns
     -------
     Reliability
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or a class is missing.
 
     References
     ----------
@@ -607,12 +565,11 @@ def reliability(
     whole_number("n_bins", n_bins, 1, "Use n_bins=10.")
     level = open_share("level", level, "Use level=0.95.")
     y = binary_labels(y_true)
-    p = np.asarray(probability, dtype=np.float64)
-    require_length("probability", p, len(y))
-    is_inside = (p >= 0) & (p <= 1)
-    if not is_inside.all():
+    p = finite_scores("probability", probability, len(y))
+    outside = p[(p < 0) | (p > 1)]
+    if outside.size:
         advice = "Use model.predict_proba(X)[:, 1], or loss.posterior(raw)."
-        reject("probability", "in [0, 1]", float(p[~is_inside][0]), advice)
+        reject("probability", "in [0, 1]", float(outside[0]), advice)
     given = np.ones(len(y)) if sample_weight is None else sample_weight
     weight = np.asarray(given, dtype=np.float64)
     require_length("sample_weight", weight, len(y))

@@ -49,17 +49,13 @@ def written_log_odds(loss: FocalLoss, write: Write, raw: str) -> str:
 
 
 def written_log_weight(write: Write, margin: str, gamma: str) -> str:
-    """Write the log posterior of a class, up to a constant of the row.
-
-    The margin is the raw prediction of the class minus the logsumexp of those of the
-    others. Subtract the logarithm of alpha.
-    """
+    """Write the log posterior of a class without alpha, up to a constant of the row."""
     write = cache(write)
     result: Written = log_weight(Written(margin, write), Written(gamma, write), np)
     return result.name
 
 
-#: What NumPy's functions are in C.
+#: NumPy's functions that are operators or have other names in C.
 _OPERATIONS = {
     "add": "{} + {}",
     "subtract": "{} - {}",
@@ -70,13 +66,9 @@ _OPERATIONS = {
     "greater": "{} > {}",
     "greater_equal": "{} >= {}",
     "absolute": "fabs({})",
-    "exp": "exp({})",
-    "log1p": "log1p({})",
-    "sinh": "sinh({})",
     "minimum": "fmin({}, {})",
     "where": "{} ? {} : {}",
 }
-_COMPARISONS = ("less", "greater", "greater_equal")
 
 _BINARY = """\
 #include <math.h>
@@ -100,7 +92,7 @@ static double {name}_log_weight(double margin, double gamma)
     return {result};
 }}
 
-/* P(y = k | x), k = 0 to {last}, for a row of raw predictions of
+/* P(y = k | x), 0 <= k < {loss.n_classes}, for a row of raw predictions of
    {loss}.
    For focal scores (softmax of the row) pass their logarithms. */
 static void {name}(const double *raw, double *probability)
@@ -108,19 +100,19 @@ static void {name}(const double *raw, double *probability)
     static const double gamma[] = {{{gammas}}};
     static const double alpha[] = {{{alphas}}};
     double largest = -HUGE_VAL, total = 0.0;
-    for (int k = 0; k < {n_classes}; ++k) {{
+    for (int k = 0; k < {loss.n_classes}; ++k) {{
         double top = -HUGE_VAL, others = 0.0;
-        for (int j = 0; j < {n_classes}; ++j)
+        for (int j = 0; j < {loss.n_classes}; ++j)
             if (j != k) top = fmax(top, raw[j]);
-        for (int j = 0; j < {n_classes}; ++j)
+        for (int j = 0; j < {loss.n_classes}; ++j)
             if (j != k) others += exp(raw[j] - top);
         double margin = raw[k] - top - log(others);
         probability[k] = {name}_log_weight(margin, gamma[k]) - log(alpha[k]);
         largest = fmax(largest, probability[k]);
     }}
-    for (int k = 0; k < {n_classes}; ++k)
+    for (int k = 0; k < {loss.n_classes}; ++k)
         total += probability[k] = exp(probability[k] - largest);
-    for (int k = 0; k < {n_classes}; ++k)
+    for (int k = 0; k < {loss.n_classes}; ++k)
         probability[k] /= total;
 }}
 """
@@ -129,12 +121,10 @@ static void {name}(const double *raw, double *probability)
 def posterior_source(loss: Any, name: str = "posterior") -> str:
     """Return C code (C99, and C++) of the class-posterior of a raw prediction.
 
-    For a ``FocalLoss`` the code is a function ``double posterior(double raw)``. For a
-    ``SoftmaxFocalLoss`` it is a function of one row,
-    ``void posterior(const double *raw, double *probability)``. Call it on the raw
-    predictions of LightGBM's if-else code, of treelite or of a host's C API, which do
-    not know the focal loss. The code has the formula of ``loss.posterior`` in float64,
-    and agrees with it to the last bits.
+    The code of a ``FocalLoss`` is a function ``double posterior(double raw)``, that of
+    a ``SoftmaxFocalLoss`` ``void posterior(const double *raw, double *probability)`` of
+    one row. It agrees with ``loss.posterior`` to the last bits. Call it on the raw
+    predictions of LightGBM's if-else code, of treelite or of a host's C API.
 
     Parameters
     ----------
@@ -146,12 +136,6 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     Returns
     -------
     str
-        The code.
-
-    Raises
-    ------
-    ValueError
-        If there is no loss, or the name is not an identifier.
 
     Examples
     --------
@@ -167,23 +151,18 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
 
     def write(operation: str, *operands: str | float) -> str:
         result = f"v{len(statements)}"
-        kind = "int" if operation in _COMPARISONS else "double"
-        value = _OPERATIONS[operation].format(*operands)
+        kind = "int" if operation.startswith(("less", "greater")) else "double"
+        value = _OPERATIONS.get(operation, f"{operation}({{}})").format(*operands)
         statements.append(f"    {kind} {result} = {value};")
         return result
 
-    parts: dict[str, object] = {"loss": loss, "name": name}
     if isinstance(loss, FocalLoss):
         template, result = _BINARY, written_log_odds(loss, write, "raw")
     elif isinstance(loss, SoftmaxFocalLoss):
         template, result = _SOFTMAX, written_log_weight(write, "margin", "gamma")
-        parts |= {
-            "n_classes": loss.n_classes,
-            "last": loss.n_classes - 1,
-            "gammas": ", ".join(map(repr, loss.gammas)),
-            "alphas": ", ".join(map(repr, loss.alpha or (1.0,) * loss.n_classes)),
-        }
     else:
         rule = "a FocalLoss, a SoftmaxFocalLoss, or a fitted estimator of focalboost"
         reject("loss", rule, loss, "Call fit first, or pass FocalLoss(gamma=2).")
-    return template.format(body="\n".join(statements), result=result, **parts)
+    gammas, alphas = (str(values)[1:-1] for values in (loss.gammas, loss.alphas))
+    parts = {"gammas": gammas, "alphas": alphas, "body": "\n".join(statements)}
+    return template.format(loss=loss, name=name, result=result, **parts)

@@ -9,7 +9,6 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -28,28 +27,21 @@ from focalboost.estimators._base import FocalClassifierMixin
 from focalboost.export._formulas import Written, written_log_odds, written_log_weight
 from focalboost.losses import FocalLoss, SoftmaxFocalLoss
 
-#: The operator sets of the graphs. ONNX Runtime has them since 1.12 (2022). Encoders of
-#: text, in pipelines, need a newer one than trees.
+#: The operator sets of an estimator, and the newest that steps of pipelines may need.
+#: ONNX Runtime has them since 1.12 (2022).
 _OPSETS = {"": 17, "ai.onnx.ml": 1}
-_OPSETS_OF_PIPELINES = {"": 17, "ai.onnx.ml": 3}
+_NEWEST_OPSETS = {"": 17, "ai.onnx.ml": 3}
 _IR_VERSION = 8
 
-#: What NumPy's functions are in ONNX.
+#: NumPy's functions whose names in ONNX are others.
 _OPERATORS = {
-    "add": "Add",
     "subtract": "Sub",
     "multiply": "Mul",
     "divide": "Div",
     "negative": "Neg",
-    "equal": "Equal",
-    "less": "Less",
-    "greater": "Greater",
     "greater_equal": "GreaterOrEqual",
     "absolute": "Abs",
-    "exp": "Exp",
-    "log": "Log",
     "minimum": "Min",
-    "where": "Where",
 }
 
 #: The rows of X on which the graph of a pipeline is compared with the pipeline.
@@ -74,8 +66,7 @@ def to_onnx(model: Any, X: Any = None) -> Any:
       ``probabilities``, float32 as in ``predict_proba``. For labels of shape
       (n_samples, T), both have this shape.
 
-    onnxmltools converts the trees, and sklearn-onnx the other steps of a pipeline. The
-    formula of ``loss.posterior`` follows in float64 (operator set 17). An ONNX runtime
+    The formula of ``loss.posterior`` is in float64 (operator set 17). An ONNX runtime
     sums trees in float32, so the log-odds differ from those of the estimator by about
     1e-6. Features are rounded to float32: a float64 feature may fall on the other side
     of a threshold.
@@ -97,13 +88,10 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     Raises
     ------
     ValueError
-        If the leaves are not numbers (``gblinear``, ``linear_tree``,
-        ``multi_output_tree``), the missing value is not NaN, or ONNX has no type for
-        the labels. If a pipeline uses dates, gives text or categories to the estimator,
-        gives sparse features to XGBoost, whose zeros are missing values, or has a step
-        that sklearn-onnx converts wrongly.
-    sklearn.exceptions.NotFittedError
-        If the estimator is not fitted.
+        If ONNX has no such trees (``gblinear``, ``linear_tree``, ``multi_output_tree``,
+        missing values other than NaN), labels or features (dates, and text, categories
+        or for XGBoost sparse features that reach the estimator), or if sklearn-onnx
+        converts a step wrongly.
 
     Examples
     --------
@@ -115,13 +103,16 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    if isinstance(model, FocalClassifierMixin):
-        return _graph_of(model)
-    if not isinstance(model, Pipeline):
+    if isinstance(model, Pipeline):
+        return _graph_of_pipeline(model, X)
+    is_estimator = isinstance(model, FocalClassifierMixin)
+    if not is_estimator:
         rule = "a FocalXGBClassifier, a FocalLGBMClassifier or a Pipeline"
         advice = "Fit one, or use posterior_source for other models."
         reject("model", rule, model, advice)
-    return _graph_of_pipeline(model, X)
+    types = _import_tools("skl2onnx.common.data_types")
+    features = types.FloatTensorType([None, model.n_features_in_])
+    return _converted_by_sklearn_onnx(model, [("X", features)])
 
 
 def register_converters() -> None:
@@ -150,63 +141,41 @@ def register_converters() -> None:
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    tools = _import_tools("skl2onnx")
+    register = _import_tools("skl2onnx").update_registered_converter
+    names = ("nocl", "output_class_labels", "raw_scores", "zipmap")
+    options: dict[str, list[Any]] = {name: [True, False] for name in names}
+    options["zipmap"].append("columns")
     for name in estimators.__all__:
-        tools.update_registered_converter(
-            getattr(estimators, name),
-            f"Focalboost{name}",
-            _set_types,
-            _convert,
-            options={
-                "nocl": [True, False],
-                "zipmap": [True, False, "columns"],
-                "output_class_labels": [False, True],
-                "raw_scores": [False, True],
-            },
-        )
+        estimator, alias = getattr(estimators, name), f"Focalboost{name}"
+        register(estimator, alias, _set_types, _convert, options=options)
 
 
 def _set_types(operator: Any) -> None:
     """Tell sklearn-onnx the types of both outputs."""
     types = _import_tools("skl2onnx.common.data_types")
-    # It asks for the nodes after that, with the same operator.
-    operator.focalboost_graph = _graph_of(operator.raw_operator, _inputs_of(operator))
-    outputs = operator.focalboost_graph.graph.output
-    by_kind = {
-        types.onnx.TensorProto.INT64: types.Int64TensorType,
-        types.onnx.TensorProto.FLOAT: types.FloatTensorType,
-        types.onnx.TensorProto.STRING: types.StringTensorType,
-    }
-    for variable, output in zip(operator.outputs, outputs, strict=True):
-        tensor = output.type.tensor_type
-        width = [one.dim_value for one in tensor.shape.dim[1:]]
-        variable.type = by_kind[tensor.elem_type]([None, *width])
+    _refuse_other_inputs(operator, types)
+    model, (label, probability) = operator.raw_operator, operator.outputs
+    is_xgboost = hasattr(model, "get_booster")
+    trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
+    operator.focalboost_trees = trees  # it asks for the nodes with the same operator
+    several = isinstance(model.focal_loss_, FocalLoss) and trees["n_targets"] > 1
+    width = trees["n_targets"] if several else len(model.classes_)
+    ((_, label.type),) = types.guess_data_type(_labels_of(model))
+    label.type.shape = [None, width] if several else [None]
+    probability.type = types.FloatTensorType([None, width])
 
 
-def _inputs_of(operator: Any) -> list[Any]:
-    """The inputs of an estimator in a pipeline, which must be numbers."""
-    types = _import_tools("skl2onnx.common.data_types")
-    text = [
-        one.onnx_name
-        for one in operator.inputs
-        if isinstance(one.type, types.StringTensorType)
-    ]
-    _refuse_text(text)
-    widths = [one.type.shape[1] for one in operator.inputs]
+def _refuse_other_inputs(operator: Any, types: Any) -> None:
+    """Reject inputs of an estimator in a pipeline that are not its features."""
+    kinds = {one.onnx_name: one.type for one in operator.inputs}
+    text = types.StringTensorType
+    _refuse_text([name for name, kind in kinds.items() if isinstance(kind, text)])
+    widths = [kind.shape[1] for kind in kinds.values()]
     n_features = operator.raw_operator.n_features_in_
     if None not in widths and sum(widths) != n_features:
         rule = f"one that gives {n_features} features to the estimator in sklearn-onnx"
         advice = "It converts a step otherwise. Compute this step before the model."
         reject("model", rule, int(sum(widths)), advice)
-    inputs = []
-    for one in operator.inputs:
-        width = one.type.shape[1]
-        # A selection of features counts them in NumPy's integers.
-        shape = ["n", width and int(width)]
-        kind = types.guess_proto_type(one.type)
-        info = types.onnx.helper.make_tensor_value_info(one.onnx_name, kind, shape)
-        inputs.append(info)
-    return inputs
 
 
 def _refuse_text(columns: list[str]) -> None:
@@ -216,14 +185,37 @@ def _refuse_text(columns: list[str]) -> None:
         reject("model", rule, columns, advice)
 
 
+def _labels_of(model: Any) -> NDArray[Any]:
+    """The labels in a type of ONNX."""
+    classes = model.classes_
+    numbers = dict.fromkeys("iub", np.int64) | {"f": np.float32}
+    dtype = numbers.get(classes.dtype.kind, object)
+    if dtype is object and not all(isinstance(label, str) for label in classes):
+        rule = "labels that are numbers or text, for an export"
+        reject("y", rule, classes.tolist(), "Relabel y before fit.")
+    return np.asarray(classes.astype(dtype))
+
+
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Add the graph of an estimator to that of sklearn-onnx."""
-    model, graph = operator.raw_operator, operator.focalboost_graph
+    """Add the nodes of an estimator to the graph of sklearn-onnx."""
+    model, loss = operator.raw_operator, operator.raw_operator.focal_loss_
+    graph = _Graph(scope, container)
+    types = graph.onnx.TensorProto
+    features = [graph.add("Cast", x.onnx_name, to=types.FLOAT) for x in operator.inputs]
+    X = features[0] if len(features) == 1 else graph.add("Concat", *features, axis=1)
+    trees, ml = operator.focalboost_trees, "ai.onnx.ml"
+    raw = graph.add("TreeEnsembleRegressor", X, domain=ml, **trees)
+    raw = graph.add("Cast", raw, to=types.DOUBLE)
     # CalibratedClassifierCV asks for what it has calibrated: decision_function.
-    if container.get_options(model, {"raw_scores": False})["raw_scores"]:
-        graph = _graph_of(model, graph.graph.input, raw_scores=True)
-    add_graph = _import_tools("skl2onnx.helpers").add_onnx_graph
-    add_graph(scope, operator, container, graph)
+    raw_scores = container.get_options(model, {"raw_scores": False})["raw_scores"]
+    if isinstance(loss, FocalLoss):
+        n_outputs = trees["n_targets"]
+        probability, code = _posterior(graph, loss, raw, n_outputs, raw_scores)
+    else:
+        probability, code = _posterior_of_classes(graph, loss, raw, raw_scores)
+    names = [output.onnx_name for output in operator.outputs]
+    graph.add("Gather", _labels_of(model), code, axis=0, result=names[0])
+    graph.add("Cast", probability, to=types.FLOAT, result=names[1])
 
 
 def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
@@ -231,32 +223,16 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
     if X is None:
         advice = "Use to_onnx(pipeline, X_train[:10])."
         reject("X", "a row or more of the table, for a Pipeline", X, advice)
-    estimator = pipeline.steps[-1][1]
     steps = [step for step in pipeline.steps if step[1] not in (None, "passthrough")]
     pipeline = Pipeline(steps)
     if hasattr(X, "columns"):
         _refuse_other_tables(X)
     _refuse_other_features(pipeline, X)
-    register_converters()
     onnx = _import_tools("onnx")
     of_onnx = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
     errors = (RuntimeError, IndexError, *of_onnx)
     try:
-        model = _import_tools("skl2onnx").convert_sklearn(
-            _of_columns(pipeline, X),
-            name="focalboost",
-            initial_types=_types_of(X),
-            final_types=[(name, None) for name in _OUTPUTS],
-            options={id(estimator): {"zipmap": False}},
-            target_opset=_OPSETS_OF_PIPELINES,
-            custom_conversion_functions={
-                SimpleImputer: _impute,
-                OneHotEncoder: _encode,
-                OrdinalEncoder: _encode,
-            },
-        )
-        model.ir_version = _IR_VERSION
-        onnx.checker.check_model(model, full_check=True)
+        model = _converted_by_sklearn_onnx(_of_columns(pipeline, X), _types_of(X))
     except errors as error:
         rule = "a pipeline of steps that sklearn-onnx converts in float64"
         advice = f"sklearn-onnx says: {error} Compute this step before the pipeline."
@@ -265,6 +241,28 @@ def _graph_of_pipeline(pipeline: Pipeline, X: Any) -> Any:
         _name_inputs(model.graph, X)
     _refuse_other_probabilities(model, pipeline, X)
     return model
+
+
+def _converted_by_sklearn_onnx(model: Any, inputs: list[tuple[str, Any]]) -> Any:
+    """The checked graph of an estimator, or of a pipeline that ends in one."""
+    register_converters()
+    estimator = model[-1] if isinstance(model, Pipeline) else model
+    graph = _import_tools("skl2onnx").convert_sklearn(
+        model,
+        name="focalboost",
+        initial_types=inputs,
+        final_types=[(name, None) for name in _OUTPUTS],
+        options={id(estimator): {"zipmap": False}},
+        target_opset=_NEWEST_OPSETS,
+        custom_conversion_functions={
+            SimpleImputer: _impute,
+            OneHotEncoder: _encode,
+            OrdinalEncoder: _encode,
+        },
+    )
+    graph.ir_version = _IR_VERSION
+    _import_tools("onnx").checker.check_model(graph, full_check=True)
+    return graph
 
 
 def _refuse_other_tables(X: Any) -> None:
@@ -286,12 +284,11 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
     scikit-learn computes with float32 columns in float32, and the graph in float64: the
     last bit decides on which side of a threshold a row falls.
     """
-    if len(pipeline) == 1:
-        _refuse_categories(X)
-        return
-    transform = pipeline[:-1].transform
-    features = transform(X)
-    _refuse_categories(features)
+    transform = pipeline[:-1].transform if len(pipeline) > 1 else None
+    features = transform(X) if transform else X
+    if hasattr(features, "dtypes"):  # hosts read codes of categories, graphs values
+        kinds = zip(features.columns, features.dtypes, strict=True)
+        _refuse_text([name for name, kind in kinds if hasattr(kind, "categories")])
     if hasattr(pipeline[-1], "get_booster") and issparse(features):
         rule = "a pipeline of dense features for an export of XGBoost"
         found = "sparse features, whose zeros are missing values"
@@ -302,25 +299,15 @@ def _refuse_other_features(pipeline: Pipeline, X: Any) -> None:
         reject("model", rule, found, advice)
     is_table = hasattr(X, "dtypes")
     dtypes = dict(X.dtypes) if is_table else {"X": np.asarray(X).dtype}
-    float32 = (np.float16, np.float32)
-    narrow = [name for name, dtype in dtypes.items() if dtype in float32]
-    if not narrow:
+    narrow = [name for name, one in dtypes.items() if one in (np.float16, np.float32)]
+    if not (narrow and transform):
         return
     wide = X.astype(dict.fromkeys(narrow, "float64") if is_table else "float64")
     own, other = (np.asarray(one, np.float32) for one in (features, transform(wide)))
     if not np.array_equal(own, other, equal_nan=True):
         rule = "of float64, as the pipeline computes with float32 numbers otherwise"
-        advice = (
-            "Fit the pipeline on X.astype('float64'), and export it with such rows."
-        )
-        reject("X", rule, sorted(map(str, narrow)), advice)
-
-
-def _refuse_categories(features: Any) -> None:
-    """Reject columns of categories: hosts read their codes, and graphs their values."""
-    if hasattr(features, "dtypes"):
-        dtypes = zip(features.columns, features.dtypes, strict=True)
-        _refuse_text([name for name, one in dtypes if hasattr(one, "categories")])
+        advice = "Fit the pipeline on X.astype('float64'), and export with such rows."
+        reject("X", rule, narrow, advice)
 
 
 def _of_columns(pipeline: Pipeline, X: Any) -> Pipeline:
@@ -369,17 +356,11 @@ def _impute(scope: Any, operator: Any, container: Any) -> None:
     if not is_float64 or not isinstance(missing, Real):
         _convert_as_sklearn_onnx(scope, operator, container)
         return
-    names = ("values", "missing", "is_missing")
-    values, wanted, is_missing = map(scope.get_unique_variable_name, names)
-    double = types.onnx.TensorProto.DOUBLE
-    container.add_initializer(values, double, [1, len(statistics)], statistics)
-    if math.isnan(missing):
-        container.add_node("IsNaN", given.onnx_name, is_missing)
-    else:
-        container.add_initializer(wanted, double, [1], [missing])
-        container.add_node("Equal", [given.onnx_name, wanted], is_missing)
+    graph, X = _Graph(scope, container), given.onnx_name
+    test = ("IsNaN", X) if math.isnan(missing) else ("Equal", X, [float(missing)])
+    values = statistics[np.newaxis].astype(np.float64)
     result = operator.outputs[0].onnx_name
-    container.add_node("Where", [is_missing, values, given.onnx_name], result)
+    graph.add("Where", graph.add(*test), values, X, result=result)
 
 
 def _encode(scope: Any, operator: Any, container: Any) -> None:
@@ -472,95 +453,44 @@ def _refuse_other_probabilities(graph: Any, pipeline: Pipeline, X: Any) -> None:
 def _column(values: Any) -> NDArray[Any]:
     """A column of a table, as a graph reads it."""
     if _kind(values) in "fiub":
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-    else:
-        numbers = values.astype(str).to_numpy(object)
-    return np.asarray(numbers).reshape(-1, 1)
-
-
-def _graph_of(
-    model: Any, inputs: Sequence[Any] = (), *, raw_scores: bool = False
-) -> Any:
-    """The graph of a fitted estimator, whose input is "X" unless others are given.
-
-    With raw scores, what ``decision_function`` gives is in place of the probabilities.
-    """
-    classes, loss = model.classes_, model.focal_loss_
-    is_xgboost = hasattr(model, "get_booster")
-    trees = _xgboost_trees(model) if is_xgboost else _lightgbm_trees(model)
-    graph = _Graph()
-    types, info = graph.onnx.TensorProto, graph.onnx.helper.make_tensor_value_info
-    n_outputs = trees["n_targets"]
-    inputs = inputs or [info("X", types.FLOAT, ["n", model.n_features_in_])]
-    features = [graph.cast(one.name, types.FLOAT) for one in inputs]
-    X = features[0] if len(inputs) == 1 else graph.add("Concat", *features, axis=1)
-    raw = graph.add("TreeEnsembleRegressor", X, domain="ai.onnx.ml", **trees)
-    raw = graph.cast(raw, types.DOUBLE)
-    if isinstance(loss, FocalLoss):
-        probability, code = _posterior(graph, loss, raw, n_outputs, raw_scores)
-    else:
-        probability, code = _posterior_of_classes(graph, loss, raw, raw_scores)
-    label, kind = _labels(graph, classes, code)
-    several = isinstance(loss, FocalLoss) and n_outputs > 1
-    width = n_outputs if several else len(classes)
-    graph.add("Identity", label, result="label")
-    graph.add("Cast", probability, result="probabilities", to=types.FLOAT)
-    outputs = [
-        info("label", kind, ["n", width] if several else ["n"]),
-        info("probabilities", types.FLOAT, ["n", width]),
-    ]
-    return graph.model(inputs, outputs)
+        return np.asarray(values.to_numpy(np.float64, na_value=np.nan))[:, np.newaxis]
+    return np.asarray(values.astype(str), dtype=object)[:, np.newaxis]
 
 
 class _Graph:
     """Nodes and constants. Methods add some, and return the name of the result."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Any, container: Any) -> None:
         self.onnx = _import_tools("onnx")
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+        self.scope, self.container = scope, container
+        container.node_domain_version_pair_sets.update(_OPSETS.items())
 
-    def add(
-        self, operator: str, *inputs: str, domain: str = "", result: str = "", **a: Any
-    ) -> str:
-        result = result or f"{operator}_{len(self.nodes)}"
-        make = self.onnx.helper.make_node
-        self.nodes.append(make(operator, inputs, [result], result, domain=domain, **a))
+    def add(self, operator: str, *inputs: Any, result: str = "", **options: Any) -> str:
+        """Add a node of results, which are names, and of constants."""
+        names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
+        result = result or self.scope.get_unique_variable_name(operator)
+        options["name"] = self.scope.get_unique_operator_name(operator)
+        node = self.onnx.helper.make_node(operator, names, [result], **options)
+        self.container.nodes.append(node)
         return result
 
     def constant(self, values: Any) -> str:
-        name = f"constant_{len(self.constants)}"
+        name: str = self.scope.get_unique_variable_name("constant")
         array = self.onnx.numpy_helper.from_array(np.asarray(values), name)
-        self.constants.append(array)
+        self.container.initializers.append(array)
         return name
-
-    def cast(self, name: str, kind: int) -> str:
-        return self.add("Cast", name, to=kind)
-
-    def model(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
-        """Return the checked model of all that was added."""
-        helper = self.onnx.helper
-        parts = (self.nodes, "focalboost", inputs, outputs, self.constants)
-        model = helper.make_model(
-            helper.make_graph(*parts),
-            producer_name="focalboost",
-            ir_version=_IR_VERSION,
-            opset_imports=[helper.make_opsetid(*item) for item in _OPSETS.items()],
-        )
-        self.onnx.checker.check_model(model)
-        return model
 
     def write(self, function: str, *operands: str | float) -> str:
         """Add what a function of NumPy computes of results and numbers."""
-        names = [x if isinstance(x, str) else self.constant(x) for x in operands]
-        x: Any = Written(names[0], self.write)
+        x: Any = Written(str(operands[0]), self.write)
         if function == "log1p":  # ONNX has none. The error of u cancels (Kahan).
             u = 1 + x
             result: Written = np.where(u == 1, x, np.log(u) * x / (u - 1))
         elif function == "sinh":  # that of ONNX Runtime is not for float64
             result = (np.exp(x) - np.exp(-x)) * 0.5
         else:
-            return self.add(_OPERATORS[function], *names)
+            operator = _OPERATORS.get(function, function.capitalize())
+            return self.add(operator, *operands)
         return result.name
 
 
@@ -569,15 +499,15 @@ def _posterior(
 ) -> tuple[str, str]:
     """Add the posterior or its logit, and the codes of the likeliest labels."""
     odds = written_log_odds(loss, graph.write, raw)
-    is_positive = graph.add("Greater", odds, graph.constant(0.0))
+    is_positive = graph.add("Greater", odds, 0.0)
     link = "Identity" if raw_scores else "Sigmoid"
     probability = graph.add(link, odds)
-    code = graph.cast(is_positive, graph.onnx.TensorProto.INT64)
+    code = graph.add("Cast", is_positive, to=graph.onnx.TensorProto.INT64)
     if n_outputs > 1:
         return probability, code
     negative = graph.add(link, graph.add("Neg", odds))
     both = graph.add("Concat", negative, probability, axis=1)
-    return both, graph.add("Squeeze", code, graph.constant([1]))
+    return both, graph.add("Squeeze", code, [1])
 
 
 def _posterior_of_classes(
@@ -590,30 +520,16 @@ def _posterior_of_classes(
     """
     n_classes = loss.n_classes
     others = [[j for j in range(n_classes) if j != k] for k in range(n_classes)]
-    gathered = graph.add("Gather", raw, graph.constant(others), axis=1)
+    gathered = graph.add("Gather", raw, others, axis=1)
     rest = graph.add("ReduceLogSumExp", gathered, axes=[2], keepdims=0)
     margin = graph.add("Sub", raw, rest)
-    weight = written_log_weight(graph.write, margin, graph.constant([loss.gammas]))
+    gammas = graph.constant([loss.gammas])
+    weight = written_log_weight(graph.write, margin, gammas)
     if loss.alpha is not None:
-        weight = graph.add("Sub", weight, graph.constant([np.log(loss.alpha)]))
+        weight = graph.add("Sub", weight, [np.log(loss.alpha)])
     code = graph.add("ArgMax", weight, axis=1, keepdims=0)
     link = "LogSoftmax" if raw_scores else "Softmax"
     return graph.add(link, weight, axis=1), code
-
-
-def _labels(graph: _Graph, classes: NDArray[Any], code: str) -> tuple[str, Any]:
-    """Add the labels of codes, and return their type as well."""
-    types = graph.onnx.TensorProto
-    if classes.dtype.kind in "iub":
-        values, kind = classes.astype(np.int64), types.INT64
-    elif classes.dtype.kind == "f":
-        values, kind = classes.astype(np.float32), types.FLOAT
-    elif all(isinstance(label, str) for label in classes):
-        values, kind = classes.astype(object), types.STRING
-    else:
-        rule = "labels that are numbers or text, for an export"
-        reject("y", rule, classes.tolist(), "Relabel y before fit.")
-    return graph.add("Gather", graph.constant(values), code, axis=0), kind
 
 
 def _xgboost_trees(model: Any) -> dict[str, Any]:
@@ -639,20 +555,21 @@ def _xgboost_trees(model: Any) -> dict[str, Any]:
     try:
         trees = _converted("convert_xgboost", plain, plain.n_features_in_)
     except RecursionError:
-        rule = "one of trees that onnxmltools converts within Python's recursion limit"
-        advice = (
-            "A split of categories becomes a chain of nodes, one for each. Join rare "
-            "categories, or use FocalLGBMClassifier."
-        )
+        rule = "of fewer categories, for onnxmltools has a recursion limit"
+        advice = "Join rare categories, or use FocalLGBMClassifier."
         reject("model", rule, sys.getrecursionlimit(), advice)
     of_leaf = trees["target_treeids"]
     leaves = np.array(trees["target_weights"]) * np.array(weights)[of_leaf]
-    start = _raw_base_score(learner)
+    start = np.asarray(model.intercept_, dtype=np.float32)  # as XGBoost computes
+    if isinstance(model.focal_loss_, FocalLoss):
+        start = -np.log(1 / start - 1)
+    params = learner["learner_model_param"]
+    n_outputs = max(1, int(params["num_class"]), int(params["num_target"]))
     return trees | {
-        "n_targets": len(start),
+        "n_targets": n_outputs,
         "target_ids": np.array(saved_trees["tree_info"])[of_leaf].tolist(),
         "target_weights": leaves.tolist(),
-        "base_values": start,
+        "base_values": np.broadcast_to(start, n_outputs).tolist(),
     }
 
 
@@ -668,18 +585,6 @@ def _trees_and_weights(booster: dict[str, Any]) -> tuple[dict[str, Any], list[fl
         reject("multi_strategy", rule, "multi_output_tree", _TREELESS)
     weights = booster.get("weight_drop", model.get("weight_drop"))
     return model, weights or [1.0] * len(trees)
-
-
-def _raw_base_score(learner: dict[str, Any]) -> list[float]:
-    """The raw predictions before the first tree, in float32 as in XGBoost."""
-    params = learner["learner_model_param"]
-    scores = np.array(json.loads(params["base_score"]), dtype=np.float32)
-    if learner["objective"]["name"] == "binary:logistic":
-        one = np.float32(1)
-        scores = -np.log(one / scores - one)
-    n_outputs = max(1, int(params["num_class"]), int(params["num_target"]))
-    start: list[float] = np.broadcast_to(scores, n_outputs).tolist()
-    return start
 
 
 def _lightgbm_trees(model: Any) -> dict[str, Any]:

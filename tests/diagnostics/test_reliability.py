@@ -86,7 +86,7 @@ def test_rows_of_weight_zero_do_not_count(rows):
     [
         ({"probability": [0.1, 1.2]}, r"probability must be in \[0, 1\]; got 1.2"),
         ({"probability": [-3, 2]}, r"Use model.predict_proba.*, or loss.posterior\("),
-        ({"probability": [0.1, np.nan]}, "probability must be in"),
+        ({"probability": [0.1, np.nan]}, "probability must be finite"),
         ({"probability": [0.1]}, "probability must be of shape"),
         ({"y_true": [1, 1]}, "y_true must be labels of two classes"),
         ({"y_true": ["ok", "fraud"]}, "Pass y == 'fraud', if that is the class to"),
