@@ -55,8 +55,8 @@ def make_transactions(
     """Simulate card payments, a few of which are reported as fraud.
 
     The payments of 120 days come in the order of time. Each label is drawn with a
-    ``probability`` that depends on the columns of its row alone, so the best result
-    that any model can reach is known.
+    probability that depends on the columns of its row alone. ``probability`` holds this
+    number, so the best result that any model can reach is known.
 
     Parameters
     ----------
@@ -122,14 +122,28 @@ def make_transactions(
     sprees. Web shops have sales, which bring many payments within an hour. One terminal
     in fifty is compromised for 28 days in which disputes pile up.
 
-    The probability of each of five kinds of fraud is expit(c + f), where f is a sum of
-    soft steps in the columns (``_log_odds`` in the source). A stolen card pays far from
-    home, much, and often within 24 hours. Card testing is online, of small amounts, by
-    guests, where many pay at once. A skimmed terminal has many disputes, and is used
-    late in the day. An account takeover is online, large and at night, from a new
-    device, after a new phone number. Goods for resale are electronics and gift cards,
-    bought dear, at night, by who bought none before. Over the 120 days, card testing
-    becomes more frequent, and skimming less.
+    The probability of each of five kinds of fraud is expit(c + f), with f::
+
+      stolen card       (10 far + 9 large + 2 rapid) offline - 17.5
+      card testing      (8 crowded + 7 small + 8 guest + trend) online - 21
+      skimmed terminal  (11 disputed + 8 late - trend) offline - 16.5
+      account takeover  (4 new_device + 3 large + 3 night + 4 new_contact) online - 11.5
+      goods for resale  6 new_category + 3 resaleable + 8 large + 2 night - 17
+
+    ``online``, ``offline``, ``guest``, ``new_category`` and ``resaleable`` (electronics
+    and gift cards) are 0 or 1, and ``trend`` rises from 0 to 1 over the 120 days. The
+    other features are soft steps, and 0 where their column is missing::
+
+        large        expit((log(amount_to_usual) - 1.4) / 0.15)
+        small        expit((-log(amount_to_usual) - 0.3) / 0.15)
+        far          expit((log(1 + distance_km) - 4.2) / 0.2)
+        rapid        expit((payments_24h - 5.5) / 0.7)
+        crowded      expit((terminal_payments_1h - 4.5) / 0.7)
+        disputed     expit((terminal_disputes_28d - 2.5) / 0.3)
+        late         expit((hour - 19) / 0.5)
+        night        expit(3 cos((hour - 3) pi / 12) - 1)
+        new_device   expit((20 - device_age_days) / 4)
+        new_contact  expit((14 - contact_age_days) / 2)
 
     A payment is fraud if it is fraud of any kind, the kinds being independent. Of the
     frauds 8 % are never reported, and some honest payments are disputed::
@@ -137,8 +151,9 @@ def make_transactions(
         P(fraud)     =  1 - product over kinds of (1 - P(kind))
         probability  =  0.92 P(fraud) + 0.02 prevalence (1 - P(fraud))
 
-    One c for all kinds gives ``probability`` the mean ``prevalence``. Its average
-    precision is about 0.6 at a prevalence of 0.001 (0.4 at 0.01 and 0.3 at 0.0001).
+    One c for all kinds gives ``probability`` the mean ``prevalence``. The average
+    precision of ``probability`` itself is about 0.6 at a prevalence of 0.001 (0.4 at
+    0.01 and 0.3 at 0.0001). Account takeovers look much like honest payments.
 
     Examples
     --------

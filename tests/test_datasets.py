@@ -76,7 +76,7 @@ def test_labels_follow_the_probabilities(stream):
     assert stats.chi2.sf(float(np.sum(shifted**2 / variance)), df=20) < 0.001
 
 
-def test_probabilities_are_those_of_the_formulas(stream):
+def test_probabilities_are_those_of_the_documented_formulas(stream):
     d = stream.data
     online = d["channel"] == stream.categories["channel"].index("online")
     distance = np.nan_to_num(d["distance_km"])

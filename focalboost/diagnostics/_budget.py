@@ -132,6 +132,11 @@ def gradient_budget(
     -------
     GradientBudget
 
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or no row has a gradient.
+
     References
     ----------
     Lin et al., *Focal Loss for Dense Object Detection*, 2017, Figure 4.

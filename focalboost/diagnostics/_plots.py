@@ -83,8 +83,8 @@ def plot_reliability(
     ----------
     results : Reliability, or mapping of str to Reliability
         A mapping gives names to the lines.
-    ax
-        See ``plot_gradient_budget``.
+    ax : matplotlib Axes, optional
+        Where to draw. The default is a new figure.
 
     Returns
     -------
@@ -142,8 +142,8 @@ def plot_alerts(
         What to draw. "cost" needs results of ``alerts(..., costs=...)``.
     x : {"n_alerts", "false_positive_rate", "threshold"}, default="n_alerts"
         The horizontal axis. It is logarithmic if no value is negative.
-    ax
-        See ``plot_gradient_budget``.
+    ax : matplotlib Axes, optional
+        Where to draw. The default is a new figure.
 
     Returns
     -------

@@ -123,6 +123,12 @@ def alerts(
     -------
     Alerts
 
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, a class is missing, or no threshold reaches a
+        false-positive rate.
+
     Examples
     --------
     >>> from focalboost.diagnostics import alerts
@@ -236,6 +242,15 @@ def cheapest_threshold(
     -------
     CheapestThreshold
 
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or a class is missing.
+
+    References
+    ----------
+    Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993.
+
     Examples
     --------
     >>> from focalboost.diagnostics import cheapest_threshold
@@ -317,8 +332,8 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
 
     Parameters
     ----------
-    y_true
-        See ``alerts``.
+    y_true : array-like of shape (n_samples,)
+        Labels 0 and 1, or booleans.
     first, second : array-like of shape (n_samples,)
         Scores of the two models: larger for rows that are more likely positive.
     n_alerts : int
@@ -328,6 +343,16 @@ def alert_overlap(y_true: Any, first: Any, second: Any, n_alerts: int) -> AlertO
     Returns
     -------
     AlertOverlap
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    References
+    ----------
+    McNemar, *Note on the Sampling Error of the Difference Between Correlated
+    Proportions*, 1947.
 
     Examples
     --------
@@ -524,8 +549,8 @@ def reliability(
 
     Parameters
     ----------
-    y_true
-        See ``alerts``.
+    y_true : array-like of shape (n_samples,)
+        Labels 0 and 1, or booleans. If the labels are words, pass ``y == "fraud"``.
     probability : array-like of shape (n_samples,)
         Probability of the positive class, in [0, 1]: ``model.predict_proba(X)[:, 1]``
         or ``loss.posterior(raw)``. A focal score ``expit(raw)`` is none if gamma > 0.
@@ -543,6 +568,11 @@ def reliability(
     Returns
     -------
     Reliability
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or a class is missing.
 
     References
     ----------

@@ -49,7 +49,11 @@ def written_log_odds(loss: FocalLoss, write: Write, raw: str) -> str:
 
 
 def written_log_weight(write: Write, margin: str, gamma: str) -> str:
-    """Write the log posterior of a class without alpha, up to a constant of the row."""
+    """Write the log posterior of a class, up to a constant of the row.
+
+    The margin is the raw prediction of the class minus the logsumexp of those of the
+    others. Subtract the logarithm of alpha.
+    """
     write = cache(write)
     result: Written = log_weight(Written(margin, write), Written(gamma, write), np)
     return result.name
@@ -121,10 +125,12 @@ static void {name}(const double *raw, double *probability)
 def posterior_source(loss: Any, name: str = "posterior") -> str:
     """Return C code (C99, and C++) of the class-posterior of a raw prediction.
 
-    The code of a ``FocalLoss`` is a function ``double posterior(double raw)``, that of
-    a ``SoftmaxFocalLoss`` ``void posterior(const double *raw, double *probability)`` of
-    one row. It agrees with ``loss.posterior`` to the last bits. Call it on the raw
-    predictions of LightGBM's if-else code, of treelite or of a host's C API.
+    For a ``FocalLoss`` the code is a function ``double posterior(double raw)``. For a
+    ``SoftmaxFocalLoss`` it is a function of one row,
+    ``void posterior(const double *raw, double *probability)``. Call it on the raw
+    predictions of LightGBM's if-else code, of treelite or of a host's C API, which do
+    not know the focal loss. The code has the formula of ``loss.posterior`` in float64,
+    and agrees with it to the last bits.
 
     Parameters
     ----------
@@ -136,6 +142,12 @@ def posterior_source(loss: Any, name: str = "posterior") -> str:
     Returns
     -------
     str
+        The code.
+
+    Raises
+    ------
+    ValueError
+        If there is no loss, or the name is not an identifier.
 
     Examples
     --------

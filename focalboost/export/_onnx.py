@@ -66,7 +66,8 @@ def to_onnx(model: Any, X: Any = None) -> Any:
       ``probabilities``, float32 as in ``predict_proba``. For labels of shape
       (n_samples, T), both have this shape.
 
-    The formula of ``loss.posterior`` is in float64 (operator set 17). An ONNX runtime
+    onnxmltools converts the trees, and sklearn-onnx the other steps of a pipeline. The
+    formula of ``loss.posterior`` follows in float64 (operator set 17). An ONNX runtime
     sums trees in float32, so the log-odds differ from those of the estimator by about
     1e-6. Features are rounded to float32: a float64 feature may fall on the other side
     of a threshold.
@@ -88,10 +89,13 @@ def to_onnx(model: Any, X: Any = None) -> Any:
     Raises
     ------
     ValueError
-        If ONNX has no such trees (``gblinear``, ``linear_tree``, ``multi_output_tree``,
-        missing values other than NaN), labels or features (dates, and text, categories
-        or for XGBoost sparse features that reach the estimator), or if sklearn-onnx
-        converts a step wrongly.
+        If the leaves are not numbers (``gblinear``, ``linear_tree``,
+        ``multi_output_tree``), the missing value is not NaN, or ONNX has no type for
+        the labels. If a pipeline uses dates, gives text or categories to the estimator,
+        gives sparse features to XGBoost, whose zeros are missing values, or has a step
+        that sklearn-onnx converts wrongly.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
 
     Examples
     --------
