@@ -15,7 +15,6 @@ from focalboost._validation import (
     are_scores_in_rows,
     class_alphas,
     class_balance,
-    class_gammas,
     focusing_parameter,
     learning_rate_limit,
     require_classes,
@@ -35,7 +34,6 @@ from focalboost.losses._evaluate import (
     Compiled,
     as_floating,
     evaluate,
-    evaluate_at_once,
     numpy_namespace,
     sums_at_once,
     underflow_is_zero,
@@ -63,23 +61,25 @@ MANY = 100
 class _Loss(ABC):
     """What the losses of two and of K classes share."""
 
+    gamma: float | tuple[float, ...]
     _formulas: ClassVar[ModuleType]  #: of the loss and its derivatives
     _compiled_sums: ClassVar[str]  #: the kernel's form of ``_sums``
 
     @property
-    @abstractmethod
+    def _columns(self) -> int | None:
+        """Raw predictions for each label; None for one, in the shape of the labels."""
+        return getattr(self, "n_classes", None)
+
+    @property
     def gammas(self) -> tuple[float, ...]:
-        """The focusing parameter of every class."""
+        """The focusing parameter of every class; of two, the positive one is first."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma,) * (self._columns or 2)
 
     @property
     @abstractmethod
     def alphas(self) -> tuple[float, ...]:
-        """The weight of every class."""
-
-    @property
-    @abstractmethod
-    def _columns(self) -> int | None:
-        """Raw predictions for each label; None for one, in the shape of the labels."""
+        """The weight of every class; of two, the positive one is first."""
 
     @abstractmethod
     def _compiled(self, floor: float | None) -> Compiled | None:
@@ -224,10 +224,7 @@ class _Loss(ABC):
             classes = (self.gammas, self.alphas)
             return formula(self._formulas.rows(y, raw, weight, *classes, xp), xp)
 
-        results = evaluate_at_once(arrays, self._columns, **options)
-        if results is not None:
-            return results
-        return evaluate(on_rows, arrays, n_classes=self._columns, **options)
+        return evaluate(on_rows, arrays, self._columns, **options)
 
     @underflow_is_zero
     def posterior(self, raw_prediction: Any) -> Array:
@@ -278,11 +275,6 @@ class FocalLoss(_Loss):
         Class-balance weight in (0, 1): alpha for positives, 1 - alpha for negatives.
         None gives every row the weight 1.
 
-    Raises
-    ------
-    ValueError
-        If gamma or alpha is out of range.
-
     Notes
     -----
     Methods take labels and raw predictions of one shape in any array-API namespace, and
@@ -291,8 +283,9 @@ class FocalLoss(_Loss):
 
     Results have the dtype of the raw predictions, float32 or float64. Raw predictions
     of other dtypes are converted to float64. Results are finite for every raw
-    prediction within 1e30 of 0, and underflow to 0 without a warning. NaN, larger raw
-    predictions, labels outside [0, 1] and negative weights raise ValueError.
+    prediction within 1e30 of 0, and underflow to 0 without a warning. Parameters out of
+    range, NaN, larger raw predictions, labels outside [0, 1] and negative weights raise
+    ValueError.
 
     ``gradient_hessian`` and ``gradient_curvature`` take the ``dtype`` of their results,
     which must fit its range, and ``n_threads``. None means as many threads as OpenMP
@@ -325,18 +318,11 @@ class FocalLoss(_Loss):
     alpha: float | None = None
 
     _formulas: ClassVar[ModuleType] = _binary
-    _columns: ClassVar[None] = None
     _compiled_sums = "binary_sums"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
         object.__setattr__(self, "alpha", class_balance(self.alpha))
-
-    @property
-    def gammas(self) -> tuple[float, float]:
-        """The focusing parameters of the positive and of the negative class."""
-        gamma = self.gamma
-        return gamma if isinstance(gamma, tuple) else (gamma, gamma)
 
     @property
     def alphas(self) -> tuple[float, float]:
@@ -468,11 +454,6 @@ class SoftmaxFocalLoss(_Loss):
     alpha : sequence of K floats or None, default=None
         Positive weights of the classes. None gives every class the weight 1.
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
     Notes
     -----
     Methods take labels (n,), raw predictions (n, K) and weights (n,) or None, in any
@@ -484,9 +465,6 @@ class SoftmaxFocalLoss(_Loss):
     For K = 2 the loss is ``FocalLoss`` at the difference of the two raw predictions,
     with alpha proportional to (1 - alpha, alpha) and gamma equal to
     (gamma_negative, gamma_positive).
-
-    Twice the diagonal bounds the full hessian, so the certified curvature is at least
-    the diagonal. The proof is in ``losses/_softmax.py``.
 
     References
     ----------
@@ -517,14 +495,10 @@ class SoftmaxFocalLoss(_Loss):
     def __post_init__(self) -> None:
         n_classes = whole_number("n_classes", self.n_classes, 2, "Count the classes.")
         object.__setattr__(self, "n_classes", n_classes)
-        object.__setattr__(self, "gamma", class_gammas(self.gamma, n_classes))
+        object.__setattr__(
+            self, "gamma", focusing_parameter(self.gamma, n_classes=n_classes)
+        )
         object.__setattr__(self, "alpha", class_alphas(self.alpha, n_classes))
-
-    @property
-    def gammas(self) -> tuple[float, ...]:
-        """The focusing parameter of every class."""
-        gamma = self.gamma
-        return gamma if isinstance(gamma, tuple) else (gamma,) * self.n_classes
 
     @property
     def alphas(self) -> tuple[float, ...]:
@@ -643,10 +617,6 @@ class SoftmaxFocalLoss(_Loss):
     @property
     def _log_alpha(self) -> NDArray[np.float64]:
         return np.log(self.alphas)
-
-    @property
-    def _columns(self) -> int:
-        return self.n_classes
 
     def _compiled(self, floor: float | None) -> Compiled | None:
         return None if floor is None else ("softmax", self.gammas, self.alphas, floor)
