@@ -59,7 +59,7 @@ def focusing_parameter(
     values = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma).tolist()
     if not isinstance(values, list | tuple):
         values = [values] * length
-    numbers = [_number(_item(value)) for value in values]
+    numbers = [_number(value) for value in values]
     are_gammas = all(0 <= number <= LARGEST_GAMMA for number in numbers)
     if len(numbers) != length or not are_gammas:
         rule = f"a number from 0 to {LARGEST_GAMMA:g}, or {several}"
@@ -150,11 +150,6 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def numbers_of(given: Any) -> list[Any]:
     """Return one number or several as a list."""
     return [given] if isinstance(given, Real) else list(given)
-
-
-def _item(value: Any) -> Any:
-    """The number in an array without dimensions, or the value."""
-    return value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
 
 
 def _number(value: object) -> float:

@@ -91,10 +91,9 @@ class _Loss(ABC):
 
     @abstractmethod
     def _posterior(self, raw_prediction: Any) -> Array:
-        """The posterior, for the package's own calls.
+        """The posterior without a warning, for raw predictions of the package's own.
 
-        These do not warn of scores: raw predictions may by chance all lie between 0
-        and 1.
+        By chance these may all lie between 0 and 1.
         """
 
     @property
@@ -252,8 +251,7 @@ class _Loss(ABC):
             "All raw predictions lie between 0 and 1, so they look like focal scores, "
             "which a model's own predict returns. Use loss.posterior_of_score(score), "
             "or pass predict(..., output_margin=True) of XGBoost or predict(..., "
-            "raw_score=True) of LightGBM. What predict_proba of focalboost returns are "
-            "posteriors already."
+            "raw_score=True) of LightGBM. predict_proba returns posteriors already."
         )
 
 
@@ -515,8 +513,7 @@ class SoftmaxFocalLoss(_Loss):
     def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
         """Return the constant row that minimises the mean loss, (K,), as log softmax.
 
-        If a class has no weight, no finite constant is best. Such a class counts as if
-        it had 1e-6 of the weight of all rows.
+        A class without weight counts as in ``FocalLoss.baseline``.
         """
         return self.baseline_of_masses(self.class_masses(y_true, sample_weight))
 

@@ -95,13 +95,15 @@ def focal_objective(
 class FocalObjective(HostCallable):
     """A focal loss as the custom objective of a host; see ``focal_objective``.
 
-    It is a stateless value: hosts may copy, pickle and share it.
+    It is a stateless value of a loss and the parameters of ``focal_objective``: hosts
+    may copy, pickle and share it.
     """
 
     loss: Loss
     curvature: Curvature = "certified"
     max_learning_rate: float = 0.3
-    checks_start: bool = True  #: whether to warn of a poor start, if nobody has set it
+    #: Whether to warn of a poor start; False if the caller has set the start.
+    checks_start: bool = True
     n_threads: int | None = None
     device: str | None = None  #: of the gradients, for XGBoost; None is the host
 
