@@ -47,39 +47,25 @@ def _is_in_between(names: dict[str, Any]) -> bool:
 
 
 def focusing_parameter(
-    gamma: object, name: str = "gamma"
-) -> float | tuple[float, float]:
-    """Return gamma as a float, or as a pair of two different floats."""
-    advice = f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss."
-    rule = "a pair (positive, negative)"
-    positive, negative = _gammas(gamma, (2,), name, rule, advice)
-    return positive if positive == negative else (positive, negative)
+    gamma: Any, name: str = "gamma", n_classes: int | None = None
+) -> Any:
+    """Return gamma as a float for all classes, or as a tuple of different floats.
 
-
-def class_gammas(
-    gamma: Any, n_classes: int, name: str = "gamma"
-) -> float | tuple[float, ...]:
-    """Return gamma as a float for all classes, or as one float for each class."""
-    advice = f"Use {name}=2.0 as in the paper."
-    rule = f"one for each of {n_classes} classes"
-    given = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma)
-    numbers = _gammas(given, (1, n_classes), name, rule, advice)
-    return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
-
-
-def _gammas(
-    gamma: Any, lengths: tuple[int, ...], name: str, several: str, advice: str
-) -> list[float]:
-    """One number, repeated to the first of the lengths, or a list of such a length."""
-    values = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
+    The tuple is a pair (positive, negative), or has one float for each of K classes.
+    """
+    length, several = 2, "a pair (positive, negative)"
+    if n_classes is not None:
+        length, several = n_classes, f"one for each of {n_classes} classes"
+    values = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma).tolist()
     if not isinstance(values, list | tuple):
-        values = [values] * lengths[0]
-    numbers = [_number(_item(value)) for value in values]
+        values = [values] * length
+    numbers = [_number(value) for value in values]
     are_gammas = all(0 <= number <= LARGEST_GAMMA for number in numbers)
-    if len(numbers) not in lengths or not are_gammas:
+    if len(numbers) != length or not are_gammas:
         rule = f"a number from 0 to {LARGEST_GAMMA:g}, or {several}"
+        advice = f"Use {name}=2.0 as in the paper, or {name}=0 for the plain log loss."
         reject(name, rule, gamma, advice)
-    return numbers
+    return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
 def class_balance(alpha: object, name: str = "alpha") -> float | None:
@@ -130,8 +116,10 @@ def _below(limit: float, name: str, value: object, rule: str, advice: str) -> fl
 
 def whole_number(name: str, value: object, least: int, advice: str = "") -> int:
     """Return a whole number that is at least ``least`` as an int."""
-    rule = f"a whole number >= {least}"
-    return _whole(name, value, least, rule, advice or f"Use {name}={least}.")
+    if not isinstance(value, Integral) or not _number(value) >= least:
+        rule = f"a whole number >= {least}"
+        reject(name, rule, value, advice or f"Use {name}={least}.")
+    return int(value)
 
 
 def thread_count(n_threads: object) -> int | None:
@@ -139,13 +127,7 @@ def thread_count(n_threads: object) -> int | None:
     if n_threads is None:
         return None
     advice = "Use n_threads=None for as many threads as OpenMP uses."
-    return _whole("n_threads", n_threads, 1, "a whole number >= 1, or None", advice)
-
-
-def _whole(name: str, value: object, least: int, rule: str, advice: str) -> int:
-    if not isinstance(value, Integral) or not _number(value) >= least:
-        reject(name, rule, value, advice)
-    return int(value)
+    return whole_number("n_threads", n_threads, 1, advice)
 
 
 def floating_dtype(dtype: object) -> str | None:
@@ -168,11 +150,6 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def numbers_of(given: Any) -> list[Any]:
     """Return one number or several as a list."""
     return [given] if isinstance(given, Real) else list(given)
-
-
-def _item(value: Any) -> Any:
-    """The number in an array without dimensions, or the value."""
-    return value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
 
 
 def _number(value: object) -> float:

@@ -15,7 +15,6 @@ from focalboost._hosts._params import Balance
 from focalboost._validation import (
     class_alphas,
     class_balance,
-    class_gammas,
     focusing_parameter,
     reject,
     warn,
@@ -44,7 +43,7 @@ def loss_of(estimator: Any, classes: NDArray[Any], masses: NDArray[Any] | None) 
     gammas = _by_class("focal_gamma", gamma, classes)
     alphas = _by_class("focal_alpha", alpha, classes)
     if len(classes) > 2:
-        gammas = class_gammas(gammas, len(classes), "focal_gamma")
+        gammas = focusing_parameter(gammas, "focal_gamma", len(classes))
         alphas = class_alphas(alphas, len(classes), "focal_alpha")
         return SoftmaxFocalLoss(len(classes), gammas, alphas)
     if isinstance(gamma, Mapping):
@@ -126,7 +125,7 @@ def _warn_of_common_positives(
     )
 
 
-def _typed(pairs: dict[str, tuple[float, float]], labels: list[Any]) -> str:
+def _typed(pairs: dict[str, tuple[float, ...]], labels: list[Any]) -> str:
     """The parameters as they can be typed."""
     one, other = labels
     return " and ".join(

@@ -21,12 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focalboost._validation import require_finite, thread_count
-from focalboost.losses._evaluate import (
-    blocks_of,
-    default_threads,
-    for_each,
-    gathered,
-)
+from focalboost.losses._evaluate import blocks_of, default_threads, for_each, gathered
 from focalboost.losses._loss import FocalLoss, Loss, SoftmaxFocalLoss
 
 _Floats = NDArray[np.float64]
@@ -79,14 +74,8 @@ def balancing_shift(
     ----------
     loss : FocalLoss or SoftmaxFocalLoss
         The loss of the training.
-    y_true : array of shape (n,) or (n, T)
-        Labels, as for the methods of the loss.
-    raw_prediction : array of shape (n,), (n, T) or (n, K)
-        Raw predictions of the model.
-    sample_weight : array of shape (n,), optional
-        Weights of the rows.
-    n_threads : int or None, default=1
-        Number of threads. None takes as many as OpenMP would.
+    y_true, raw_prediction, sample_weight, n_threads
+        As for ``gradient_curvature`` of the loss.
 
     Returns
     -------
@@ -270,13 +259,10 @@ def _shift_of_classes(
     if free.size == 0:
         return shifts
 
-    def excess(total: Total, values: _Floats) -> _Floats:
-        """Log mean posteriors of the free classes above the logs of their shares."""
+    def excess(total: Total, values: _Floats) -> Any:
         shifted = shifts.copy()
         shifted[free] = values
-        found = total(partial(_posterior_sums, loss, shifted))
-        ratio = _log_ratio(found / found.sum(), masses / masses.sum())
-        return np.asarray(ratio[free])
+        return _excess_of_classes(loss, total, masses, shifted)[free]
 
     some = _narrowed(total, _evenly_spaced)
     shifts = _near_shifts(loss, some, masses, shifts)
@@ -305,18 +291,21 @@ def _near_shifts(
     present, reference = masses > 0, np.argmax(masses)
     near = shifts.copy()
     for _ in range(100):
-        found = total(partial(_posterior_sums, loss, near))
-        excess = _log_ratio(found / found.sum(), masses / masses.sum())
+        excess = _excess_of_classes(loss, total, masses, near)
         if np.max(np.abs(excess[present])) <= 1:
             break
         near -= np.where(present, excess / (1 + np.asarray(loss.gammas)), 0)
     return near - np.where(present, near[reference] - shifts[reference], 0)
 
 
-def _log_ratio(found: _Floats, expected: _Floats) -> _Floats:
-    """The logarithms of ratios of shares, finite where a share has rounded to 0."""
-    tiny = np.finfo(float).tiny
-    return np.asarray(np.log(np.maximum(found, tiny) / np.maximum(expected, tiny)))
+def _excess_of_classes(
+    loss: SoftmaxFocalLoss, total: Total, masses: _Floats, shifts: _Floats
+) -> _Floats:
+    """Logs of the mean posteriors above those of the shares; finite if these are 0."""
+    found = total(partial(_posterior_sums, loss, shifts))
+    sums = np.stack([found, masses])
+    shares = np.maximum(sums / sums.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    return np.asarray(np.log(shares[0] / shares[1]))
 
 
 def _broyden(

@@ -44,7 +44,7 @@ def rows(
     y_true: Array,
     raw_prediction: Array,
     sample_weight: Array | None,
-    gamma: tuple[float, float],
+    gamma: tuple[float, ...],
     alpha: tuple[float, float],
     xp: Any,
 ) -> Iterator[Signed]:

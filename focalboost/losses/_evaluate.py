@@ -13,13 +13,13 @@ import importlib
 import math
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
 from itertools import pairwise
-from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
@@ -100,12 +100,11 @@ def underflow_is_zero(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return quiet
 
 
-@underflow_is_zero
 def evaluate(
     formula: Formula,
     arrays: tuple[Any, Any, Any],
+    n_classes: int | None,
     *,
-    n_classes: int | None = None,
     dtype: Any = None,
     n_threads: int | None = 1,
     compiled: Compiled | None = None,
@@ -117,48 +116,44 @@ def evaluate(
     come from the compiled form if it accepts the arrays. Only the results have the
     length of the data: checks and conversions work block by block.
     """
-    n_threads = thread_count(n_threads) or default_threads()
-    dtype = floating_dtype(dtype)
-    xp, y, raw, weight = gathered(*arrays, n_classes)
-    in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
-    is_readable = xp is numpy_namespace and raw.ndim in (1, 2) and in_float32
-    if compiled is not None and _kernel is not None and is_readable:
-        results = _by_kernel(compiled, (y, raw, weight), n_threads)
+    n_threads = thread_count(n_threads)
+    if compiled is not None and dtype is np.float32 and _fit(arrays, n_classes):
+        results = _at_once(compiled, arrays)
         if results is not None:
             return results
+    with np.errstate(under="ignore"):  # as in underflow_is_zero
+        n_threads = n_threads or default_threads()
+        dtype = floating_dtype(dtype)
+        xp, y, raw, weight = gathered(*arrays, n_classes)
+        in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
+        is_readable = xp is numpy_namespace and raw.ndim in (1, 2) and in_float32
+        if compiled is not None and _kernel is not None and is_readable:
+            results = _by_kernel(compiled, (y, raw, weight), n_threads)
+            if results is not None:
+                return results
 
-    def on_block(y: Array, raw: Array, weight: Array | None) -> tuple[Array, ...]:
-        require_finite(xp, raw)
-        y = _like("y_true", y, raw, xp)
-        if weight is not None:
+        def on_block(y: Array, raw: Array, weight: Array | None) -> tuple[Array, ...]:
+            require_finite(xp, raw)
+            y = _like("y_true", y, raw, xp)
             weight = _like("sample_weight", weight, raw, xp)
-            require_weights(xp, weight)
-        return _converted(formula(y, raw, weight, xp), dtype, xp)
+            if weight is not None:
+                require_weights(xp, weight)
+            return _converted(formula(y, raw, weight, xp), dtype, xp)
 
-    return _by_blocks(on_block, (y, raw, weight), n_threads)
+        return _by_blocks(on_block, (y, raw, weight), n_threads)
 
 
-def evaluate_at_once(
-    arrays: tuple[Any, Any, Any],
-    n_classes: int | None,
-    *,
-    dtype: Any = None,
-    n_threads: int | None = 1,
-    compiled: Compiled | None = None,
-) -> tuple[Array, ...] | None:
-    """Return what the kernel makes of arrays that it reads as they are, or None.
+def _at_once(compiled: Compiled, arrays: Arrays) -> tuple[Array, ...] | None:
+    """What the kernel makes of arrays that it reads as they are, on one thread.
 
     Between two rounds of a training the trees fill the processor's caches. For ten
     thousand rows the checks and conversions of ``evaluate`` then take longer than the
     kernel, because their code has to come from memory.
     """
-    thread_count(n_threads)  # one is enough, but any other value is still an error
-    if compiled is None or dtype is not np.float32 or not _fit(arrays, n_classes):
-        return None
     y, raw, weight = arrays
     if raw.size >= 2 * ENTRIES_OF_A_THREAD:
         return None
-    results = _empty(2, raw.shape, np.float32, _order_of(raw))
+    results = _empty(2, raw.shape, np.float32, raw)
     function, *options = compiled
     done = getattr(_kernel, function)(raw, y, weight, *results, *options)
     return results if done else None
@@ -229,8 +224,8 @@ def weighed_labels(y_true: Any, sample_weight: Any) -> tuple[Any, Array, Array |
     xp, labels = as_floating("y_true", y_true)
     labels = xp.astype(labels, xp.float64)
     _, y, _, weight = gathered(labels, labels, sample_weight)
+    weight = _like("sample_weight", weight, y, xp)
     if weight is not None:
-        weight = _like("sample_weight", weight, y, xp)
         require_weights(xp, weight)
     return xp, y, weight
 
@@ -267,9 +262,9 @@ def _beside(raw: Array, values: Any, xp: Any) -> Array:
     return xp.asarray(values, device=device(raw))
 
 
-def _like(name: str, values: Array, raw: Array, xp: Any) -> Array:
-    """Values in the dtype of the raw predictions."""
-    if values.dtype == raw.dtype:
+def _like(name: str, values: Array | None, raw: Array, xp: Any) -> Array | None:
+    """Values, if any, in the dtype of the raw predictions."""
+    if values is None or values.dtype == raw.dtype:
         return values
     if xp is numpy_namespace:
         # An overflow gives inf, and the check of the values names the argument.
@@ -303,12 +298,13 @@ def _by_blocks(
     raw = arrays[1]
     if not isinstance(raw, np.ndarray) or raw.ndim == 0:
         return formula(*arrays)
-    blocks, order = blocks_of(raw), _order_of(raw)
+    blocks = blocks_of(raw)
     if len(blocks) <= 1:
+        order: Any = "F" if np.isfortran(raw) else "C"
         return tuple(np.asarray(result, order=order) for result in formula(*arrays))
     nothing = formula(*_cut(arrays, slice(0)))
     shape = (len(raw), *nothing[0].shape[1:])
-    outputs = _empty(len(nothing), shape, nothing[0].dtype, order)
+    outputs = _empty(len(nothing), shape, nothing[0].dtype, raw)
 
     def fill(block: slice) -> None:
         results = formula(*_cut(arrays, block))
@@ -325,7 +321,7 @@ def _by_kernel(
     """Gradient and curvature, or None if the kernel declines."""
     function, options = getattr(_kernel, compiled[0]), compiled[1:]
     raw = arrays[1]
-    results = _empty(2, raw.shape, np.float32, _order_of(raw))
+    results = _empty(2, raw.shape, np.float32, raw)
     declined: list[slice] = []
 
     def fill(block: slice) -> None:
@@ -342,9 +338,8 @@ def _by_kernel(
 
 def _readable(name: str, values: Array | None, raw: Array) -> Array | None:
     """A block as float32, or in the dtype of the raw predictions."""
-    if values is None or values.dtype == np.float32:
-        return values
-    return _like(name, values, raw, numpy_namespace)
+    is_float32 = values is not None and values.dtype == np.float32
+    return values if is_float32 else _like(name, values, raw, numpy_namespace)
 
 
 def blocks_of(array: NDArray[Any]) -> list[slice]:
@@ -361,20 +356,16 @@ def _cut(arrays: Sequence[Array | None], block: slice) -> list[Array | None]:
     return [None if array is None else array[block] for array in arrays]
 
 
-def _order_of(array: NDArray[Any]) -> Literal["C", "F"]:
-    return "F" if np.isfortran(array) else "C"
-
-
 def _empty(
-    count: int, shape: tuple[int, ...], dtype: Any, order: str
+    count: int, shape: tuple[int, ...], dtype: Any, like: NDArray[Any]
 ) -> tuple[Array, ...]:
-    """Uninitialised arrays in one piece of memory.
+    """Uninitialised arrays in one piece of memory, in the order of another array.
 
     glibc's malloc keeps one piece of up to 32 MB for the process. Two pieces of the
     same size go back to the operating system when they are freed, and to get them anew
     in every round takes as long as to compute what is written there.
     """
-    if order == "F":
+    if np.isfortran(like):
         return tuple(part.T for part in np.empty((count, *shape[::-1]), dtype))
     return tuple(np.empty((count, *shape), dtype))
 
@@ -384,14 +375,15 @@ def _installed_kernel() -> Any:
     name = "focalboost.losses._kernel"
     try:
         kernel = importlib.import_module(name)
-        found = getattr(kernel, "INTERFACE", None)
-        if found == INTERFACE:
-            return kernel
-        failure = f"its interface is {found} and not {INTERFACE}"
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == name:
             return None
         failure = str(error)
+    else:
+        found = getattr(kernel, "INTERFACE", None)
+        if found == INTERFACE:
+            return kernel
+        failure = f"its interface is {found} and not {INTERFACE}"
     warnings.warn(
         f"The compiled kernel of focalboost cannot be used ({failure}). NumPy computes "
         "the same numbers, and takes 3 to 7 times as long. Reinstall focalboost on "
@@ -408,12 +400,8 @@ _kernel = _installed_kernel()
 def is_compiled() -> bool:
     """Whether the compiled formulas are installed.
 
-    Without them, the same formulas run on NumPy and take longer.
-
-    Returns
-    -------
-    bool
-        False if no C compiler was found at installation.
+    If no C compiler was found at installation, the same formulas run on NumPy and take
+    longer.
 
     Examples
     --------
@@ -437,15 +425,13 @@ def for_each(task: Callable[[Any], None], items: Sequence[Any], n_threads: int) 
         for item in items:
             task(item)
         return
-    waiting: SimpleQueue[tuple[int, Any]] = SimpleQueue()
-    for numbered in enumerate(items):
-        waiting.put(numbered)
+    waiting = deque(enumerate(items))
     settings, failures = np.geterr(), dict[int, BaseException]()
 
     def work() -> None:
-        with np.errstate(**settings), suppress(Empty):
+        with np.errstate(**settings), suppress(IndexError):  # of an empty deque
             while not failures:
-                number, item = waiting.get_nowait()
+                number, item = waiting.popleft()
                 try:
                     task(item)
                 except BaseException as failure:

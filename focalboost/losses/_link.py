@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from focalboost.losses._evaluate import Array, numpy_namespace
 
 
-def log_odds(raw: Array, gamma: tuple[float, float], xp: Any) -> Array:
+def log_odds(raw: Array, gamma: tuple[float, ...], xp: Any) -> Array:
     r"""Return T(raw), the log-odds of the posterior under equal alphas.
 
     Let a = |raw|, t = exp(-a), soft = log(1 + t) and lambda = soft/t, and let "own" be
@@ -63,16 +63,16 @@ def _ratio(soft: Array, t: Array, xp: Any) -> Array:
     return xp.where(t > 0, soft / xp.where(t > 0, t, 1 + t), 1 + t)
 
 
-def _by_sign(raw: Array, gamma: tuple[float, float], xp: Any) -> tuple[Any, Any]:
+def _by_sign(raw: Array, gamma: tuple[float, ...], xp: Any) -> tuple[Any, Any]:
     """The gamma of the class that raw predicts, and the gamma of the other class."""
     if gamma[0] == gamma[1]:
-        return gamma
+        return gamma[0], gamma[1]
     positive, negative = (xp.full_like(raw, value) for value in gamma)
     side = raw >= 0
     return xp.where(side, positive, negative), xp.where(side, negative, positive)
 
 
-def inverse_log_odds(log_odds_value: Any, gamma: tuple[float, float]) -> Any:
+def inverse_log_odds(log_odds_value: Any, gamma: tuple[float, ...]) -> Any:
     """Return the raw predictions with the given log-odds, to the last bits of float64.
 
     T grows at least as fast as raw, up to a constant of log(1 + gamma). That is below 7

@@ -15,7 +15,6 @@ from focalboost._validation import (
     are_scores_in_rows,
     class_alphas,
     class_balance,
-    class_gammas,
     focusing_parameter,
     learning_rate_limit,
     require_classes,
@@ -35,7 +34,6 @@ from focalboost.losses._evaluate import (
     Compiled,
     as_floating,
     evaluate,
-    evaluate_at_once,
     numpy_namespace,
     sums_at_once,
     underflow_is_zero,
@@ -63,23 +61,25 @@ MANY = 100
 class _Loss(ABC):
     """What the losses of two and of K classes share."""
 
+    gamma: float | tuple[float, ...]
     _formulas: ClassVar[ModuleType]  #: of the loss and its derivatives
     _compiled_sums: ClassVar[str]  #: the kernel's form of ``_sums``
 
     @property
-    @abstractmethod
+    def _columns(self) -> int | None:
+        """Raw predictions for each label; None for one, in the shape of the labels."""
+        return getattr(self, "n_classes", None)
+
+    @property
     def gammas(self) -> tuple[float, ...]:
-        """The focusing parameter of every class."""
+        """The focusing parameter of every class; of two, the positive one is first."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma,) * (self._columns or 2)
 
     @property
     @abstractmethod
     def alphas(self) -> tuple[float, ...]:
-        """The weight of every class."""
-
-    @property
-    @abstractmethod
-    def _columns(self) -> int | None:
-        """Raw predictions for each label; None for one, in the shape of the labels."""
+        """The weight of every class; of two, the positive one is first."""
 
     @abstractmethod
     def _compiled(self, floor: float | None) -> Compiled | None:
@@ -91,10 +91,9 @@ class _Loss(ABC):
 
     @abstractmethod
     def _posterior(self, raw_prediction: Any) -> Array:
-        """The posterior, for the package's own calls.
+        """The posterior without a warning, for raw predictions of the package's own.
 
-        These do not warn of scores: raw predictions may by chance all lie between 0
-        and 1.
+        By chance these may all lie between 0 and 1.
         """
 
     @property
@@ -224,10 +223,7 @@ class _Loss(ABC):
             classes = (self.gammas, self.alphas)
             return formula(self._formulas.rows(y, raw, weight, *classes, xp), xp)
 
-        results = evaluate_at_once(arrays, self._columns, **options)
-        if results is not None:
-            return results
-        return evaluate(on_rows, arrays, n_classes=self._columns, **options)
+        return evaluate(on_rows, arrays, self._columns, **options)
 
     @underflow_is_zero
     def posterior(self, raw_prediction: Any) -> Array:
@@ -255,8 +251,7 @@ class _Loss(ABC):
             "All raw predictions lie between 0 and 1, so they look like focal scores, "
             "which a model's own predict returns. Use loss.posterior_of_score(score), "
             "or pass predict(..., output_margin=True) of XGBoost or predict(..., "
-            "raw_score=True) of LightGBM. What predict_proba of focalboost returns are "
-            "posteriors already."
+            "raw_score=True) of LightGBM. predict_proba returns posteriors already."
         )
 
 
@@ -278,11 +273,6 @@ class FocalLoss(_Loss):
         Class-balance weight in (0, 1): alpha for positives, 1 - alpha for negatives.
         None gives every row the weight 1.
 
-    Raises
-    ------
-    ValueError
-        If gamma or alpha is out of range.
-
     Notes
     -----
     Methods take labels and raw predictions of one shape in any array-API namespace, and
@@ -291,8 +281,9 @@ class FocalLoss(_Loss):
 
     Results have the dtype of the raw predictions, float32 or float64. Raw predictions
     of other dtypes are converted to float64. Results are finite for every raw
-    prediction within 1e30 of 0, and underflow to 0 without a warning. NaN, larger raw
-    predictions, labels outside [0, 1] and negative weights raise ValueError.
+    prediction within 1e30 of 0, and underflow to 0 without a warning. Parameters out of
+    range, NaN, larger raw predictions, labels outside [0, 1] and negative weights raise
+    ValueError.
 
     ``gradient_hessian`` and ``gradient_curvature`` take the ``dtype`` of their results,
     which must fit its range, and ``n_threads``. None means as many threads as OpenMP
@@ -325,18 +316,11 @@ class FocalLoss(_Loss):
     alpha: float | None = None
 
     _formulas: ClassVar[ModuleType] = _binary
-    _columns: ClassVar[None] = None
     _compiled_sums = "binary_sums"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
         object.__setattr__(self, "alpha", class_balance(self.alpha))
-
-    @property
-    def gammas(self) -> tuple[float, float]:
-        """The focusing parameters of the positive and of the negative class."""
-        gamma = self.gamma
-        return gamma if isinstance(gamma, tuple) else (gamma, gamma)
 
     @property
     def alphas(self) -> tuple[float, float]:
@@ -468,11 +452,6 @@ class SoftmaxFocalLoss(_Loss):
     alpha : sequence of K floats or None, default=None
         Positive weights of the classes. None gives every class the weight 1.
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
     Notes
     -----
     Methods take labels (n,), raw predictions (n, K) and weights (n,) or None, in any
@@ -484,9 +463,6 @@ class SoftmaxFocalLoss(_Loss):
     For K = 2 the loss is ``FocalLoss`` at the difference of the two raw predictions,
     with alpha proportional to (1 - alpha, alpha) and gamma equal to
     (gamma_negative, gamma_positive).
-
-    Twice the diagonal bounds the full hessian, so the certified curvature is at least
-    the diagonal. The proof is in ``losses/_softmax.py``.
 
     References
     ----------
@@ -517,14 +493,10 @@ class SoftmaxFocalLoss(_Loss):
     def __post_init__(self) -> None:
         n_classes = whole_number("n_classes", self.n_classes, 2, "Count the classes.")
         object.__setattr__(self, "n_classes", n_classes)
-        object.__setattr__(self, "gamma", class_gammas(self.gamma, n_classes))
+        object.__setattr__(
+            self, "gamma", focusing_parameter(self.gamma, n_classes=n_classes)
+        )
         object.__setattr__(self, "alpha", class_alphas(self.alpha, n_classes))
-
-    @property
-    def gammas(self) -> tuple[float, ...]:
-        """The focusing parameter of every class."""
-        gamma = self.gamma
-        return gamma if isinstance(gamma, tuple) else (gamma,) * self.n_classes
 
     @property
     def alphas(self) -> tuple[float, ...]:
@@ -541,8 +513,7 @@ class SoftmaxFocalLoss(_Loss):
     def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
         """Return the constant row that minimises the mean loss, (K,), as log softmax.
 
-        If a class has no weight, no finite constant is best. Such a class counts as if
-        it had 1e-6 of the weight of all rows.
+        A class without weight counts as in ``FocalLoss.baseline``.
         """
         return self.baseline_of_masses(self.class_masses(y_true, sample_weight))
 
@@ -643,10 +614,6 @@ class SoftmaxFocalLoss(_Loss):
     @property
     def _log_alpha(self) -> NDArray[np.float64]:
         return np.log(self.alphas)
-
-    @property
-    def _columns(self) -> int:
-        return self.n_classes
 
     def _compiled(self, floor: float | None) -> Compiled | None:
         return None if floor is None else ("softmax", self.gammas, self.alphas, floor)

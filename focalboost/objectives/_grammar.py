@@ -112,7 +112,7 @@ def named_loss(gamma: Any, alpha: Any, n_classes: int | None) -> Loss:
 def checked(loss: Loss, arguments: Arguments) -> Arguments:
     """Return arguments that have the form of the loss."""
     y_true, raw_prediction = arguments[:2]
-    n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else None
+    n_classes = loss._columns
     given_shape = np.shape(raw_prediction)
     if 0 in given_shape and np.size(y_true) == 0:
         # A worker without rows: XGBoost gives raw predictions of any shape.
@@ -120,23 +120,19 @@ def checked(loss: Loss, arguments: Arguments) -> Arguments:
         return arguments._replace(raw_prediction=np.reshape(raw_prediction, shape))
     if n_classes is None and len(given_shape) == 2 and np.ndim(y_true) == 1:
         given = given_shape[1]
-        reject(
-            "n_classes",
-            f"{given}, as the raw predictions have {given} columns",
-            None,
-            f"Use focal_objective(n_classes={given}) and "
-            f"focal_metric(n_classes={given}).",
-        )
+        rule = f"{given}, as the raw predictions have {given} columns"
+        option = f"(n_classes={given})"
+        advice = f"Use focal_objective{option} and focal_metric{option}."
+        reject("n_classes", rule, None, advice)
     return arguments
 
 
 def labels_of(data_set: Any) -> Any:
     """Return the labels of a data set: (n,), or (n, T) of T labels for each row."""
     labels = data_set.get_label()
-    if is_from("xgboost", data_set) and labels.ndim == 1:
-        n_rows = data_set.num_row()
-        if len(labels) > n_rows > 0:  # XGBoost before 3.2 returns the rows flat
-            return labels.reshape(n_rows, -1)
+    # XGBoost before 3.2 returns the rows flat.
+    if is_from("xgboost", data_set) and len(labels) > data_set.num_row() > 0:
+        return labels.reshape(data_set.num_row(), -1)
     return labels
 
 
@@ -176,15 +172,14 @@ def over_workers(function: Callable[[], Any]) -> NDArray[np.float64]:
 @contextmanager
 def failing_together() -> Iterator[None]:
     """If the block raises an error on some workers, raise it on all of them."""
+    if n_workers() == 1:
+        yield
+        return
     own: Exception | None = None
     try:
         yield
     except Exception as error:
-        if n_workers() == 1:
-            raise
         own = error
-    if n_workers() == 1:
-        return
     collective, nobody = sys.modules["xgboost"].collective, n_workers()
     rank = nobody if own is None else collective.get_rank()
     first = int(_allreduced(np.array([rank]), "MIN")[0])

@@ -44,16 +44,11 @@ def focal_metric(
     gamma, alpha, n_classes : as in ``focal_objective``
         See there.
 
-    Returns
-    -------
-    FocalMetric
-        The callable, a stateless value that can be pickled.
-
     Raises
     ------
     ValueError
-        As in ``focal_objective``. In evaluation, if all weights are 0, or so small
-        beside a large gamma that the loss of the constant underflows.
+        In evaluation, if all weights are 0, or so small beside a large gamma that the
+        loss of the constant underflows.
 
     Examples
     --------
@@ -70,10 +65,7 @@ def focal_metric(
 class FocalMetric(HostCallable):
     """The focal loss relative to the best constant; see ``focal_metric``.
 
-    Parameters
-    ----------
-    loss : FocalLoss or SoftmaxFocalLoss
-        The loss.
+    It is a stateless value: hosts may copy, pickle and share it.
     """
 
     loss: Loss
@@ -127,9 +119,7 @@ class FocalMetric(HostCallable):
         require_positive_total(float(np.sum(masses)))
         reference = _reference(self.loss, masses.tobytes())
         if not reference > 0:
-            rule = (
-                "so small that the loss of the best constant is above zero in float64"
-            )
+            rule = "so small that the loss of the best constant is above 0 in float64"
             advice = "Use a smaller gamma, or multiply the weights by a constant."
             reject("gamma", rule, reference, advice)
         return float(sums[0]) / reference

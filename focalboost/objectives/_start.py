@@ -24,21 +24,20 @@ _POOR_START_OF_WORKERS = (
     "focalboost.xgboost.train, which sets the base_score for the rows of all workers."
 )
 
-#: The losses that have warned of the start of a data set, and those of the
-#: scikit-learn call, which has no data set, with their best constants. So a model that
-#: stays constant does not warn in every round. They are forgotten when raw predictions
-#: differ: the next constant is the start of another training.
-_warned: WeakKeyDictionary[DataSet, set[Loss]] = WeakKeyDictionary()
-_warned_alone: set[tuple[Loss, str]] = set()
-MOST_REMEMBERED = 256
+#: The losses that have warned of the start of a data set, with their best constants. So
+#: a model that stays constant does not warn in every round. They are forgotten when raw
+#: predictions differ: the next constant is the start of another training. Calls without
+#: a data set, those of scikit-learn, share the entry of the class DataSet.
+_warned: WeakKeyDictionary[Any, set[tuple[Loss, str]]] = WeakKeyDictionary()
 
 
 def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     """Warn if all raw predictions are one constant, far from the best constant."""
     y_true, raw, sample_weight, data_set = arguments
     start = _constant(np.asarray(raw))
+    training = DataSet if data_set is None else data_set
     if start is None:
-        _forget(data_set)
+        _warned.pop(training, None)
         return
     # XGBoost starts from one of these if nobody has chosen a base_score.
     no_objective = bool(np.all(start == XGBOOST_MARGIN_WITHOUT_OBJECTIVE))
@@ -54,8 +53,10 @@ def warn_of_poor_start(loss: Loss, arguments: Arguments) -> None:
     if not (predicts_raw or _is_poor(loss, start, masses)):
         return
     best = np.asarray(loss.baseline(y_true, sample_weight))
-    if not _is_first(loss, best, data_set):
+    seen = _warned.setdefault(training, set())
+    if (loss, str(best)) in seen:
         return
+    seen.add((loss, str(best)))
     message = f"{_contrast(start, best)} {_remedy(loss, best, data_set)}"
     if n_workers() > 1:
         message = _POOR_START_OF_WORKERS
@@ -76,26 +77,6 @@ def warn_of_poor_base_score(
     if _is_poor(loss, start, masses):
         advice = "Leave base_score out: training sets it to that."
         warn(f"{_contrast(start, best)} {advice}")
-
-
-def _is_first(loss: Loss, best: NDArray[Any], data_set: DataSet | None) -> bool:
-    """Whether this loss has not warned of this start yet."""
-    seen: set[Any] = _warned_alone
-    case: Any = (loss, str(best))
-    if data_set is not None:
-        seen, case = _warned.setdefault(data_set, set()), loss
-    elif len(seen) >= MOST_REMEMBERED:
-        seen.clear()
-    is_first = case not in seen
-    seen.add(case)
-    return is_first
-
-
-def _forget(data_set: DataSet | None) -> None:
-    if data_set is None:
-        _warned_alone.clear()
-    else:
-        _warned.pop(data_set, None)
 
 
 def _is_poor(loss: Loss, start: Any, masses: Any) -> bool:
@@ -130,10 +111,9 @@ def _remedy(loss: Loss, best: NDArray[Any], data_set: Any) -> str:
     """What to type, in the words of the host that calls."""
     from scipy.special import expit
 
+    score, objective = _shown(expit(best)), '"binary:logistic"'
     if isinstance(loss, SoftmaxFocalLoss):
         score, objective = _shown(best), f'"multi:softprob", "num_class": {len(best)}'
-    else:
-        score, objective = _shown(expit(best)), '"binary:logistic"'
     if is_from("xgboost", data_set):
         return (
             f'Add {{"objective": {objective}, "base_score": {score}}} to params, or '

@@ -358,7 +358,6 @@ def test_labels_beyond_the_classes_are_refused(host, faults):
 @pytest.fixture
 def forgetful():
     _start._warned.clear()
-    _start._warned_alone.clear()
 
 
 def caught(function):

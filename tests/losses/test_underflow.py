@@ -153,7 +153,7 @@ def test_metric(loss, dtype):
 
 
 def test_the_warning_about_the_start():
-    _start._warned_alone.clear()
+    _start._warned.clear()
     y_true = np.zeros(3000, np.float32)
     y_true[0] = 1
     objective = focal_objective(0, max_learning_rate=1.0)
