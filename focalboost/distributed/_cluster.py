@@ -101,15 +101,6 @@ def _itself(part: Any) -> Any:
     return part
 
 
-def _like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Delayed partitions as a collection of the kind of another; an array for None."""
-    if source is None:
-        return array_of(parts, sizes)
-    if hasattr(source, "chunks"):
-        return array_of(parts, sizes, source.shape[1:], source._meta)
-    return dask("dask.dataframe").from_delayed(list(parts), meta=source._meta)
-
-
 class Table(NamedTuple):
     """The rows of a data set, in delayed partitions that are not empty."""
 
@@ -138,11 +129,16 @@ class Table(NamedTuple):
         )
 
     def collections(self) -> dict[str, Any]:
-        """The parts as Dask collections."""
-        return {
-            name: _like(self.sources.get(name), parts, self.sizes)
-            for name, parts in self.parts.items()
-        }
+        """The parts as Dask collections: arrays, or of the kind of their source."""
+        return {name: self._collection(name) for name in self.parts}
+
+    def _collection(self, name: str) -> Any:
+        parts, source = self.parts[name], self.sources.get(name)
+        if source is None:
+            return array_of(parts, self.sizes)
+        if hasattr(source, "chunks"):
+            return array_of(parts, self.sizes, source.shape[1:], source._meta)
+        return dask("dask.dataframe").from_delayed(parts, meta=source._meta)
 
     def constant(self, values: Any) -> Any:
         """The same number, or numbers of the classes, in every row."""

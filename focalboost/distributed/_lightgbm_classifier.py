@@ -37,6 +37,8 @@ def _by_partition(name: str) -> Any:
 
     @functools.wraps(method)
     def answers(self: Any, X: Any, *positional: Any, **options: Any) -> Any:
+        if options.get("pred_contrib"):  # those of sparse rows are a list
+            return getattr(DaskLGBMClassifier, name)(self, X, *positional, **options)
         return answers_of(self.to_local(), name, X, *positional, **options)
 
     answers.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
