@@ -196,8 +196,10 @@ def column_of(y: Any, name: str = "y") -> NDArray[Any]:
             "A classifier requires y to be passed, but the target y is None.",
         )
     if hasattr(getattr(y, "dtype", None), "na_value"):  # of pandas alone
-        if y.isna().any():
-            reject(name, "labels, none missing", "NA", "Drop rows without one.")
+        n_missing = int(y.isna().sum())
+        if n_missing:
+            advice = "Drop rows without one."
+            reject(name, "labels, none missing", f"{n_missing} missing", advice)
         y = np.asarray(y)  # scikit-learn would turn whole numbers into floats
     labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
     if labels.dtype.kind == "O":
