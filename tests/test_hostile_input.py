@@ -285,7 +285,7 @@ FITS = {
     "y nullable": ({"y": pd.Series(Y).astype("Int64")}, None),
     "y nullable with NA": (
         {"y": pd.Series(at(Y, np.nan)).astype("Int64")},
-        (ValueError, "Input y contains NaN"),
+        (ValueError, r"y must be labels, none missing; got '\d+ missing'. Drop rows"),
     ),
     "y of text with NA": (
         {"y": pd.Series(np.where(Y > 0, "a", None)).astype("string")},

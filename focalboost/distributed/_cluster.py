@@ -1,13 +1,13 @@
 """What both hosts need of a Dask cluster: rows by partition, labels, sums, answers."""
 
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import check_classification_targets
 
 from focalboost._hosts._imports import INSTALL, import_extra
 from focalboost._validation import (
@@ -17,7 +17,7 @@ from focalboost._validation import (
     require_weights,
 )
 from focalboost.estimators._base import loss_of
-from focalboost.estimators._rows import ModelLabels, Target, rows_at
+from focalboost.estimators._rows import LabelsOfModel, Target, column_of, rows_at
 from focalboost.losses._balance import Part, Total
 
 
@@ -101,15 +101,6 @@ def _itself(part: Any) -> Any:
     return part
 
 
-def _like(source: Any, parts: Sequence[Any], sizes: Sequence[int]) -> Any:
-    """Delayed partitions as a collection of the kind of another; an array for None."""
-    if source is None:
-        return array_of(parts, sizes)
-    if hasattr(source, "chunks"):
-        return array_of(parts, sizes, source.shape[1:], source._meta)
-    return dask("dask.dataframe").from_delayed(list(parts), meta=source._meta)
-
-
 class Table(NamedTuple):
     """The rows of a data set, in delayed partitions that are not empty."""
 
@@ -138,11 +129,16 @@ class Table(NamedTuple):
         )
 
     def collections(self) -> dict[str, Any]:
-        """The parts as Dask collections."""
-        return {
-            name: _like(self.sources.get(name), parts, self.sizes)
-            for name, parts in self.parts.items()
-        }
+        """The parts as Dask collections: arrays, or of the kind of their source."""
+        return {name: self._collection(name) for name in self.parts}
+
+    def _collection(self, name: str) -> Any:
+        parts, source = self.parts[name], self.sources.get(name)
+        if source is None:
+            return array_of(parts, self.sizes)
+        if hasattr(source, "chunks"):
+            return array_of(parts, self.sizes, source.shape[1:], source._meta)
+        return dask("dask.dataframe").from_delayed(parts, meta=source._meta)
 
     def constant(self, values: Any) -> Any:
         """The same number, or numbers of the classes, in every row."""
@@ -155,12 +151,10 @@ class Table(NamedTuple):
 
 
 def _cuts(sizes: list[int], count: int) -> Iterator[tuple[int, slice]]:
-    """At least ``count`` pieces of partitions, as equal as whole partitions allow."""
-    pieces = np.ones(len(sizes), dtype=int)
-    while pieces.sum() < count:
-        pieces[np.argmax(np.array(sizes) / pieces)] += 1
-    for position, (size, n_pieces) in enumerate(zip(sizes, pieces, strict=True)):
-        edges = [size * i // int(n_pieces) for i in range(n_pieces + 1)]
+    """At least ``count`` pieces of partitions, none of them empty."""
+    for position, size in enumerate(sizes):
+        n_pieces = -(-size * count // sum(sizes))  # its share, rounded up
+        edges = [size * i // n_pieces for i in range(n_pieces + 1)]
         yield from ((position, slice(*piece)) for piece in pairwise(edges))
 
 
@@ -179,8 +173,7 @@ def summaries_of(client: Any, y: Any, sample_weight: Any = None) -> Any:
     With an asynchronous client, await it.
     """
     parts = parts_of({"y": y, "sample_weight": sample_weight})
-    summary = delayed(_summary)
-    calls = [summary(*rows) for rows in zip(*parts.values(), strict=True)]
+    calls = list(map(delayed(_summary), *parts.values()))
     return client.gather(client.compute(calls))
 
 
@@ -195,10 +188,8 @@ def _summary(labels: Any, weights: Any = None) -> Summary:
             "train a model for each label.",
         )
     flat = np.ravel(given)
-    if np.any(flat != flat):  # NaN, of floats and of objects
-        reject("y", "a label in every row", "nan", "Drop the rows without a label.")
     if len(flat) > 0:
-        check_classification_targets(flat)
+        flat = column_of(flat)
     weight = np.ones(len(flat))
     if weights is not None:
         weight = np.ravel(np.asarray(weights, dtype=np.float64))
@@ -230,7 +221,10 @@ class SpreadTarget:
     """The classes of all rows, and their loss; a partition may lack some classes."""
 
     def __init__(
-        self, estimator: Any, summaries: Sequence[Summary], of_model: ModelLabels | None
+        self,
+        estimator: Any,
+        summaries: Sequence[Summary],
+        of_model: LabelsOfModel | None,
     ) -> None:
         found = _joined(summaries)
         self.target = Target(
@@ -300,18 +294,26 @@ def total_of(client: Any, parts: Sequence[Any]) -> Total:
 
 
 def answers_of(
-    model: Any, method: str, X: Any, base_margin: Any = None, **options: Any
+    model: Any,
+    method: str,
+    X: Any,
+    *positional: Any,
+    base_margin: Any = None,
+    **options: Any,
 ) -> Any:
     """The answers of a method of an estimator of a single process, as a Dask array.
 
     The model goes to each worker once.
     """
     parts = parts_of({"X": X, "base_margin": base_margin})
-    no_row = np.empty((0, model.n_features_in_))
-    nothing = getattr(model, method)(no_row, **{**options, "validate_features": False})
+    a_row = np.zeros((1, model.n_features_in_))
+    unnamed = {**options, "validate_features": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has no names
+        nothing = getattr(model, method)(a_row, *positional, **unnamed)[:0]
     answer, there = delayed(_answer), delayed(model)
     answers = [
-        answer(there, method, nothing, *rows, **options)
+        answer(there, method, positional, nothing, *rows, **options)
         for rows in zip(*parts.values(), strict=True)
     ]
     sizes = X.chunks[0] if hasattr(X, "chunks") else (np.nan,) * len(answers)
@@ -319,7 +321,13 @@ def answers_of(
 
 
 def _answer(
-    model: Any, method: str, nothing: Any, X: Any, margin: Any = None, **options: Any
+    model: Any,
+    method: str,
+    positional: tuple[Any, ...],
+    nothing: Any,
+    X: Any,
+    margin: Any = None,
+    **options: Any,
 ) -> Any:
     """The answers for a partition.
 
@@ -330,4 +338,4 @@ def _answer(
         return nothing
     if margin is not None:
         options["base_margin"] = np.asarray(margin)
-    return getattr(model, method)(X, **options)
+    return getattr(model, method)(X, *positional, **options)

@@ -9,7 +9,7 @@ import numpy as np
 from lightgbm.dask import DaskLGBMClassifier
 
 from focalboost._hosts._params import checked_balance
-from focalboost._validation import reject
+from focalboost._validation import reject, whole_number
 from focalboost.distributed._cluster import (
     SpreadTarget,
     answers_of,
@@ -18,9 +18,8 @@ from focalboost.distributed._cluster import (
 )
 from focalboost.distributed.lightgbm import fitted_host
 from focalboost.estimators import FocalLGBMClassifier
-from focalboost.estimators._base import require_rounds
-from focalboost.estimators._lightgbm import model_and_labels, pairs_given
-from focalboost.estimators._rows import for_each, require_entries
+from focalboost.estimators._lightgbm import model_and_labels
+from focalboost.estimators._rows import for_each, pairs_given
 from focalboost.lightgbm._data_sets import as_in_model
 
 
@@ -38,14 +37,9 @@ def _by_partition(name: str) -> Any:
 
     @functools.wraps(method)
     def answers(self: Any, X: Any, *positional: Any, **options: Any) -> Any:
-        given = (
-            inspect.signature(method).bind(self, X, *positional, **options).arguments
-        )
-        options = {**given, **given.get("kwargs", {})}
-        options = {n: options[n] for n in options if n not in ("self", "X", "kwargs")}
-        if options.get("pred_leaf") or options.get("pred_contrib"):
-            return getattr(DaskLGBMClassifier, name)(self, X, **options)
-        return answers_of(self.to_local(), name, X, **options)
+        if options.get("pred_contrib"):  # those of sparse rows are a list
+            return getattr(DaskLGBMClassifier, name)(self, X, *positional, **options)
+        return answers_of(self.to_local(), name, X, *positional, **options)
 
     answers.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     return answers
@@ -67,10 +61,6 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         As in ``FocalLGBMClassifier``, and so are attributes and the errors of ``fit``.
         A ``metric`` raises an error, because LightGBM has none for the rows of all
         workers.
-
-    See Also
-    --------
-    focalboost.FocalLGBMClassifier : ``focal_gamma`` and the other parameters.
 
     Examples
     --------
@@ -128,7 +118,7 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         for name, value in refused.items():
             if value is not None:
                 reject(name, "None on a cluster", value, "Train in a single process.")
-        require_rounds(self.n_estimators)
+        whole_number("n_estimators", self.n_estimators, 1)
         client = client_of(self.client)
         found = summaries_of(client, y, sample_weight)
         model, of_model = model_and_labels(init_model)
@@ -137,13 +127,11 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         target = SpreadTarget(self, found, of_model)
         loss, classes = target.loss, target.classes
         plan = self._plan(loss, None)
-        require_entries(eval_sample_weight=eval_sample_weight)
-        pairs = _pairs(eval_set, eval_X, eval_y)
+        pairs = pairs_given(eval_set, eval_X, eval_y)
+        weights = for_each("eval_sample_weight", eval_sample_weight, pairs)
         evaluation = [
             target.table(summaries_of(client, truth, weight), features, truth, weight)
-            for (features, truth), weight in zip(
-                pairs, for_each(eval_sample_weight, pairs), strict=True
-            )
+            for (features, truth), weight in zip(pairs, weights, strict=True)
         ]
         host = fitted_host(
             client,
@@ -170,16 +158,3 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
     predict = _by_partition("predict")
     predict_proba = _by_partition("predict_proba")
     decision_function = _by_partition("decision_function")
-
-
-def _pairs(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
-    """The evaluation sets, given in either way."""
-    halves = [eval_X is not None, eval_y is not None]
-    if any(halves) and not (all(halves) and eval_set is None):
-        reject(
-            "eval_X",
-            "given together with eval_y, and without eval_set",
-            type(eval_X).__name__,
-            "Use eval_X=(X1, X2), eval_y=(y1, y2).",
-        )
-    return pairs_given(eval_set, eval_X, eval_y)

@@ -10,7 +10,7 @@ import xgboost
 from xgboost.dask import DaskDMatrix, DaskQuantileDMatrix, DaskXGBClassifier
 
 from focalboost._hosts._params import as_list, checked_balance
-from focalboost._validation import reject
+from focalboost._validation import reject, whole_number
 from focalboost.distributed._cluster import (
     SpreadTarget,
     Table,
@@ -20,8 +20,7 @@ from focalboost.distributed._cluster import (
 )
 from focalboost.distributed.xgboost import trained
 from focalboost.estimators import FocalXGBClassifier
-from focalboost.estimators._base import require_rounds
-from focalboost.estimators._rows import pairs_of
+from focalboost.estimators._rows import one_for_each, pairs_of
 from focalboost.estimators._xgboost import model_and_labels
 from focalboost.xgboost._params import is_update
 
@@ -67,10 +66,6 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         The client, by default the one that Dask uses. Other attributes, and the errors
         of ``fit``, are those of ``FocalXGBClassifier``.
 
-    See Also
-    --------
-    focalboost.FocalXGBClassifier : ``focal_gamma`` and the other parameters.
-
     Examples
     --------
     >>> import dask.array
@@ -87,14 +82,6 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
 
     __module__ = "focalboost.distributed"
 
-    @functools.wraps(DaskXGBClassifier.fit, assigned=())
-    def fit(self, X: Any, y: Any, **options: Any) -> Any:  # type: ignore[override]
-        """Fit the model; arguments as in ``DaskXGBClassifier.fit``.
-
-        With an asynchronous client, await the result.
-        """
-        return DaskXGBClassifier.fit(self, X, y, **options)
-
     async def _fit_async(
         self,
         X: Any,
@@ -110,8 +97,14 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         feature_weights: Any,
     ) -> "FocalDaskXGBClassifier":
         if self.n_estimators is not None:
-            require_rounds(self.n_estimators)
-        _refuse_callables(self.eval_metric)
+            whole_number("n_estimators", self.n_estimators, 1)
+        if any(map(callable, as_list(self.eval_metric))):
+            rule = (
+                "left out for the relative focal loss of all rows, or the name of a "
+                "metric of the ranking"
+            )
+            advice = "XGBoost would take the mean of a callable over the workers."
+            reject("eval_metric", rule, self.eval_metric, advice)
         balance = checked_balance(self.focal_balance, "focal_balance", bool(eval_set))
         model, of_model = model_and_labels(xgb_model)
         found = await summaries_of(self.client, y, sample_weight)
@@ -119,10 +112,14 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         # On the bins of new rows XGBoost misreads a model.
         matrix = functools.partial(self._matrix, has_bins=model is None)
         table = target.table(found, X, y, sample_weight, base_margin)
-        dtrain = await matrix(table, feature_weights=self._weights_of(feature_weights))
+        if feature_weights is None:
+            feature_weights = self.feature_weights
+        if feature_weights is not None:
+            feature_weights = delayed(np.asarray)(feature_weights)
+        dtrain = await matrix(table, feature_weights=feature_weights)
         pairs, evals = pairs_of(eval_set), []
-        weights = _entries("sample_weight_eval_set", sample_weight_eval_set, pairs)
-        margins = _entries("base_margin_eval_set", base_margin_eval_set, pairs)
+        weights = one_for_each("sample_weight_eval_set", sample_weight_eval_set, pairs)
+        margins = one_for_each("base_margin_eval_set", base_margin_eval_set, pairs)
         training = X, y, sample_weight, base_margin
         for i, (features, truth) in enumerate(pairs):
             data, given = dtrain, (features, truth, weights[i], margins[i])
@@ -151,11 +148,6 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         booster, history = result["booster"], result["history"]
         self._learned(booster, target.loss, target.classes, history)
         return self
-
-    def _weights_of(self, feature_weights: Any) -> Any:
-        """The weights of the features, an array or one of Dask, as one of Dask."""
-        given = self.feature_weights if feature_weights is None else feature_weights
-        return None if given is None else delayed(np.asarray)(given)
 
     async def _matrix(
         self, table: Table, *, has_bins: bool, ref: Any = None, **options: Any
@@ -186,19 +178,11 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
 
     async def _answers(self, method: str, X: Any, **options: Any) -> Any:
         """The answers of the model of a single process, by partition."""
-        self.get_booster()  # not fitted: XGBoost words this error
         return answers_of(self.to_local(), method, X, **options)
 
-    async def _predict_async(self, data: Any, **options: Any) -> Any:
-        return await self._answers("predict", data, **options)
-
-    async def _predict_proba_async(
-        self, X: Any, validate_features: bool, base_margin: Any, iteration_range: Any
-    ) -> Any:
-        options = {"base_margin": base_margin, "iteration_range": iteration_range}
-        options |= {"validate_features": validate_features}
-        return await self._answers("predict_proba", X, **options)
-
+    _predict_async = functools.partialmethod(_answers, "predict")
+    _predict_proba_async = functools.partialmethod(_answers, "predict_proba")
+    fit = DaskXGBClassifier.fit
     predict = DaskXGBClassifier.predict
     predict_proba = DaskXGBClassifier.predict_proba
     apply = DaskXGBClassifier.apply
@@ -219,30 +203,3 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
             base_margin=base_margin,
             iteration_range=iteration_range,
         )
-
-
-def _refuse_callables(eval_metric: Any) -> None:
-    """Reject metrics that XGBoost would average over the workers."""
-    if any(map(callable, as_list(eval_metric))):
-        reject(
-            "eval_metric",
-            "left out for the relative focal loss of all rows, or the name of a "
-            "metric of the ranking",
-            eval_metric,
-            "XGBoost would take the mean of a callable over the workers, whatever "
-            "their rows weigh.",
-        )
-
-
-def _entries(name: str, values: Sequence[Any] | None, sets: list[Any]) -> Sequence[Any]:
-    """One entry for each evaluation set."""
-    if values is None:
-        return [None] * len(sets)
-    if len(values) != len(sets):
-        reject(
-            name,
-            "one entry for each evaluation set",
-            len(values),
-            "Use None for a set without.",
-        )
-    return values

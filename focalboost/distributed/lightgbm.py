@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from inspect import signature
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
@@ -38,6 +37,7 @@ from focalboost.distributed._cluster import (
     parts_of,
     total_of,
 )
+from focalboost.estimators._rows import as_arguments
 from focalboost.lightgbm._data_sets import KeepParameters, as_in_model
 from focalboost.lightgbm._model import (
     booster_of,
@@ -63,7 +63,7 @@ __all__ = ["train"]
 SECONDS_BETWEEN_LOOKS = 1.0
 DEFAULT_TIME_OUT = 120  # minutes, LightGBM's own
 
-LOST = "Another worker of this training has ended. There is no model; train again."
+LOST = "A worker of this training has ended. There is no model; train again."
 
 
 def train(
@@ -114,11 +114,6 @@ def train(
         ``{"booster": lightgbm.Booster, "history": dict}``. The booster is finalised, as
         by ``focalboost.lightgbm.train``.
 
-    Raises
-    ------
-    ValueError
-        As in ``focalboost.lightgbm.train``.
-
     Examples
     --------
     >>> import dask.array
@@ -165,13 +160,16 @@ def _table_and_masses(
 ) -> tuple[Table, NDArray[np.float64]]:
     """Rows with labels 0 to K - 1, and their class masses, checked where they lie."""
     parts = parts_of({"X": X, "y": y, "sample_weight": sample_weight})
+
+    def look(labels: Any, weights: Any = None) -> tuple[int, NDArray[np.float64]]:
+        return len(labels), np.asarray(loss.class_masses(labels, weights))
+
     columns = {
         name: [delayed(_column)(name, part) for part in parts[name]]
         for name in parts
         if name != "X"
     }
-    look = delayed(partial(_size_and_masses, loss))
-    calls = [look(*column) for column in zip(*columns.values(), strict=True)]
+    calls = list(map(delayed(look), *columns.values()))
     found = client.gather(client.compute(calls))
     keep = [i for i, (n_rows, _) in enumerate(found) if n_rows > 0]
     if not keep:
@@ -179,12 +177,6 @@ def _table_and_masses(
     kept = {name: [of[i] for i in keep] for name, of in (parts | columns).items()}
     table = Table([found[i][0] for i in keep], kept, {"X": X})
     return table, np.sum([masses for _, masses in found], axis=0)
-
-
-def _size_and_masses(
-    loss: Loss, labels: NDArray[np.float64], weights: Any = None
-) -> tuple[int, NDArray[np.float64]]:
-    return len(labels), np.asarray(loss.class_masses(labels, weights))
 
 
 def _column(name: str, values: Any) -> NDArray[np.float64]:
@@ -215,7 +207,11 @@ def fitted_host(
     It is a regressor, because a classifier encodes the labels of each worker anew. The
     baseline is that of labels and weights (target), unless a model is continued.
     """
-    metric, loss = _metric_of_all_rows(plan), plan.objective.loss
+    metric, loss = plan.metric, plan.objective.loss
+    if metric is None:
+        rule = "left out for the relative focal loss of all rows"
+        advice = "LightGBM evaluates any other on the rows of each worker alone."
+        reject("metric", rule, one_value(plan.params, METRIC), advice)
     model = model_to_continue(init_model, loss)
     baseline = loss.baseline(*target) if model is None else None
     if baseline is not None:
@@ -228,7 +224,7 @@ def fitted_host(
     host = _regressor({**plan.params, "client": client, "n_estimators": n_estimators})
     with warnings.catch_warnings(), ExitStack() as training:
         if evaluation:
-            options |= _evaluated(metric, evaluation, baseline)
+            options |= _evaluated(host, metric, evaluation, baseline)
             summing = summing_over_workers(client, metric)
             callbacks.append(training.enter_context(summing))
         training.enter_context(_ends_with_its_workers(client))
@@ -249,17 +245,6 @@ def fitted_host(
     return host
 
 
-def _metric_of_all_rows(plan: Plan) -> FocalMetric:
-    if plan.metric is None:
-        reject(
-            "metric",
-            "left out for the relative focal loss of all rows",
-            one_value(plan.params, METRIC),
-            "LightGBM evaluates any other on the rows of each worker alone.",
-        )
-    return plan.metric
-
-
 def _regressor(params: Mapping[str, Any]) -> Any:
     """A regressor of LightGBM without its own defaults.
 
@@ -272,14 +257,12 @@ def _regressor(params: Mapping[str, Any]) -> Any:
 
 
 def _evaluated(
-    metric: FocalMetric, evaluation: list[Table], baseline: Any
+    host: Any, metric: FocalMetric, evaluation: list[Table], baseline: Any
 ) -> dict[str, Any]:
     """The arguments of LightGBM's fit for evaluation sets."""
-    from lightgbm.dask import DaskLGBMRegressor
-
     sets = [table.collections() for table in evaluation]
-    features, labels = ([one[name] for one in sets] for name in ("X", "y"))
-    arguments: dict[str, Any] = {"eval_metric": partial(local_sums, metric)}
+    arguments = as_arguments(host.fit, [(one["X"], one["y"]) for one in sets])
+    arguments["eval_metric"] = partial(local_sums, metric)
     if any("sample_weight" in one for one in sets):
         arguments["eval_sample_weight"] = [
             one.get("sample_weight", table.constant(1.0))
@@ -288,9 +271,7 @@ def _evaluated(
     if baseline is not None:
         starts = [table.constant(baseline) for table in evaluation]
         arguments["eval_init_score"] = starts
-    if "eval_X" in signature(DaskLGBMRegressor.fit).parameters:  # LightGBM 4.7
-        return {**arguments, "eval_X": tuple(features), "eval_y": tuple(labels)}
-    return {**arguments, "eval_set": list(zip(features, labels, strict=True))}
+    return arguments
 
 
 def _total_of_predicted(client: Any, booster: Any, baseline: Any, rows: Table) -> Total:
@@ -441,9 +422,7 @@ def _ends_with_its_workers(client: Any) -> Iterator[None]:
     except CancelledError as error:
         if not lost:
             raise
-        raise ConnectionError(
-            "A worker of this training has ended. There is no model; train again."
-        ) from error
+        raise ConnectionError(LOST) from error
     finally:
         over.set()
         thread.join(SECONDS_BETWEEN_LOOKS)

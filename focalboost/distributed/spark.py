@@ -71,11 +71,6 @@ def fit(
     SparkXGBClassifierModel
         The fitted model.
 
-    Raises
-    ------
-    ValueError
-        As in ``focalboost.xgboost.train``.
-
     Examples
     --------
     ::
@@ -201,12 +196,14 @@ def _added(
 
 
 def _part_of_rows(loss: Loss, label: Any, raw: list[Any], weight: Any) -> Part:
-    """Spark's raw predictions of two classes are (-raw, raw)."""
     n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else 2
-    scores = np.array(raw, dtype=np.float64).reshape(-1, n_classes)
-    if not isinstance(loss, SoftmaxFocalLoss):
-        scores = scores[:, 1]
+    scores = _of_spark(loss, np.array(raw, dtype=np.float64).reshape(-1, n_classes))
     return Part(np.asarray(label), scores, np.asarray(weight, dtype=np.float64))
+
+
+def _of_spark(loss: Loss, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raw predictions of Spark's, which are (-raw, raw) for two classes."""
+    return raw if isinstance(loss, SoftmaxFocalLoss) else raw[:, 1]
 
 
 def _column(estimator: Any, name: str) -> str | None:
@@ -244,15 +241,7 @@ def with_posterior(
     Returns
     -------
     pyspark.sql.DataFrame
-        The predictions with the new column.
-
-    Examples
-    --------
-    ::
-
-        scored = focalboost.distributed.spark.with_posterior(
-            model.transform(data), FocalLoss(gamma=2)
-        )
+        The predictions with the new column, as in the example of ``fit``.
     """
     advice = "pip install pyspark pandas pyarrow"
     pandas, functions, ml = (
@@ -261,16 +250,11 @@ def with_posterior(
     )
 
     def posterior(raw: Any) -> Any:
-        return pandas.Series(list(_posterior(loss, np.stack(raw.to_numpy()))))
+        rows = _of_spark(loss, np.stack(raw.to_numpy()))
+        return pandas.Series(list(posterior_of_each(loss, rows)))
 
     # Spark reads here what to hand over.
     posterior.__annotations__ = {"raw": pandas.Series, "return": pandas.Series}
     by_batch = functions.pandas_udf(posterior, "array<double>")
     raw = ml.vector_to_array(predictions[raw_prediction_col])
     return predictions.withColumn(posterior_col, by_batch(raw))
-
-
-def _posterior(loss: Loss, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The posterior of rows of Spark's raw predictions, for two classes (-raw, raw)."""
-    by_class = isinstance(loss, SoftmaxFocalLoss)
-    return posterior_of_each(loss, raw if by_class else raw[:, 1])

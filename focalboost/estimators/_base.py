@@ -18,9 +18,8 @@ from focalboost._validation import (
     focusing_parameter,
     reject,
     warn,
-    whole_number,
 )
-from focalboost.estimators._rows import ModelLabels, Target
+from focalboost.estimators._rows import LabelsOfModel, Target
 from focalboost.losses import FocalLoss, Loss, SoftmaxFocalLoss
 
 #: The parameters that the estimators add. LightGBM has class_weight as well, but here
@@ -80,27 +79,17 @@ def _by_class(name: str, values: Any, classes: NDArray[Any]) -> Any:
 def _refuse_pair(alphas: Any, classes: NDArray[Any]) -> None:
     """Reject weights of two classes, which do not say which is which."""
     pairs = dict(zip(classes.tolist(), np.asarray(alphas).tolist(), strict=True))
-    is_alpha = math.isclose(sum(pairs.values()), 1)
-    reject(
-        "focal_alpha",
-        f"the weight of the label {classes.tolist()[1]!r}, or a dict by label",
-        alphas,
-        f"Use {'focal_alpha' if is_alpha else 'class_weight'}={pairs}.",
-    )
+    name = "focal_alpha" if math.isclose(sum(pairs.values()), 1) else "class_weight"
+    rule = f"the weight of the label {classes.tolist()[1]!r}, or a dict by label"
+    reject("focal_alpha", rule, alphas, f"Use {name}={pairs}.")
 
 
 def _alpha_of_two(alphas: list[Any]) -> float:
     """The alpha of the positive class, given those of both classes in order."""
-    checked = [class_balance(alpha, "focal_alpha") for alpha in alphas]
-    shares = [alpha for alpha in checked if alpha is not None]
-    if len(shares) != 2 or not math.isclose(sum(shares), 1):
-        reject(
-            "focal_alpha",
-            "two numbers that sum to 1, one for each class",
-            alphas,
-            "Positives weigh alpha and negatives 1 - alpha; use class_weight for other "
-            "weights.",
-        )
+    shares = class_alphas(alphas, 2, "focal_alpha") or ()
+    if not math.isclose(sum(shares), 1):
+        advice = "Use class_weight for weights that do not."
+        reject("focal_alpha", "two numbers that sum to 1", alphas, advice)
     return shares[1]
 
 
@@ -198,17 +187,31 @@ def posterior(loss: Loss, raw_prediction: Any) -> Any:
     return loss._posterior(np.asarray(raw_prediction, dtype=np.float64))
 
 
-def labels_of_model(given: Any, known: Provenance | None, n_scores: int) -> ModelLabels:
-    """The labels of a model to continue: of its note, or of LightGBM's classifier."""
+def labels_of_model(
+    given: Any, known: Provenance | None, n_scores: int
+) -> LabelsOfModel:
+    """The labels of a model to continue: of its note, or of LightGBM's classifier.
+
+    A model that knows only the number of its classes takes the labels of y, or 0, ...,
+    K - 1 if y lacks some.
+    """
     noted = None if known is None else known.classes
     classes = getattr(given, "_classes", None) if noted is None else noted
-    return ModelLabels(classes, max(n_scores, 2))
+    codes = np.arange(max(n_scores, 2))
+
+    def in_place_of(found: NDArray[Any]) -> NDArray[Any]:
+        if classes is None:
+            return found if len(found) >= len(codes) else codes
+        return np.asarray(classes)
+
+    return in_place_of
 
 
-def require_rounds(n_estimators: Any) -> None:
-    """Reject a number of rounds that is no whole number or that trains nothing."""
-    advice = "A model without rounds is a constant: use sklearn.dummy.DummyClassifier."
-    whole_number("n_estimators", n_estimators, 1, advice)
+def require_one_process(name: str, n_processes: int, instead: str) -> None:
+    """Reject a training of several processes, which may have other labels."""
+    if n_processes > 1:
+        advice = f"Each would encode its own labels. Use {instead}."
+        reject(name, "left to a single process", n_processes, advice)
 
 
 def without_own(params: dict[str, Any]) -> dict[str, Any]:
@@ -223,8 +226,11 @@ def without_spare_classes(
 
     The hosts' classifiers count the labels, and ignore a larger number.
     """
-    if not isinstance(loss, SoftmaxFocalLoss):
-        return params
-    counts = {name for name in names if isinstance(params.get(name), Integral)}
-    spare = {name for name in counts if params[name] > loss.n_classes}
-    return {name: params[name] for name in params if name not in spare}
+    n_classes = loss.n_classes if isinstance(loss, SoftmaxFocalLoss) else np.inf
+    return {
+        name: value
+        for name, value in params.items()
+        if not (
+            name in names and isinstance(value, Integral) and int(value) > n_classes
+        )
+    }

@@ -1,7 +1,7 @@
 """FocalLGBMClassifier: LightGBM's scikit-learn classifier with the focal loss."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from inspect import Parameter, signature
 from numbers import Real
@@ -18,29 +18,27 @@ from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._imports import without_autologging
 from focalboost._hosts._params import (
     Balance,
-    balance_to_make,
-    checked_balance,
     metrics_in,
     name_of,
     warn_of_no_split,
 )
-from focalboost._validation import reject
+from focalboost._validation import reject, whole_number
 from focalboost.estimators._base import (
     FocalClassifierMixin,
     labels_of_model,
     loss_of,
     posterior,
-    require_rounds,
+    require_one_process,
     without_own,
     without_spare_classes,
 )
 from focalboost.estimators._rows import (
-    ModelLabels,
+    LabelsOfModel,
     TrainingRows,
+    as_arguments,
     features,
     for_each,
-    pairs_of,
-    require_entries,
+    pairs_given,
     require_fitted_names,
     require_names_of_training,
     require_numbers,
@@ -71,26 +69,14 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     Parameters
     ----------
-    focal_gamma : float, sequence of floats or dict, default=2.0
-        Focusing parameter, >= 0: one number, a pair (positive, negative) for two
-        classes, K numbers in the order of the labels for K classes, or a dict by label.
-        The later of two labels in order is the positive class.
-    focal_alpha : float, sequence of floats, dict or None, default=None
-        Class-balance weight. For two classes it is that of the positive class, in
-        (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
-        weights, or a dict by label. The probabilities undo it.
-    focal_max_learning_rate : float or None, default=None
-        The largest learning rate that a callback sets, in (0, 2). None means
-        ``learning_rate``, or 0.3 if that is larger.
-    focal_balance : bool or "validation", default=True
-        Add the constant to the model's own intercept with which the weighted sum of
-        the probabilities is that of the labels, over the training rows or over the last
-        evaluation set.
-    class_weight : dict, "balanced", "effective" or None, default=None
+    focal_gamma, focal_alpha, focal_max_learning_rate, focal_balance : as in \
+``FocalXGBClassifier``
+        The focusing parameter and the class-balance weight, each a number, a sequence
+        or a dict by label; the largest learning rate that a callback sets; and whether
+        the probabilities are made to add up to the labels.
+    class_weight : as in ``FocalXGBClassifier``
         Weights of the classes, in evaluation sets without ``eval_class_weight`` as
-        well. They state what the population is, so the probabilities do not undo them.
-        "effective" weighs by the effective number of samples
-        (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
+        well.
     boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
 subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
@@ -101,15 +87,12 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
 
     Attributes
     ----------
-    focal_loss_ : FocalLoss or SoftmaxFocalLoss
-        The loss of the fitted model; the softmax is for more than two classes.
-    classes_ : ndarray of shape (n_classes,)
-        The labels in order; of two, the second is the positive class.
+    focal_loss_, classes_, evals_result_ : as in ``FocalXGBClassifier``
+        The loss of the fitted model, the labels in order, and metrics by evaluation
+        set, name and round. These are those before the balance.
     booster_ : lightgbm.Booster
         A plain LightGBM model with the baseline in its first trees. Its ``predict``
         returns focal scores.
-    evals_result_ : dict
-        Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration_, best_score_ : int, dict
         The best round, counted from 1, and its metrics, with early stopping.
         Predictions use the rounds up to it.
@@ -118,24 +101,12 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
 ``LGBMClassifier``
         As in ``lightgbm.LGBMClassifier``.
 
-    Raises
-    ------
-    ValueError
-        In ``fit``, if a parameter contradicts the focal loss, or if y has a single
-        class and there is no model to continue.
-
     Notes
     -----
     Training leaves out rows of weight 0. Other weights do not change what LightGBM
     counts, as for ``min_child_samples``. Pickle, joblib and skops keep a model, and so
     does ``save_model`` in LightGBM's format. ``focalboost.export.to_onnx`` makes an
     ONNX graph of it.
-
-    References
-    ----------
-    Lin et al., *Focal Loss for Dense Object Detection*, 2017; for the probabilities
-    Charoenphakdee et al., *On Focal Loss for Class-Posterior Probability Estimation*,
-    2021.
 
     Examples
     --------
@@ -183,28 +154,9 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         focal_balance: Balance = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            boosting_type=boosting_type,
-            num_leaves=num_leaves,
-            max_depth=max_depth,
-            learning_rate=learning_rate,
-            n_estimators=n_estimators,
-            subsample_for_bin=subsample_for_bin,
-            objective=objective,
-            class_weight=class_weight,
-            min_split_gain=min_split_gain,
-            min_child_weight=min_child_weight,
-            min_child_samples=min_child_samples,
-            subsample=subsample,
-            subsample_freq=subsample_freq,
-            colsample_bytree=colsample_bytree,
-            reg_alpha=reg_alpha,
-            reg_lambda=reg_lambda,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            importance_type=importance_type,
-            **kwargs,
-        )
+        given = locals()
+        names = (name for name in LGBMClassifier._get_param_names() if name in given)
+        super().__init__(**{name: given[name] for name in names}, **kwargs)
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.focal_max_learning_rate = focal_max_learning_rate
@@ -255,13 +207,10 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         those of that model, and y may lack some. An ``init_score`` replaces the
         baseline; add it to predictions yourself.
         """
-        _require_one_machine(self.get_params(deep=False))
-        require_rounds(self.n_estimators)
-        require_entries(
-            eval_sample_weight=eval_sample_weight,
-            eval_class_weight=eval_class_weight,
-            eval_init_score=eval_init_score,
-        )
+        instead = "train with class_masses, or FocalDaskLGBMClassifier"
+        n_processes = n_machines(self.get_params(deep=False))
+        require_one_process("machines", n_processes, f"focalboost.lightgbm.{instead}")
+        whole_number("n_estimators", self.n_estimators, 1)
         model, of_model = model_and_labels(init_model)
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         require_numbers(rows.X)
@@ -269,42 +218,47 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             rows.X = as_in_model(model, rows.X, feature_name)
         classes = rows.target.classes
         loss = loss_of(self, classes, rows.masses if model is None else None)
-        given = {"eval_set": eval_set, "eval_X": eval_X, "eval_y": eval_y}
-        sets, evaluation = _evaluation(
-            rows, given, eval_sample_weight, eval_class_weight
-        )
+        pairs = pairs_given(eval_set, eval_X, eval_y)
+        weights = for_each("eval_sample_weight", eval_sample_weight, pairs)
+        of_classes = for_each("eval_class_weight", eval_class_weight, pairs)
+        starts = for_each("eval_init_score", eval_init_score, pairs)
+        sets, weights = rows.evaluation(pairs, weights, of_classes, by_weight=False)
+        for features_of_set, _ in sets:
+            require_numbers(features_of_set)
+            require_names_of_training(features_of_set, rows.X)
         plan = self._plan(loss, eval_metric)
         model = _model.model_to_continue(model, loss)
         baseline: Baseline = 0.0
         init_score = rows.starts("init_score", init_score, by_class=True)
         if model is None and init_score is None:
-            baseline = _baseline(loss, rows)
+            # As ``train`` computes it: LightGBM keeps weights in float32.
+            weight = None if rows.weight is None else np.float32(rows.weight)
+            baseline = loss.baseline(rows.y, weight)
             init_score = constant_scores(baseline, len(rows.y))
-            eval_init_score = _scores_of(sets, eval_init_score, baseline)
-        # LightGBM words the error of half a set.
-        has_sets = bool(sets) or eval_X is not None or eval_y is not None
-        balance = checked_balance(self.focal_balance, "focal_balance", has_sets)
-        if balance == "validation" and rows.are_last_of(sets):
-            balance = True
-        wanted = balance_to_make(balance, loss)
-        shift = _model.balancing(wanted, plan.objective, model)
+            starts = [
+                starting_from(baseline, len(y_of_set), own)
+                for (_, y_of_set), own in zip(sets, starts, strict=True)
+            ]
+        shift = _model.balancing(rows.balance(sets, weights), plan.objective, model)
         settings, watching = watched(shift, plan.params, callbacks)
         metrics = [plan.metric] if plan.metric else metrics_in(eval_metric)
         with without_autologging("lightgbm"), _model.errors_explained(settings):
             # LightGBM's classifier would encode the codes anew.
-            host = LGBMModel(**settings).fit(
+            host = LGBMModel(**settings)
+            host.fit(
                 rows.X,
                 rows.y,
                 sample_weight=rows.weight,
                 init_score=init_score,
                 init_model=model,
                 eval_names=eval_names,
-                eval_init_score=eval_init_score,
+                eval_sample_weight=weights,
+                eval_init_score=starts,
                 eval_metric=[_on_posterior(loss, metric) for metric in metrics],
                 feature_name=feature_name,
                 categorical_feature=categorical_feature,
                 callbacks=watching,
-                **evaluation,
+                **as_arguments(host.fit, sets),
             )
         warn_of_no_split(_model.has_split(host.booster_), loss)
         added = None if shift is None else shift.value()
@@ -343,9 +297,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         A table needs the names of the training. With ``validate_features=False`` its
         columns count by position, and with True LightGBM words the error.
         """
-        span = (start_iteration, num_iteration)
-        options = (pred_leaf, pred_contrib, validate_features)
-        return self._answer(self._likeliest, X, raw_score, span, options, kwargs)
+        given = (raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib)
+        return self._answer(self._likeliest, X, given, validate_features, kwargs)
 
     def predict_proba(
         self,
@@ -362,9 +315,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
 
         With an option, return what LightGBM returns for it.
         """
-        span = (start_iteration, num_iteration)
-        options = (pred_leaf, pred_contrib, validate_features)
-        return self._answer(self._posterior, X, raw_score, span, options, kwargs)
+        given = (raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib)
+        return self._answer(self._posterior, X, given, validate_features, kwargs)
 
     def decision_function(
         self,
@@ -376,23 +328,22 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         **kwargs: Any,
     ) -> NDArray[np.float64]:
         """Return the logit of the posterior, or the log posterior of each class."""
-        span = (start_iteration, num_iteration)
-        options = (False, False, validate_features)
-        return np.asarray(self._answer(self._decision, X, False, span, options, kwargs))
+        given = (False, start_iteration, num_iteration, False, False)
+        answer = self._answer(self._decision, X, given, validate_features, kwargs)
+        return np.asarray(answer)
 
     def _answer(
         self,
         of_raw: Callable[[Any], Any],
         X: Any,
-        raw_score: bool,
-        span: tuple[int, int | None],
-        options: tuple[bool, bool, bool | None],
+        given: tuple[Any, ...],
+        validate_features: bool | None,
         kwargs: dict[str, Any],
     ) -> Any:
         """What LightGBM predicts for an option, or what its raw prediction means."""
         check_is_fitted(self)
-        pred_leaf, pred_contrib, validate_features = options
-        is_hosts = raw_score or pred_leaf or pred_contrib
+        raw_score, *span_and_kinds = given
+        is_hosts = raw_score or any(span_and_kinds[2:])
         is_raw = raw_score or not is_hosts
         # LightGBM compares the names of pandas alone.
         by_host = validate_features is False or hasattr(X, "iloc")
@@ -405,8 +356,8 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
             n_classes = len(self.classes_)
             answer: Any = np.zeros((0, n_classes) if n_classes > 2 else 0)
         else:
-            flags = (pred_leaf, pred_contrib, bool(validate_features))
-            answer = LGBMModel.predict(self, X, is_raw, *span, *flags, **kwargs)
+            options = (*span_and_kinds, bool(validate_features))
+            answer = LGBMModel.predict(self, X, is_raw, *options, **kwargs)
         return answer if is_hosts else of_raw(answer)
 
     def save_model(self, fname: str | os.PathLike[str]) -> None:
@@ -475,7 +426,7 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         self._class_map = {label: code for code, label in enumerate(classes)}
 
 
-def model_and_labels(init_model: Any) -> tuple[Booster | None, ModelLabels | None]:
+def model_and_labels(init_model: Any) -> tuple[Booster | None, LabelsOfModel | None]:
     """The booster of a model to continue, and the labels that it stands for."""
     if init_model is None:
         return None, None
@@ -483,51 +434,6 @@ def model_and_labels(init_model: Any) -> tuple[Booster | None, ModelLabels | Non
     known = _model.provenance_of(model, "init_model")
     n_scores = model.num_model_per_iteration()
     return model, labels_of_model(init_model, known, n_scores)
-
-
-def pairs_given(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
-    """The pairs of sets given in either way; none of a mixture, LightGBM's error."""
-    if eval_X is None and eval_y is None:
-        return pairs_of(eval_set)
-    if eval_set is not None or eval_X is None or eval_y is None:
-        return []
-    several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
-    return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
-
-
-def _evaluation(
-    rows: TrainingRows, given: dict[str, Any], weights: Any, class_weights: Any
-) -> tuple[list[Any], dict[str, Any]]:
-    """Evaluation sets as LightGBM can read them, and as arguments of its ``fit``.
-
-    They keep the names they were given by: LightGBM before 4.7 has one.
-    """
-    sets, weights = rows.evaluation(
-        pairs_given(**given), weights, class_weights, by_weight=False
-    )
-    for features_of_set, _ in sets:
-        require_numbers(features_of_set)
-        require_names_of_training(features_of_set, rows.X)
-    arguments = {name: value for name, value in given.items() if value is not None}
-    if list(arguments) == ["eval_set"]:
-        arguments["eval_set"] = sets
-    elif sets:
-        arguments = dict(zip(arguments, zip(*sets, strict=True), strict=True))
-    return sets, {**arguments, "eval_sample_weight": weights}
-
-
-def _baseline(loss: Loss, rows: TrainingRows) -> Baseline:
-    """The baseline as ``train`` computes it: LightGBM keeps weights in float32."""
-    weight = None if rows.weight is None else np.float32(rows.weight)
-    return loss.baseline(rows.y, weight)
-
-
-def _scores_of(sets: list[Any], given: Any, baseline: Baseline) -> list[Any]:
-    """The baseline for every set, on top of an init_score of its own."""
-    return [
-        starting_from(baseline, len(y), own)
-        for (_, y), own in zip(sets, for_each(given, sets), strict=True)
-    ]
 
 
 def _on_posterior(loss: Loss, metric: Any) -> Any:
@@ -549,24 +455,9 @@ def _on_posterior(loss: Loss, metric: Any) -> Any:
         if isinstance(result, Real):
             name = name_of(metric)
             own = name if getattr(metric, "__name__", "").isidentifier() else "metric"
-            reject(
-                "eval_metric",
-                "a function that returns (name, value, is_higher_better)",
-                metric,
-                f"Use lambda y, p: ({name!r}, {own}(y, p), True), or False for a loss.",
-            )
+            rule = "a function that returns (name, value, is_higher_better)"
+            call = f"Use lambda y, p: ({name!r}, {own}(y, p), True)"
+            reject("eval_metric", rule, metric, f"{call}, or False for a loss.")
         return result
 
     return of_raw
-
-
-def _require_one_machine(params: Mapping[str, Any]) -> None:
-    """Reject several machines, which may have other labels."""
-    if n_machines(params) > 1:
-        reject(
-            "machines",
-            "left out",
-            f"{n_machines(params)} machines",
-            "Each machine would encode its own labels. Use focalboost.lightgbm.train "
-            "with class_masses and labels 0 to K - 1, or FocalDaskLGBMClassifier.",
-        )

@@ -4,12 +4,15 @@ scikit-learn checks arrays and sequences here. Tables of pandas, Polars, Arrow a
 and arrays on a GPU go to the host as they are, which knows more of them.
 """
 
-from numbers import Integral, Real
-from typing import Any, NamedTuple
+import operator
+import re
+from collections.abc import Callable
+from inspect import signature
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
@@ -20,6 +23,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from focalboost._hosts._params import Balance, checked_balance
 from focalboost._validation import (
     codes_of,
     reject,
@@ -31,10 +35,7 @@ from focalboost._validation import (
 from focalboost.lightgbm._data_sets import columns_of, names_of
 
 #: The column types of Polars and Arrow that LightGBM reads; others end the process.
-READABLE = {
-    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *("float", "double", "float32", "float64", "bool", "boolean"),
-}
+READABLE = re.compile(r"u?int(8|16|32|64)|float(32|64)?|double|bool(ean)?", re.I)
 
 #: The share of new information in one more row of a class, in the effective number of
 #: samples: the largest with which Cui et al. experiment.
@@ -51,7 +52,8 @@ def features(X: Any, estimator: Any, min_samples: int = 0, fitted: bool = True) 
     if type(X).__name__ == "LazyFrame":  # of Polars
         X = X.collect()
     is_column = estimator._reads_series and hasattr(X, "iloc")
-    if not (issparse(X) or _is_array_like(X)) or is_column:
+    on_device = hasattr(X, "__cuda_array_interface__")
+    if is_column or on_device or hasattr(X, "columns"):
         return X
     checked = check_array(
         X,
@@ -77,35 +79,14 @@ def _is_checked(X: Any, estimator: Any, min_samples: int, fitted: bool) -> bool:
     )
 
 
-def _is_array_like(X: Any) -> bool:
-    """Whether NumPy can read it, and it is no table."""
-    if isinstance(X, list | tuple):
-        return True
-    on_device = hasattr(X, "__cuda_array_interface__")
-    return hasattr(X, "__array__") and not hasattr(X, "columns") and not on_device
-
-
 def rows_at(X: Any, positions: NDArray[np.intp]) -> Any:
     """Some rows of an array or a table; scikit-learn 1.6 knows no Arrow tables."""
     is_arrow = type(X).__module__.startswith("pyarrow")
     return X.take(positions) if is_arrow else _safe_indexing(X, positions)
 
 
-class ModelLabels(NamedTuple):
-    """The labels of a model to continue, as far as it knows them."""
-
-    classes: NDArray[Any] | None  #: in order
-    n_classes: int
-
-    def in_place_of(self, found: NDArray[Any]) -> NDArray[Any]:
-        """The model's labels where y has some of them.
-
-        A model that knows only the number of its classes takes the labels of y, or 0,
-        ..., K - 1 if y lacks some.
-        """
-        if self.classes is None and len(found) >= self.n_classes:
-            return found
-        return np.arange(self.n_classes) if self.classes is None else self.classes
+#: Returns the labels of a model to continue in place of those that y has.
+LabelsOfModel = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 class Target:
@@ -119,13 +100,13 @@ class Target:
         y: Any,
         class_weight: Any,
         counts: NDArray[Any] | None,
-        of_model: ModelLabels | None = None,
+        of_model: LabelsOfModel | None = None,
     ) -> None:
         labels = column_of(y)
         check_classification_targets(labels)
         self.classes: NDArray[Any] = np.unique(labels)
         if of_model is not None:
-            self.classes = of_model.in_place_of(self.classes)
+            self.classes = of_model(self.classes)
         if len(self.classes) < 2:
             reject(
                 "y",
@@ -154,7 +135,7 @@ class Target:
             return sample_weight
         if sample_weight is None:
             return weights[encoded]
-        of_rows = _flat(np.asarray(sample_weight, dtype=np.float64))
+        of_rows = _flat(sample_weight)
         require_length("sample_weight", of_rows, len(encoded))
         return of_rows * weights[encoded]
 
@@ -162,17 +143,11 @@ class Target:
         self, class_weight: Any, encoded: NDArray[Any]
     ) -> NDArray[np.float64] | None:
         """The class weights of an evaluation set, by the classes that it has."""
-        labels = self.classes.tolist()
-        counts = np.bincount(encoded, minlength=len(labels))
+        counts = np.bincount(encoded, minlength=len(self.classes))
         if isinstance(class_weight, dict):
-            unknown = sorted(class_weight.keys() - set(labels), key=str)
-            if unknown:
-                advice = f"Use labels of {labels}."
-                reject("eval_class_weight", "by label", unknown, advice)
-            of_all = dict.fromkeys(labels, 1.0) | class_weight
-            return class_weights(of_all, self.classes, counts)
+            return class_weights(class_weight, self.classes, counts)
         there = counts > 0
-        found = np.ones(len(labels))
+        found = np.ones(len(counts))
         found[there] = class_weights(class_weight, self.classes[there], counts[there])
         return found
 
@@ -202,7 +177,7 @@ def target_of(
     y: Any,
     class_weight: Any,
     counts: NDArray[Any] | None,
-    of_model: ModelLabels | None = None,
+    of_model: LabelsOfModel | None = None,
 ) -> Target:
     """The labels, of several columns or of one."""
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
@@ -221,7 +196,11 @@ def column_of(y: Any, name: str = "y") -> NDArray[Any]:
             "A classifier requires y to be passed, but the target y is None.",
         )
     if hasattr(getattr(y, "dtype", None), "na_value"):  # of pandas alone
-        y = _without_extension(y, name)
+        n_missing = int(y.isna().sum())
+        if n_missing:
+            advice = "Drop rows without one."
+            reject(name, "labels, none missing", f"{n_missing} missing", advice)
+        y = np.asarray(y)  # scikit-learn would turn whole numbers into floats
     labels = check_array(y, ensure_2d=False, dtype=None, input_name=name)
     if labels.dtype.kind == "O":
         labels = _of_one_kind(labels, name)
@@ -233,18 +212,6 @@ def column_of(y: Any, name: str = "y") -> NDArray[Any]:
             "Wrap the estimator in sklearn.multioutput.MultiOutputClassifier.",
         )
     return np.asarray(column_or_1d(labels, warn=True))
-
-
-def _without_extension(y: Any, name: str) -> Any:
-    """A column of pandas as NumPy has it; scikit-learn finds missing numbers itself.
-
-    It would turn nullable whole numbers into floats, and trips over NA among text.
-    """
-    n_missing = int(y.isna().sum())
-    if n_missing and y.dtype.kind not in "biuf":
-        advice = "Drop rows without one."
-        reject(name, "labels, none missing", f"{n_missing} missing", advice)
-    return y if n_missing else np.asarray(y)
 
 
 def _of_one_kind(labels: NDArray[Any], name: str) -> NDArray[Any]:
@@ -327,7 +294,7 @@ class TrainingRows:
         X: Any,
         y: Any,
         sample_weight: Any,
-        of_model: ModelLabels | None,
+        of_model: LabelsOfModel | None,
     ) -> None:
         self._estimator, self._given = estimator, (X, y, sample_weight)
         least = 2 if of_model is None else 1
@@ -374,25 +341,23 @@ class TrainingRows:
 
     def evaluation(
         self, pairs: list[Any], weights: Any, of_classes: Any = None, *, by_weight: bool
-    ) -> tuple[list[tuple[Any, Any]], Any]:
+    ) -> tuple[list[tuple[Any, Any]], list[Any]]:
         """Evaluation sets with encoded labels, and their weights."""
-        weights, of_classes = for_each(weights, pairs), for_each(of_classes, pairs)
+        of_classes = of_classes or [None] * len(pairs)
         found = [
             self._evaluated(X, y, weight, of_class, by_weight)
             for (X, y), weight, of_class in zip(pairs, weights, of_classes, strict=True)
         ]
         return [(X, y) for X, y, _ in found], [weight for _, _, weight in found]
 
-    def are_last_of(self, sets: Any, weights: Any = None) -> bool:
-        """Whether the last evaluation set is the training set, which hosts build once.
-
-        It is another one for XGBoost if it has other weights.
-        """
-        if not sets:
-            return False
-        X, y = sets[-1]
-        has_weights = weights is None or weights[-1] is self.weight
-        return X is self.X and y is self.y and has_weights
+    def balance(self, sets: list[tuple[Any, Any]], weights: list[Any]) -> Balance:
+        """The balance to make; hosts build a last set that is the training set once."""
+        asked = self._estimator.focal_balance
+        balance = checked_balance(asked, "focal_balance", bool(sets))
+        if balance == "validation":
+            last, own = (*sets[-1], weights[-1]), (self.X, self.y, self.weight)
+            return all(map(operator.is_, last, own)) or balance
+        return balance
 
     def _evaluated(
         self, X: Any, y: Any, sample_weight: Any, class_weight: Any, by_weight: bool
@@ -411,26 +376,30 @@ class TrainingRows:
         return features(X, self._estimator, fitted=False), encoded, weight
 
 
-def require_entries(**given: Any) -> None:
-    """Check what belongs to evaluation sets: an array would be read as its numbers."""
-    for name, values in given.items():
-        if not isinstance(values, list | tuple | dict | None):
-            rule = "a list of one entry for each evaluation set, or a dict"
-            reject(name, rule, type(values).__name__, f"Use {name}=[...].")
-
-
-def for_each(given: Any, pairs: list[Any]) -> list[Any]:
+def for_each(name: str, given: Any, pairs: list[Any]) -> list[Any]:
     """One entry for each set, of a list that may be short or a dict by position."""
+    if not isinstance(given, list | tuple | dict | None):
+        rule = "a list of one entry for each evaluation set, or a dict"
+        reject(name, rule, type(given).__name__, f"Use {name}=[...].")
     if not isinstance(given, dict):
-        given = dict(enumerate([] if given is None else given))
+        given = dict(enumerate(given or ()))
     return [given.get(i) for i in range(len(pairs))]
+
+
+def one_for_each(name: str, given: Any, pairs: list[Any]) -> list[Any]:
+    """One entry for each set, of a list as long, or None for none."""
+    values = [None] * len(pairs) if given is None else given
+    if len(values) != len(pairs):
+        rule = "one entry for each evaluation set"
+        reject(name, rule, len(values), "Use None for a set without.")
+    return [values[i] for i in range(len(pairs))]
 
 
 def pairs_of(eval_set: Any) -> list[Any]:
     """Evaluation sets as a list of pairs; a single pair may stand alone."""
     if eval_set is None:
         return []
-    if isinstance(eval_set, tuple) and len(eval_set) == 2 and not _is_pair(eval_set[0]):
+    if isinstance(eval_set, tuple) and eval_set and hasattr(eval_set[0], "shape"):
         eval_set = [eval_set]
     pairs = list(eval_set)
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
@@ -443,37 +412,43 @@ def pairs_of(eval_set: Any) -> list[Any]:
     return pairs
 
 
-def _is_pair(value: Any) -> bool:
-    """Whether it is features and labels, and not the rows of a list of lists."""
-    if isinstance(value, list):
-        return len(value) == 2 and hasattr(value[0], "shape")
-    return isinstance(value, tuple)
+def pairs_given(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
+    """Evaluation sets for LightGBM, given in either way, as a list of pairs."""
+    if eval_X is None and eval_y is None:
+        return pairs_of(eval_set)
+    if eval_set is not None or eval_X is None or eval_y is None:
+        rule = "given together with eval_y, and without eval_set"
+        advice = "Use eval_X=(X1, X2), eval_y=(y1, y2)."
+        reject("eval_X", rule, type(eval_X).__name__, advice)
+    several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
+    return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
+
+
+def as_arguments(fit: Callable[..., Any], pairs: list[Any]) -> dict[str, Any]:
+    """Evaluation sets as LightGBM's ``fit`` takes them."""
+    if "eval_X" not in signature(fit).parameters:  # before 4.7
+        return {"eval_set": pairs}
+    halves = (tuple(pair[i] for pair in pairs) for i in (0, 1))
+    return dict(zip(("eval_X", "eval_y"), halves, strict=True))
 
 
 def row_weights(sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
     """One weight for each row, not all of them 0; None for no weights."""
     if sample_weight is None:
         return None
-    n_rows = _num_samples(y)
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_rows, sample_weight)
-    weight: NDArray[np.float64] = check_array(
-        sample_weight,
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_all_finite=False,
-        input_name="sample_weight",
-    )
-    weight = _flat(weight)
+    n_rows, weight = _num_samples(y), _flat(sample_weight)
+    if weight.ndim == 0:
+        weight = np.full(n_rows, weight)
     require_length("sample_weight", weight, n_rows)
     require_weights(np, weight)
     require_positive_total(float(weight.sum()))
     return weight
 
 
-def _flat(sample_weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _flat(sample_weight: Any) -> NDArray[np.float64]:
     """Weights (n,), which XGBoost takes as a column as well."""
-    return sample_weight.ravel() if sample_weight.shape[1:] == (1,) else sample_weight
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    return weight.ravel() if weight.shape[1:] == (1,) else weight
 
 
 def require_numbers(X: Any) -> None:
@@ -482,7 +457,7 @@ def require_numbers(X: Any) -> None:
         return
     types = X.dtypes if hasattr(X, "dtypes") else X.schema.types
     for name, kind in zip(columns_of(X), map(str, types), strict=True):
-        if kind.lower() not in READABLE:
+        if not READABLE.fullmatch(kind):
             reject(
                 f"column {name!r} of X",
                 "of numbers or booleans",

@@ -18,25 +18,24 @@ from focalboost._hosts._imports import without_autologging
 from focalboost._hosts._note import Provenance, warn_of_another_loss
 from focalboost._hosts._params import (
     Balance,
-    balance_to_make,
-    checked_balance,
     name_of,
     warn_of_no_split,
 )
-from focalboost._validation import reject
+from focalboost._validation import reject, whole_number
 from focalboost.estimators._base import (
     FocalClassifierMixin,
     labels_of_model,
     loss_of,
     posterior,
-    require_rounds,
+    require_one_process,
     without_own,
     without_spare_classes,
 )
 from focalboost.estimators._rows import (
-    ModelLabels,
+    LabelsOfModel,
     TrainingRows,
     features,
+    one_for_each,
     pairs_of,
     target_of,
 )
@@ -61,14 +60,11 @@ class _Training(XGBClassifier):
     ``classes_``. The data sets of the training are kept for the balance.
     """
 
-    classes_: NDArray[Any] = np.arange(0)
+    classes_: NDArray[Any] = np.arange(0)  #: those of which there is a row
     n_classes_ = property(lambda self: self.n_codes, lambda self, found: None)
-
-    def begin(self, codes: NDArray[Any], n_codes: int, continues: bool) -> None:
-        """Take note of the codes that occur, and of whether a model is continued."""
-        self.classes_, self.n_codes = np.unique(codes), n_codes
-        self.continues = continues
-        self.data_sets: list[DMatrix] = []
+    n_codes: int
+    continues: bool
+    data_sets: list[DMatrix]
 
     def _create_dmatrix(self, ref: Any, **options: Any) -> Any:
         if self.continues:
@@ -151,12 +147,9 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     Notes
     -----
-    Training leaves out rows of weight 0. A row of a whole weight counts as that many
-    rows on the same bins, up to the rounding of float32, unless rows are sampled. The
-    bins are the same with ``tree_method="exact"``, or if no feature has more than
-    ``max_bin`` values. Otherwise they are quantiles, which move with weights. Pickle,
-    joblib and skops keep a model, and so does ``save_model`` in XGBoost's format.
-    ``focalboost.export.to_onnx`` makes an ONNX graph of it.
+    Training leaves out rows of weight 0. Pickle, joblib and skops keep a model, and so
+    does ``save_model`` in XGBoost's format. ``focalboost.export.to_onnx`` makes an ONNX
+    graph of it.
 
     References
     ----------
@@ -236,9 +229,10 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
         With ``xgb_model`` the labels are those of that model, and y may lack some.
         """
-        _require_one_worker()
+        instead = "train with labels 0 to K - 1, or FocalDaskXGBClassifier"
+        require_one_process("fit", n_workers(), f"focalboost.xgboost.{instead}")
         if self.n_estimators is not None:
-            require_rounds(self.n_estimators)
+            whole_number("n_estimators", self.n_estimators, 1)
         model, of_model = model_and_labels(xgb_model)
         rows = TrainingRows(self, X, y, sample_weight, of_model)
         classes = rows.target.classes
@@ -247,13 +241,15 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         if model is not None:
             known = _model.provenance_of(model, "xgb_model")
             warn_of_another_loss(known, loss, "xgb_model")
-        sets, weights = _evaluation(rows, eval_set, sample_weight_eval_set)
-        balance = checked_balance(self.focal_balance, "focal_balance", bool(sets))
-        if balance == "validation" and rows.are_last_of(sets, weights):
-            balance = True
-        wanted = balance_to_make(balance, loss)
+        pairs = pairs_of(eval_set)
+        weights = one_for_each("sample_weight_eval_set", sample_weight_eval_set, pairs)
+        sets, weights = rows.evaluation(pairs, weights, by_weight=True)
         keeper = balancing(
-            loss, wanted, host.data_sets, self.n_jobs or None, ends_at_best=True
+            loss,
+            rows.balance(sets, weights),
+            host.data_sets,
+            self.n_jobs or None,
+            ends_at_best=True,
         )
         host.callbacks = [*(self.callbacks or ()), keeper]  # others may cut the model
         with without_autologging("xgboost"):
@@ -295,7 +291,8 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         metric = plan.metric or _on_posterior(loss, params["eval_metric"])
         own = {"eval_metric": metric, "objective": plan.objective}
         host = _Training(**{**plan.params, **own})
-        host.begin(rows.y, len(rows.target.classes), xgb_model is not None)
+        host.classes_, host.n_codes = np.unique(rows.y), len(rows.target.classes)
+        host.continues, host.data_sets = xgb_model is not None, []
         return host
 
     def _learned(
@@ -365,7 +362,6 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         return self._decision(raw)
 
     def _raw(self, X: Any, validate: bool, base_margin: Any, iterations: Any) -> Any:
-        self.get_booster()  # not fitted: XGBoost words this error
         # XGBClassifier's own predict would set the verbosity a second time.
         raw = XGBModel.predict(
             self,
@@ -382,7 +378,6 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     def apply(self, X: Any, iteration_range: _Iterations = None) -> NDArray[Any]:
         """Return the leaf of every tree for each row, as ``XGBClassifier.apply``."""
-        self.get_booster()
         return super().apply(features(X, self), iteration_range)
 
     def save_model(self, fname: str | os.PathLike[str]) -> None:
@@ -427,25 +422,13 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
         self.focal_gamma, self.focal_alpha = known.loss.gamma, known.loss.alpha
 
 
-def model_and_labels(xgb_model: Any) -> tuple[Booster | None, ModelLabels | None]:
+def model_and_labels(xgb_model: Any) -> tuple[Booster | None, LabelsOfModel | None]:
     """The booster of a model to continue, and the labels that it stands for."""
     if xgb_model is None:
         return None, None
     model = _model.booster_of(xgb_model)
     known = _model.provenance_of(model, "xgb_model")
     return model, labels_of_model(xgb_model, known, _model.n_scores_of(model))
-
-
-def _evaluation(rows: TrainingRows, eval_set: Any, weights: Any) -> tuple[Any, Any]:
-    """Evaluation sets and their weights; XGBoost rejects weights without a set."""
-    if eval_set is None:
-        return None, weights
-    pairs = pairs_of(eval_set)
-    if weights is not None:
-        if len(weights) != len(pairs):
-            return pairs, weights
-        weights = [weights[i] for i in range(len(pairs))]  # of a list, or a dict
-    return rows.evaluation(pairs, weights, by_weight=True)
 
 
 def _on_posterior(loss: Loss, metric: Any) -> Any:
@@ -465,15 +448,3 @@ def _on_posterior(loss: Loss, metric: Any) -> Any:
 
     of_raw.__name__ = name_of(metric)
     return of_raw
-
-
-def _require_one_worker() -> None:
-    """Reject a collective, whose workers may have other labels."""
-    if n_workers() > 1:
-        reject(
-            "fit",
-            "called in a training of one worker",
-            f"{n_workers()} workers",
-            "Each worker would encode its own labels. Use focalboost.xgboost.train "
-            "with labels 0 to K - 1, or FocalDaskXGBClassifier.",
-        )

@@ -259,7 +259,7 @@ def test_leaves(client, table):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (lambda y: np.where(y > 0, np.nan, 0.0), "y must be a label in every row"),
+        (lambda y: np.where(y > 0, np.nan, 0.0), "Input y contains NaN"),
         (lambda y: np.zeros_like(y), "labels of two classes or more"),
         (lambda y: y + np.arange(len(y)) / 1000, "Unknown label type"),
     ],

@@ -152,14 +152,18 @@ def test_the_posterior_adds_up_to_the_labels(spark, data, table):
 @pytest.mark.parametrize("loss", [FocalLoss((0, 2), 0.3), SoftmaxFocalLoss(3)], ids=str)
 def test_the_posterior_of_raw_predictions_as_spark_has_them(loss):
     """What Spark's own processes call, for rows of (-raw, raw) or of all classes."""
-    from focalboost.distributed.spark import _posterior
+    from focalboost.distributed.spark import _of_spark
+    from focalboost.estimators._base import posterior_of_each
+
+    def posterior(rows):
+        return posterior_of_each(loss, _of_spark(loss, rows))
 
     raw = np.array([[-200.0], [-2.5], [0.3], [40.0]])
     if isinstance(loss, SoftmaxFocalLoss):
         rows = np.column_stack([raw, 1 - raw, raw / 2])
-        np.testing.assert_array_equal(_posterior(loss, rows), loss.posterior(rows))
+        np.testing.assert_array_equal(posterior(rows), loss.posterior(rows))
     else:
-        found = _posterior(loss, np.column_stack([-raw, raw]))
+        found = posterior(np.column_stack([-raw, raw]))
         np.testing.assert_allclose(found[:, 1], loss.posterior(raw[:, 0]), rtol=1e-14)
         np.testing.assert_allclose(found.sum(axis=1), 1)
         assert found[0, 1] > 0 < found[3, 0]  # however small

@@ -17,7 +17,7 @@ from focalboost.distributed.lightgbm import summing_over_workers, total_of_worke
 
 pytestmark = pytest.mark.slow
 
-LOST = "Another worker of this training has ended"
+LOST = "A worker of this training has ended"
 ONES = np.ones(2)
 TWO = {"machines": "127.0.0.1:5,127.0.0.1:6"}
 

@@ -54,12 +54,6 @@ def test_features_and_labels_apart(model, several, rare):
         assert recorded(model, "valid_1") == pytest.approx(second)
 
 
-@has_eval_pair
-def test_half_of_a_pair_is_lightgbm_s_error(model, rare):
-    with pytest.raises(ValueError, match="You must specify eval_X and eval_y"):
-        model.fit(*rare, eval_X=rare[0])
-
-
 def test_the_training_set_is_recognised(model, rare):
     model.fit(*rare, eval_set=[rare])
     assert list(model.evals_result_) == ["training"]
@@ -210,7 +204,7 @@ def test_class_weights_of_a_set_are_by_its_own_labels(rare):
     assert history["valid_1"]["total"][-1] == 900
     with pytest.raises(ValueError, match=r"class_weight must be a dict by label"):
         model.fit(X, y, eval_class_weight=[3.0, None], **sets)
-    with pytest.raises(ValueError, match=r"eval_class_weight must be by label.*typo"):
+    with pytest.raises(ValueError, match=r"class_weight must be by label.*typo"):
         model.fit(X, y, eval_class_weight=[{"typo": 3}] * 2, **sets)
 
 
@@ -220,12 +214,8 @@ def test_no_evaluation_set_comes_in_every_form(rare):
         assert model.fit(*rare, eval_set=nothing).evals_result_ == {}
 
 
-@has_eval_pair
-def test_lightgbm_words_the_error_of_half_an_evaluation_set(rare):
-    model = FocalLGBMClassifier(
-        verbosity=-1, n_jobs=1, focal_balance="validation", n_estimators=2
-    )
-    with pytest.raises(ValueError, match="eval_X"):
-        model.fit(*rare, eval_X=rare[0])
-    with pytest.raises(ValueError, match="but not both"):
-        model.fit(*rare, eval_set=[rare], eval_X=rare[0], eval_y=rare[1])
+@pytest.mark.parametrize("given", [("eval_X",), ("eval_y",), ("eval_X", "eval_set")])
+def test_half_of_an_evaluation_set_is_refused(given, model, rare):
+    sets = {"eval_X": rare[0], "eval_y": rare[1], "eval_set": [rare]}
+    with pytest.raises(ValueError, match="eval_X must be given together with eval_y"):
+        model.fit(*rare, **{name: sets[name] for name in given})

@@ -71,8 +71,8 @@ def test_alpha_by_label(host, named):
     ("alpha", "message"),
     [
         ({"ok": 1 / 3, "fraud": 1 / 3}, "focal_alpha must be two numbers that sum"),
-        ({"ok": None, "fraud": 0.5}, "focal_alpha must be two numbers that sum"),
-        ({"ok": 3, "fraud": 7}, "focal_alpha must be a number between 0 and 1"),
+        ({"ok": None, "fraud": 0.5}, "focal_alpha must be None, or positive weights"),
+        ({"ok": 3, "fraud": 7}, "focal_alpha must be two numbers that sum"),
         ({"ok": 0.3}, r"focal_alpha must be a value for each .*Add \['fraud'\]"),
     ],
 )

@@ -146,7 +146,9 @@ def test_one_machine_needs_nothing(params, rare):
 @pytest.mark.parametrize("share", [0, 1])
 def test_the_estimator_is_refused_on_several_machines(params, share, rare):
     X, y = rare
-    with pytest.raises(ValueError, match="machines must be left out; got '2 machines'"):
+    with pytest.raises(
+        ValueError, match="machines must be left to a single process; got 2"
+    ):
         FocalLGBMClassifier(**params).fit(X, y * share)
 
 
