@@ -6,6 +6,7 @@ classifiers with the focal loss. ``spark`` fits XGBoost's Spark classifier. Clas
 masses, baseline and class weights are those of all rows, wherever they lie.
 """
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from focalboost._hosts._imports import import_on_demand, those_installed
@@ -28,7 +29,17 @@ _ON_DEMAND = {
 }
 
 
+def _is_before_3(package: str) -> bool:
+    """Whether a package has XGBoost before 3.0, whose classifiers share no bases."""
+    try:
+        return int(version(package).partition(".")[0]) < 3
+    except PackageNotFoundError:
+        return False
+
+
 __all__ = those_installed(__all__, _ON_DEMAND)
+if any(map(_is_before_3, ("xgboost", "xgboost-cpu"))):
+    __all__ = [name for name in __all__ if name != "FocalDaskXGBClassifier"]
 
 
 def __getattr__(name: str) -> Any:

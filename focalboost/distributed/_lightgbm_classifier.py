@@ -62,6 +62,10 @@ class FocalDaskLGBMClassifier(FocalLGBMClassifier, DaskLGBMClassifier):
         A ``metric`` raises an error, because LightGBM has none for the rows of all
         workers.
 
+    See Also
+    --------
+    focalboost.FocalLGBMClassifier : ``focal_gamma`` and the other parameters.
+
     Examples
     --------
     >>> import dask.array

@@ -66,6 +66,10 @@ class FocalDaskXGBClassifier(FocalXGBClassifier, DaskXGBClassifier):
         The client, by default the one that Dask uses. Other attributes, and the errors
         of ``fit``, are those of ``FocalXGBClassifier``.
 
+    See Also
+    --------
+    focalboost.FocalXGBClassifier : ``focal_gamma`` and the other parameters.
+
     Examples
     --------
     >>> import dask.array

@@ -114,6 +114,11 @@ def train(
         ``{"booster": lightgbm.Booster, "history": dict}``. The booster is finalised, as
         by ``focalboost.lightgbm.train``.
 
+    Raises
+    ------
+    ValueError
+        As in ``focalboost.lightgbm.train``.
+
     Examples
     --------
     >>> import dask.array

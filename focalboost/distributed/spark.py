@@ -71,6 +71,11 @@ def fit(
     SparkXGBClassifierModel
         The fitted model.
 
+    Raises
+    ------
+    ValueError
+        As in ``focalboost.xgboost.train``.
+
     Examples
     --------
     ::
@@ -241,7 +246,15 @@ def with_posterior(
     Returns
     -------
     pyspark.sql.DataFrame
-        The predictions with the new column, as in the example of ``fit``.
+        The predictions with the new column.
+
+    Examples
+    --------
+    ::
+
+        scored = focalboost.distributed.spark.with_posterior(
+            model.transform(data), FocalLoss(gamma=2)
+        )
     """
     advice = "pip install pyspark pandas pyarrow"
     pandas, functions, ml = (

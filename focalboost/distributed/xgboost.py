@@ -92,6 +92,11 @@ as in ``xgboost.dask.train``
         await it. The booster is a plain one. Its posterior is ``loss.posterior`` of the
         raw prediction.
 
+    Raises
+    ------
+    ValueError
+        As in ``focalboost.xgboost.train``.
+
     Examples
     --------
     >>> import dask.array, numpy as np, xgboost.dask

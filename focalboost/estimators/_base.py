@@ -114,7 +114,7 @@ def _warn_of_common_positives(
     )
 
 
-def _typed(pairs: dict[str, tuple[float, ...]], labels: list[Any]) -> str:
+def _typed(pairs: dict[str, tuple[float, float]], labels: list[Any]) -> str:
     """The parameters as they can be typed."""
     one, other = labels
     return " and ".join(

@@ -69,14 +69,26 @@ class FocalLGBMClassifier(FocalClassifierMixin, LGBMClassifier):
 
     Parameters
     ----------
-    focal_gamma, focal_alpha, focal_max_learning_rate, focal_balance : as in \
-``FocalXGBClassifier``
-        The focusing parameter and the class-balance weight, each a number, a sequence
-        or a dict by label; the largest learning rate that a callback sets; and whether
-        the probabilities are made to add up to the labels.
-    class_weight : as in ``FocalXGBClassifier``
+    focal_gamma : float, sequence of floats or dict, default=2.0
+        Focusing parameter, >= 0: one number, a pair (positive, negative) for two
+        classes, K numbers in the order of the labels for K classes, or a dict by label.
+        The later of two labels in order is the positive class.
+    focal_alpha : float, sequence of floats, dict or None, default=None
+        Class-balance weight. For two classes it is that of the positive class, in
+        (0, 1), or a dict by label that sums to 1. For K > 2 classes it is K positive
+        weights, or a dict by label. The probabilities undo it.
+    focal_max_learning_rate : float or None, default=None
+        The largest learning rate that a callback sets, in (0, 2). None means
+        ``learning_rate``, or 0.3 if that is larger.
+    focal_balance : bool or "validation", default=True
+        Add the constant to the model's own intercept with which the weighted sum of
+        the probabilities is that of the labels, over the training rows or over the last
+        evaluation set.
+    class_weight : dict, "balanced", "effective" or None, default=None
         Weights of the classes, in evaluation sets without ``eval_class_weight`` as
-        well.
+        well. They state what the population is, so the probabilities do not undo them.
+        "effective" weighs by the effective number of samples
+        (1 - 0.9999**n) / (1 - 0.9999) of Cui et al. 2019.
     boosting_type, num_leaves, max_depth, learning_rate, n_estimators, \
 subsample_for_bin, objective, min_split_gain, min_child_weight, min_child_samples, \
 subsample, subsample_freq, colsample_bytree, reg_alpha, reg_lambda, random_state, \
@@ -87,12 +99,15 @@ n_jobs, importance_type, **kwargs : as in ``LGBMClassifier``
 
     Attributes
     ----------
-    focal_loss_, classes_, evals_result_ : as in ``FocalXGBClassifier``
-        The loss of the fitted model, the labels in order, and metrics by evaluation
-        set, name and round. These are those before the balance.
+    focal_loss_ : FocalLoss or SoftmaxFocalLoss
+        The loss of the fitted model; the softmax is for more than two classes.
+    classes_ : ndarray of shape (n_classes,)
+        The labels in order; of two, the second is the positive class.
     booster_ : lightgbm.Booster
         A plain LightGBM model with the baseline in its first trees. Its ``predict``
         returns focal scores.
+    evals_result_ : dict
+        Metrics by evaluation set, name and round. They are those before the balance.
     best_iteration_, best_score_ : int, dict
         The best round, counted from 1, and its metrics, with early stopping.
         Predictions use the rounds up to it.
@@ -101,12 +116,24 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
 ``LGBMClassifier``
         As in ``lightgbm.LGBMClassifier``.
 
+    Raises
+    ------
+    ValueError
+        In ``fit``, if a parameter contradicts the focal loss, or if y has a single
+        class and there is no model to continue.
+
     Notes
     -----
     Training leaves out rows of weight 0. Other weights do not change what LightGBM
     counts, as for ``min_child_samples``. Pickle, joblib and skops keep a model, and so
     does ``save_model`` in LightGBM's format. ``focalboost.export.to_onnx`` makes an
     ONNX graph of it.
+
+    References
+    ----------
+    Lin et al., *Focal Loss for Dense Object Detection*, 2017; for the probabilities
+    Charoenphakdee et al., *On Focal Loss for Class-Posterior Probability Estimation*,
+    2021.
 
     Examples
     --------

@@ -147,9 +147,12 @@ class FocalXGBClassifier(FocalClassifierMixin, XGBClassifier):
 
     Notes
     -----
-    Training leaves out rows of weight 0. Pickle, joblib and skops keep a model, and so
-    does ``save_model`` in XGBoost's format. ``focalboost.export.to_onnx`` makes an ONNX
-    graph of it.
+    Training leaves out rows of weight 0. A row of a whole weight counts as that many
+    rows on the same bins, up to the rounding of float32, unless rows are sampled. The
+    bins are the same with ``tree_method="exact"``, or if no feature has more than
+    ``max_bin`` values. Otherwise they are quantiles, which move with weights. Pickle,
+    joblib and skops keep a model, and so does ``save_model`` in XGBoost's format.
+    ``focalboost.export.to_onnx`` makes an ONNX graph of it.
 
     References
     ----------

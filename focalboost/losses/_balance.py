@@ -74,8 +74,14 @@ def balancing_shift(
     ----------
     loss : FocalLoss or SoftmaxFocalLoss
         The loss of the training.
-    y_true, raw_prediction, sample_weight, n_threads
-        As for ``gradient_curvature`` of the loss.
+    y_true : array of shape (n,) or (n, T)
+        Labels, as for the methods of the loss.
+    raw_prediction : array of shape (n,), (n, T) or (n, K)
+        Raw predictions of the model.
+    sample_weight : array of shape (n,), optional
+        Weights of the rows.
+    n_threads : int or None, default=1
+        Number of threads. None takes as many as OpenMP would.
 
     Returns
     -------

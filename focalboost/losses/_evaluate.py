@@ -400,8 +400,12 @@ _kernel = _installed_kernel()
 def is_compiled() -> bool:
     """Whether the compiled formulas are installed.
 
-    If no C compiler was found at installation, the same formulas run on NumPy and take
-    longer.
+    Without them, the same formulas run on NumPy and take longer.
+
+    Returns
+    -------
+    bool
+        False if no C compiler was found at installation.
 
     Examples
     --------

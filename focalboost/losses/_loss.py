@@ -61,25 +61,23 @@ MANY = 100
 class _Loss(ABC):
     """What the losses of two and of K classes share."""
 
-    gamma: float | tuple[float, ...]
     _formulas: ClassVar[ModuleType]  #: of the loss and its derivatives
     _compiled_sums: ClassVar[str]  #: the kernel's form of ``_sums``
 
     @property
-    def _columns(self) -> int | None:
-        """Raw predictions for each label; None for one, in the shape of the labels."""
-        return getattr(self, "n_classes", None)
-
-    @property
+    @abstractmethod
     def gammas(self) -> tuple[float, ...]:
         """The focusing parameter of every class; of two, the positive one is first."""
-        gamma = self.gamma
-        return gamma if isinstance(gamma, tuple) else (gamma,) * (self._columns or 2)
 
     @property
     @abstractmethod
     def alphas(self) -> tuple[float, ...]:
         """The weight of every class; of two, the positive one is first."""
+
+    @property
+    @abstractmethod
+    def _columns(self) -> int | None:
+        """Raw predictions for each label; None for one, in the shape of the labels."""
 
     @abstractmethod
     def _compiled(self, floor: float | None) -> Compiled | None:
@@ -273,6 +271,11 @@ class FocalLoss(_Loss):
         Class-balance weight in (0, 1): alpha for positives, 1 - alpha for negatives.
         None gives every row the weight 1.
 
+    Raises
+    ------
+    ValueError
+        If gamma or alpha is out of range.
+
     Notes
     -----
     Methods take labels and raw predictions of one shape in any array-API namespace, and
@@ -281,9 +284,8 @@ class FocalLoss(_Loss):
 
     Results have the dtype of the raw predictions, float32 or float64. Raw predictions
     of other dtypes are converted to float64. Results are finite for every raw
-    prediction within 1e30 of 0, and underflow to 0 without a warning. Parameters out of
-    range, NaN, larger raw predictions, labels outside [0, 1] and negative weights raise
-    ValueError.
+    prediction within 1e30 of 0, and underflow to 0 without a warning. NaN, larger raw
+    predictions, labels outside [0, 1] and negative weights raise ValueError.
 
     ``gradient_hessian`` and ``gradient_curvature`` take the ``dtype`` of their results,
     which must fit its range, and ``n_threads``. None means as many threads as OpenMP
@@ -316,11 +318,18 @@ class FocalLoss(_Loss):
     alpha: float | None = None
 
     _formulas: ClassVar[ModuleType] = _binary
+    _columns: ClassVar[None] = None
     _compiled_sums = "binary_sums"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", focusing_parameter(self.gamma))
         object.__setattr__(self, "alpha", class_balance(self.alpha))
+
+    @property
+    def gammas(self) -> tuple[float, float]:
+        """The focusing parameters of the positive and of the negative class."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma, gamma)
 
     @property
     def alphas(self) -> tuple[float, float]:
@@ -452,6 +461,11 @@ class SoftmaxFocalLoss(_Loss):
     alpha : sequence of K floats or None, default=None
         Positive weights of the classes. None gives every class the weight 1.
 
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
     Notes
     -----
     Methods take labels (n,), raw predictions (n, K) and weights (n,) or None, in any
@@ -463,6 +477,9 @@ class SoftmaxFocalLoss(_Loss):
     For K = 2 the loss is ``FocalLoss`` at the difference of the two raw predictions,
     with alpha proportional to (1 - alpha, alpha) and gamma equal to
     (gamma_negative, gamma_positive).
+
+    Twice the diagonal bounds the full hessian, so the certified curvature is at least
+    the diagonal. The proof is in ``losses/_softmax.py``.
 
     References
     ----------
@@ -499,6 +516,12 @@ class SoftmaxFocalLoss(_Loss):
         object.__setattr__(self, "alpha", class_alphas(self.alpha, n_classes))
 
     @property
+    def gammas(self) -> tuple[float, ...]:
+        """The focusing parameter of every class."""
+        gamma = self.gamma
+        return gamma if isinstance(gamma, tuple) else (gamma,) * self.n_classes
+
+    @property
     def alphas(self) -> tuple[float, ...]:
         """The weight of every class."""
         return (1.0,) * self.n_classes if self.alpha is None else self.alpha
@@ -513,7 +536,8 @@ class SoftmaxFocalLoss(_Loss):
     def baseline(self, y_true: Any, sample_weight: Any = None) -> NDArray[np.float64]:
         """Return the constant row that minimises the mean loss, (K,), as log softmax.
 
-        A class without weight counts as in ``FocalLoss.baseline``.
+        If a class has no weight, no finite constant is best. Such a class counts as if
+        it had 1e-6 of the weight of all rows.
         """
         return self.baseline_of_masses(self.class_masses(y_true, sample_weight))
 
@@ -614,6 +638,10 @@ class SoftmaxFocalLoss(_Loss):
     @property
     def _log_alpha(self) -> NDArray[np.float64]:
         return np.log(self.alphas)
+
+    @property
+    def _columns(self) -> int:
+        return self.n_classes
 
     def _compiled(self, floor: float | None) -> Compiled | None:
         return None if floor is None else ("softmax", self.gammas, self.alphas, floor)

@@ -44,11 +44,16 @@ def focal_metric(
     gamma, alpha, n_classes : as in ``focal_objective``
         See there.
 
+    Returns
+    -------
+    FocalMetric
+        The callable, a stateless value that can be pickled.
+
     Raises
     ------
     ValueError
-        In evaluation, if all weights are 0, or so small beside a large gamma that the
-        loss of the constant underflows.
+        As in ``focal_objective``. In evaluation, if all weights are 0, or so small
+        beside a large gamma that the loss of the constant underflows.
 
     Examples
     --------
@@ -65,7 +70,10 @@ def focal_metric(
 class FocalMetric(HostCallable):
     """The focal loss relative to the best constant; see ``focal_metric``.
 
-    It is a stateless value: hosts may copy, pickle and share it.
+    Parameters
+    ----------
+    loss : FocalLoss or SoftmaxFocalLoss
+        The loss.
     """
 
     loss: Loss

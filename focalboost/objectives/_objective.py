@@ -73,6 +73,17 @@ def focal_objective(
         needs CuPy, and has not been run on a GPU yet. Without it, XGBoost on any device
         takes gradients from the host.
 
+    Returns
+    -------
+    FocalObjective
+        The callable, a stateless value that can be pickled.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range. In training, if a label is not in [0, 1], a
+        weight is negative, or a number is not finite.
+
     Examples
     --------
     >>> import numpy as np
@@ -95,8 +106,16 @@ def focal_objective(
 class FocalObjective(HostCallable):
     """A focal loss as the custom objective of a host; see ``focal_objective``.
 
-    It is a stateless value of a loss and the parameters of ``focal_objective``: hosts
-    may copy, pickle and share it.
+    It is a stateless value: hosts may copy, pickle and share it.
+
+    Parameters
+    ----------
+    loss : FocalLoss or SoftmaxFocalLoss
+        The loss.
+    curvature, max_learning_rate, n_threads, device : as in ``focal_objective``
+        See there.
+    checks_start : bool, default=True
+        Whether to warn if training starts far from the best constant.
     """
 
     loss: Loss
