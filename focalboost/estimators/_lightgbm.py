@@ -181,9 +181,28 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         focal_balance: Balance = True,
         **kwargs: Any,
     ) -> None:
-        given = locals()
-        names = (name for name in LGBMClassifier._get_param_names() if name in given)
-        super().__init__(**{name: given[name] for name in names}, **kwargs)
+        super().__init__(
+            boosting_type=boosting_type,
+            num_leaves=num_leaves,
+            max_depth=max_depth,
+            learning_rate=learning_rate,
+            n_estimators=n_estimators,
+            subsample_for_bin=subsample_for_bin,
+            objective=objective,
+            class_weight=class_weight,
+            min_split_gain=min_split_gain,
+            min_child_weight=min_child_weight,
+            min_child_samples=min_child_samples,
+            subsample=subsample,
+            subsample_freq=subsample_freq,
+            colsample_bytree=colsample_bytree,
+            reg_alpha=reg_alpha,
+            reg_lambda=reg_lambda,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            importance_type=importance_type,
+            **kwargs,
+        )
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.focal_max_learning_rate = focal_max_learning_rate

@@ -127,13 +127,8 @@ def refit(
     given = _model.booster_of(booster, "booster")
     require_places_of(given, names_of(X), "X")
     text = given.model_to_string()
-    found = _model.provenance_in(text, "booster")
-    if found is None and loss is None:
-        rule = "a FocalLoss or a SoftmaxFocalLoss for a model which has no note of it"
-        advice = "Use loss=FocalLoss(gamma=2), with the gamma of its training."
-        reject("loss", rule, loss, advice)
-    known = found or Provenance(checked_loss(loss, None), None)
-    loss = known.loss if loss is None else checked_loss(loss, None)
+    known = _provenance(text, loss)
+    loss = known.loss
     _model.require_continuable(text, loss, "booster")
     if "\nleaf_const=" in text:
         advice = "Train it without linear_tree."
@@ -161,6 +156,19 @@ def refit(
         text = _text.shifted_text(text, np.asarray(shift))
     note = note_of(Provenance(loss, known.classes, shift))
     return _model.booster_of_text(_text.with_note(text, note), "booster")
+
+
+def _provenance(text: str, loss: Loss | None) -> Provenance:
+    """What a model was trained with, with the loss that is given, if one is."""
+    known = _model.provenance_in(text, "booster")
+    if loss is not None:
+        loss = checked_loss(loss, None)
+        return Provenance(loss, None) if known is None else known._replace(loss=loss)
+    if known is None:
+        rule = "a FocalLoss or a SoftmaxFocalLoss for a model which has no note of it"
+        advice = "Use loss=FocalLoss(gamma=2), with the gamma of its training."
+        reject("loss", rule, loss, advice)
+    return known
 
 
 def _objective_of(text: str, loss: Loss, curvature: Curvature) -> FocalObjective:

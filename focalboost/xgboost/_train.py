@@ -160,20 +160,12 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
         _params.warn_of_score(custom_metric, callbacks)
     loss = checked_loss(loss, settings.get("num_class"), settings.get("objective"))
     with failing_together():
-        kind = import_host("xgboost").callback.EarlyStopping
-        stops = any(isinstance(one, kind) for one in callbacks or ())
-        stops = stops or bool(early_stopping_rounds)
+        stops = bool(early_stopping_rounds) or _stops_early(callbacks)
         file = checked_checkpoint(checkpoint, stops, n_workers())
         balance = checked_balance(balance, "balance", bool(evals))
         target = _target_of(dtrain)
-        # A metric of the user's may do without labels.
-        needed = evals[-1:] if balance == "validation" else []
-        for data_set, _ in evals if custom_metric is None else needed:
-            _target_of(data_set, "evals")
-        given = None
-        if xgb_model is not None:  # training of new trees takes its balance back itself
-            is_update = _params.is_update(settings)
-            given = (_model.booster_of if is_update else _model.in_balance)(xgb_model)
+        _check_labels(evals, custom_metric, balance)
+        given = _model_to_continue(xgb_model, settings)
         _params.check_update(settings, given, num_boost_round, checkpoint=file)
     rows = _rows_of_workers(loss, target, class_masses)
     advice = "Use a DMatrix without rows."
@@ -218,6 +210,32 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     _model.set_provenance(booster, Provenance(loss, None, before))
     _model.save_checkpoint(run, run.last_note(), booster)
     return booster
+
+
+def _stops_early(callbacks: Sequence[Any] | None) -> bool:
+    """Whether a callback may end the training before its last round."""
+    kind = import_host("xgboost").callback.EarlyStopping
+    return any(isinstance(one, kind) for one in callbacks or ())
+
+
+def _check_labels(
+    evals: Sequence[tuple["xgboost.DMatrix", str]], metric: Any, balance: Balance
+) -> None:
+    """Check that evaluation sets have labels, which a metric may do without."""
+    if metric is not None:
+        evals = evals[-1:] if balance == "validation" else []
+    for data_set, _ in evals:
+        _target_of(data_set, "evals")
+
+
+def _model_to_continue(
+    xgb_model: Any, params: Mapping[str, Any]
+) -> "xgboost.Booster | None":
+    """The booster of a model. Training of new trees takes its balance back itself."""
+    if xgb_model is None:
+        return None
+    is_update = _params.is_update(params)
+    return (_model.booster_of if is_update else _model.in_balance)(xgb_model)
 
 
 @_params.by_position
