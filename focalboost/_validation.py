@@ -56,9 +56,9 @@ def focusing_parameter(
     length, several = 2, "a pair (positive, negative)"
     if n_classes is not None:
         length, several = n_classes, f"one for each of {n_classes} classes"
-    values = gamma if isinstance(gamma, list | tuple) else np.asarray(gamma).tolist()
+    values = gamma.tolist() if isinstance(gamma, np.ndarray) else gamma
     if not isinstance(values, list | tuple):
-        values = [values] * length
+        values, length = [values], 1
     numbers = [_number(value) for value in values]
     are_gammas = all(0 <= number <= LARGEST_GAMMA for number in numbers)
     if len(numbers) != length or not are_gammas:

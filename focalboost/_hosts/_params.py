@@ -149,8 +149,7 @@ def learning_rate_bound(
     allows_zero: bool = False,
 ) -> float:
     """The learning rate that the curvature is certified for."""
-    given = [params[name] for name in names if name in params]
-    given = [float(rate) if isinstance(rate, str) else rate for rate in given]
+    given = [_number(params[name]) for name in names if name in params]
     rates = [rate for rate in given if not (allows_zero and rate == 0)] or [default]
     rate = max(learning_rate_limit(rate, "learning_rate") for rate in rates)
     if max_learning_rate is None:
@@ -164,6 +163,14 @@ def learning_rate_bound(
         )
         reject("max_learning_rate", rule, max_learning_rate, advice)
     return bound
+
+
+def _number(value: Any) -> Any:
+    """The number in a text, as the hosts read it; other values as they are."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def warn_of_no_split(has_split: bool, loss: Loss) -> None:

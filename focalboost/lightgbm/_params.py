@@ -86,10 +86,16 @@ _CONFLICTS: tuple[tuple[tuple[str, ...], tuple[object, ...], str], ...] = (
     ),
     (_OF_OTHERS, (), "LightGBM reads it for other objectives or metrics alone."),
     (
-        ("gamma", "alpha"),
+        ("gamma",),
         (),
-        "Did you mean focal_gamma or focal_alpha, or loss=FocalLoss(gamma, alpha) of "
-        "train? reg_alpha is the L1 penalty.",
+        "LightGBM has none. Did you mean focal_gamma, or loss=FocalLoss(gamma=...) of "
+        "train?",
+    ),
+    (
+        ("alpha",),
+        (),
+        "LightGBM's belongs to other objectives. Did you mean focal_alpha, or "
+        "loss=FocalLoss(alpha=...) of train? reg_alpha is the L1 penalty.",
     ),
     (("sigmoid",), (1,), "Leave it out: the link is expit(raw prediction)."),
     (

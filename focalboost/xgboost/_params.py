@@ -276,6 +276,8 @@ def _check_base_score(base_score: Any, loss: Loss, target: tuple[Any, Any]) -> N
     except (ValueError, TypeError):
         return
     if isinstance(loss, FocalLoss):
+        if not np.all((score >= 0) & (score <= 1)):
+            return
         score = start_of_probability(score)
     warn_of_poor_base_score(loss, score, *target)
 
