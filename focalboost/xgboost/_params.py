@@ -106,7 +106,10 @@ def make_plan(
     if xgb_model is not None:
         advice = "The model to continue has its own, and another would move its trees."
         refuse(given, ["base_score"], (), advice)
-        given |= kept_rate(given, loss, xgb_model)
+        config = require_model_of(loss, xgb_model, "xgb_model")
+        given |= kept_rate(given, config)
+        if target is not None:
+            _check_columns(target[0], config)
     bound = learning_rate_bound(
         *(given, LEARNING_RATE, DEFAULT_LEARNING_RATE, max_learning_rate),
         allows_zero=True,  # where a scheduler starts
@@ -136,14 +139,21 @@ def _check_total(weight: Any) -> None:
         reject("sample_weight", rule, total, "Divide sample_weight by its mean.")
 
 
-def kept_rate(
-    params: Mapping[str, Any], loss: Loss, model: "xgboost.Booster"
-) -> dict[str, float]:
+def _check_columns(labels: Any, config: dict[str, Any]) -> None:
+    """Check that the labels to continue with have as many columns as the model."""
+    n_columns = np.prod(np.shape(labels)[1:], dtype=int)
+    expected = int(config["learner"]["learner_model_param"]["num_target"])
+    if n_columns != expected:
+        rule = f"labels of {expected} column(s), as xgb_model has"
+        reject("y", rule, int(n_columns), "Use a model of the same labels.")
+
+
+def kept_rate(params: Mapping[str, Any], config: dict[str, Any]) -> dict[str, float]:
     """The learning rate of a model in memory, unless the parameters name another.
 
     XGBoost keeps it, as far as the model is not read from a file.
     """
-    kind = require_model_of(loss, model, "xgb_model")["learner"]["gradient_booster"]
+    kind = config["learner"]["gradient_booster"]
     of_trees = kind.get("gbtree", kind).get("tree_train_param")
     if of_trees is None or any(params.get(name) is not None for name in LEARNING_RATE):
         return {}

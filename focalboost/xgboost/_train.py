@@ -173,7 +173,8 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
     run = Run(given, num_boost_round)
     if file is not None:
         if given is not None:  # the file of the checkpoint has no learning rate
-            settings |= _params.kept_rate(settings, loss, given)
+            config = _params.require_model_of(loss, given, "xgb_model")
+            settings |= _params.kept_rate(settings, config)
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
         training = training_of(_model.digests_of(dtrain), *known)
         run.resume(file, training, _model.checkpoint_in)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 from host_drivers import LightGBMDriver, XGBoostDriver
-from optional import FocalXGBClassifier
+from optional import FocalXGBClassifier, xgboost
 from sklearn.multioutput import MultiOutputClassifier
 
+import focalboost.xgboost
 from focalboost import FocalLoss, focal_metric
 
 
@@ -60,6 +61,19 @@ def test_xgboost_s_multilabel_is_saved_and_stopped_early(several, tmp_path):
     loaded = FocalXGBClassifier()
     loaded.load_model(tmp_path / "model.json")
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2), (2, 3)])
+def test_a_model_of_other_columns_is_not_continued(first, then, several):
+    X, Y = several
+    columns = {1: Y[:, 0], 2: Y, 3: np.column_stack([Y, Y[:, 0]])}
+    model = XGBoostDriver().estimator(n_estimators=2).fit(X, columns[first])
+    rule = rf"y must be labels of {first} column\(s\), as xgb_model has; got {then}"
+    with pytest.raises(ValueError, match=rule):
+        XGBoostDriver().estimator().fit(X, columns[then], xgb_model=model)
+    dtrain = xgboost.DMatrix(X, columns[then])
+    with pytest.raises(ValueError, match=rule):
+        focalboost.xgboost.train({}, dtrain, xgb_model=model)
 
 
 def test_multilabel_of_sparse_indicators(several):
