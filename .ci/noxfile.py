@@ -24,10 +24,14 @@ DOCUMENTS = tuple(
     f"tests/test_{name}.py" for name in ("documentation", "examples", "small_examples")
 )
 TABLES = ("tests/comparison", "tests/diagnostics")
-#: Formulas against many digits: nothing that a version of NumPy changes.
+#: Formulas against many digits, and what follows from them: no version of NumPy
+#: changes it.
 PRECISION = tuple(
     f"tests/losses/test_{name}.py"
-    for name in ("oracle", "certificate", "posterior", "relations", "underflow")
+    for name in (
+        *("balance", "certificate", "oracle", "posterior", "relations", "softmax"),
+        "underflow",
+    )
 )
 #: Searches for counterexamples, with the newest versions.
 SEARCHES = (
@@ -39,7 +43,10 @@ STUDIES = tuple(
     f"tests/test_{name}.py" for name in ("study", "multiclass_benchmarks", "datasets")
 )
 #: Other tools read the models of the oldest and of the newest versions.
-TOOLS_BESIDE = ("tests/export/test_other_tools.py",)
+TOOLS_BESIDE = (
+    *("tests/export/test_other_tools.py", "tests/export/test_onnx.py"),
+    *("tests/estimators/test_ecosystem.py", "tests/test_multiclass_example.py"),
+)
 #: Imports are read in the sessions that lack something, and in one that lacks nothing.
 PACKAGE = ("tests/test_package.py",)
 #: Every room that imports a host, and what works without one.
