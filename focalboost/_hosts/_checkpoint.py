@@ -13,7 +13,7 @@ import numpy as np
 
 from focalboost._hosts._files import write_in_one_step
 from focalboost._hosts._note import Provenance, note_of
-from focalboost._hosts._params import THREADS
+from focalboost._hosts._params import THREADS, Balance
 from focalboost._validation import reject, whole_number
 from focalboost.losses import Loss
 
@@ -113,14 +113,22 @@ _INCIDENTAL = ("verbosity", "verbose", "silent", *THREADS)
 
 
 def training_of(
-    digests: Mapping[str, Any], loss: Loss, params: Mapping[str, Any], *others: Any
+    loss: Loss,
+    params: Mapping[str, Any],
+    curvature: str,
+    max_learning_rate: float | None,
+    balance: Balance,
+    class_masses: Any,
+    digests: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What tells a training from others, in types of JSON."""
-    names = "curvature", "max_learning_rate", "balance", "class_masses"
     known = {
         "loss": note_of(Provenance(loss, None)),
         "params": {k: v for k, v in sorted(params.items()) if k not in _INCIDENTAL},
-        **dict(zip(names, others, strict=True)),
+        "curvature": curvature,
+        "max_learning_rate": max_learning_rate,
+        "balance": balance,
+        "class_masses": class_masses,
         **digests,
     }
     as_json: dict[str, Any] = json.loads(json.dumps(known, default=_in_json))

@@ -162,7 +162,7 @@ def train(
     if file is not None:
         settings = loss, params, curvature, max_learning_rate, balance, class_masses
         digests = _data_sets.digests_of(train_set, plan.params)
-        run.resume(file, training_of(digests, *settings), _model.checkpoint_in)
+        run.resume(file, training_of(*settings, digests), _model.checkpoint_in)
     if _model.is_complete(run, wanted):
         model: lightgbm.Booster = run.model
         return model

@@ -176,7 +176,7 @@ evals_result, verbose_eval, callbacks : as in ``xgboost.train``
             config = _params.require_model_of(loss, given, "xgb_model")
             settings |= _params.kept_rate(settings, config)
         known = loss, settings, curvature, max_learning_rate, balance, class_masses
-        training = training_of(_model.digests_of(dtrain), *known)
+        training = training_of(*known, _model.digests_of(dtrain))
         run.resume(file, training, _model.checkpoint_in)
     if run.done > 0:
         settings.pop("base_score", None)  # the model's own, from the same settings

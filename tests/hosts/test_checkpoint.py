@@ -705,7 +705,7 @@ def test_numbers_of_numpy_are_those_of_python(host, rare, path):
 
 def test_what_json_has_no_form_for_is_told_apart():
     known = [
-        training_of({}, FocalLoss(), {"a": value}, "exact", None, True, None)["params"]
+        training_of(FocalLoss(), {"a": value}, "exact", None, True, None, {})["params"]
         for value in (np.arange(2000), {1}, {2})
     ]
     assert known[0] == {"a": list(range(2000))}
