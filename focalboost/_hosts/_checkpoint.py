@@ -137,7 +137,9 @@ def training_of(
 
 def _in_json(value: Any) -> Any:
     """What stands for a value that JSON cannot hold."""
-    return value.tolist() if hasattr(value, "tolist") else repr(value)
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    # A longdouble stays one.
+    return repr(value) if plain is value or isinstance(plain, np.generic) else plain
 
 
 def digest(*parts: Any) -> str | None:

@@ -59,8 +59,14 @@ def write_in_one_step(path: Any, content: bytes | bytearray) -> None:
 
 def content_of(source: Any, name: str) -> bytearray:
     """The bytes of a file, or those given; a digest in them has to match."""
-    is_content = isinstance(source, bytes | bytearray)
-    content = bytearray(source if is_content else Path(source).read_bytes())
+    given = source
+    if not isinstance(source, bytes | bytearray):
+        try:
+            given = Path(source).read_bytes()
+        except TypeError:
+            advice = "Pass a str or a pathlib.Path, or where a model may stand one of "
+            reject(name, "the path of a file", source, f"{advice}the same host.")
+    content = bytearray(given)
     start = content.find(DIGEST.encode())
     if start < 0 or content.startswith(_OLD, start):
         return content

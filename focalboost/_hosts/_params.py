@@ -232,7 +232,10 @@ def checked_masses(class_masses: Any, own: NDArray[np.float64]) -> NDArray[np.fl
         "Pass loss.class_masses(y, sample_weight) of all rows, or the sum of what it "
         "returns for each worker. FocalLoss has the positives first."
     )
-    masses = np.asarray(class_masses, dtype=np.float64)
+    try:
+        masses = np.asarray(class_masses, dtype=np.float64)
+    except (TypeError, ValueError):
+        masses = np.array(np.nan)
     if masses.shape != own.shape or not np.all(np.isfinite(masses) & (masses >= 0)):
         rule = f"finite numbers >= 0 of the shape {own.shape}"
         reject("class_masses", rule, class_masses, advice)

@@ -434,6 +434,8 @@ def _read_fits(path: Path, fingerprint: str) -> dict[tuple[str, int], Fit]:
     The file has one line of JSON for each fit, after a first line with a digest of
     what is compared. Fits that failed are not returned.
     """
+    if not path.parent.is_dir():
+        reject("file", "in a folder that exists", str(path), "Make it first.")
     head = json.dumps({"format": "focalboost comparison 1", "fingerprint": fingerprint})
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     if lines[:1] not in ([], [head]):

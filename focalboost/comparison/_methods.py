@@ -285,11 +285,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def _names_for_hosts(names: list[str]) -> list[str]:
     """The names, but for those that a host refuses or cannot tell from another one."""
     in_lightgbm = [name.replace(" ", "_") for name in names]
-    counts = Counter(in_lightgbm)
-    return [
-        f"column_{i}" if _REFUSED.search(name) or counts[in_lightgbm[i]] > 1 else name
-        for i, name in enumerate(names)
-    ]
+    counts, renamed = Counter(in_lightgbm), []
+    for i, (name, alike) in enumerate(zip(names, in_lightgbm, strict=True)):
+        if _REFUSED.search(name) or counts[alike] > 1:
+            name = f"column_{i}"
+            while name in counts:
+                name += "_"
+        renamed.append(name)
+    return renamed
 
 
 def _text(column: "pd.Series") -> "pd.Series":

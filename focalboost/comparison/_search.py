@@ -358,7 +358,11 @@ def points_of(grid: Grid | None, estimator: Any) -> tuple[dict[str, Any], ...]:
     if grid is None:
         return default_grid(estimator)
     if not isinstance(grid, Mapping):
-        return tuple(map(dict, grid))
+        points = tuple(map(dict, grid))
+        if not points:
+            advice = "Use grid=[{}] to keep the parameters of the estimator."
+            reject("grid", "a point or more", grid, advice)
+        return points
     if any(isinstance(v, list) and "const" not in k for k, v in grid.items()):
         rule = "one point, or a sequence of points"
         advice = "Use list(sklearn.model_selection.ParameterGrid(grid))."

@@ -43,6 +43,9 @@ TIME_NAMES = ("time", "timestamp", "datetime")
 SEPARATORS = {",": ",", ";": "';'", "\t": "tab", "|": "'|'"}  # as they are typed
 IDENTIFIER_NAME = re.compile(r"(^|[\W_])(id|uuid|guid)$|[a-z]I[Dd]$")
 
+#: A number with a decimal point, or with thousands.
+THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}\.\d{3}\s*")
+
 #: A number with thousands separators, a sign of a currency or per cent.
 WRITTEN_NUMBER = re.compile(
     r"[+-]?[^\w\s]?\s?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?([eE][+-]?\d+)?"
@@ -55,7 +58,10 @@ WRITTEN_DATE = re.compile(
     r"|\d\d[./-]\w{2,3}[./-]\d\d)\b.*"
 )
 
-ADVICE_ON_CSV = "correct it, or give its --encoding, such as cp1252 or utf-16"
+ADVICE_ON_CSV = (
+    "correct it, its --separator or --decimal, or give its --encoding, such as cp1252 "
+    "or utf-16"
+)
 
 #: The files that are read, by the ends of their names, and what helps if that fails.
 FILES = {
@@ -142,7 +148,7 @@ def read_table(
     left = columns.drop(columns=[*drop, *filter(None, (time, group))])
     features = {
         str(name): column.astype("category")
-        if name in categorical
+        if name in categorical and kind_of(column) is not None
         else _typed(column, decimal or ".")
         for name, column in left.items()
     }
@@ -186,7 +192,14 @@ def _contents(path: Path, form: dict[str, str]) -> _Contents:
         raise DataError(f"{path} is not there: check the path")
     try:
         return read(path, **form)
-    except (OSError, ImportError, ValueError, LookupError, BadZipFile) as error:
+    except (
+        OSError,
+        ImportError,
+        ValueError,
+        LookupError,
+        TypeError,
+        BadZipFile,
+    ) as error:
         fault = f"{path} cannot be read as {ending}: {' '.join(str(error).split())}"
         raise DataError(f"{fault}: {FILES[ending]}") from error
 
@@ -345,19 +358,21 @@ def _costs(
 def _typed(column: pd.Series, decimal: str) -> pd.Series:
     """Text that is numbers or dates throughout as what it is; numbers as float64.
 
-    Beside a decimal comma, points may separate thousands: such text is no number.
+    Beside a decimal comma, 1.858 may be 1858: such text is no number.
     """
     kind = kind_of(column)
     if kind == "number":
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return pd.Series(numbers, index=column.index, name=column.name)
+        return _finite(pd.Series(numbers, index=column.index, name=column.name))
     if kind != "category" or column.dtype == "category":
         return column
     values = column.dropna()
+    numbers = pd.to_numeric(values.astype(object), errors="coerce")
+    with_point = values[values.astype(str).str.contains(".", regex=False)].astype(str)
+    are_thousands = len(with_point) and with_point.str.fullmatch(THOUSANDS).all()
+    if numbers.notna().all() and not (decimal == "," and are_thousands):
+        return _finite(numbers.astype(np.float64).reindex(column.index))
     if decimal == ".":
-        numbers = pd.to_numeric(values.astype(object), errors="coerce")
-        if numbers.notna().all():
-            return numbers.astype(np.float64).reindex(column.index)
         text = values.astype(str).str.replace(",", ".", regex=False)
         if pd.to_numeric(text, errors="coerce").notna().all():
             raise DataError(
@@ -369,6 +384,14 @@ def _typed(column: pd.Series, decimal: str) -> pd.Series:
     if dates.isna().any() and values.astype(str).str.fullmatch(WRITTEN_DATE).all():
         dates = _dates(values)
     return column if dates.isna().any() else dates.reindex(column.index)
+
+
+def _finite(numbers: pd.Series) -> pd.Series:
+    """Numbers that all methods can read."""
+    if np.isinf(numbers).any():
+        fault = f"column {numbers.name!r} is infinite in some rows"
+        raise DataError(f"{fault}: add --drop {shlex.quote(str(numbers.name))}")
+    return numbers
 
 
 def _table(features: dict[str, pd.Series], date_parts: bool) -> pd.DataFrame:

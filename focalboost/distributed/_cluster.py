@@ -297,7 +297,6 @@ def answers_of(
     model: Any,
     method: str,
     X: Any,
-    *positional: Any,
     base_margin: Any = None,
     **options: Any,
 ) -> Any:
@@ -310,10 +309,10 @@ def answers_of(
     unnamed = {**options, "validate_features": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has no names
-        nothing = getattr(model, method)(a_row, *positional, **unnamed)[:0]
+        nothing = getattr(model, method)(a_row, **unnamed)[:0]
     answer, there = delayed(_answer), delayed(model)
     answers = [
-        answer(there, method, positional, nothing, *rows, **options)
+        answer(there, method, nothing, *rows, **options)
         for rows in zip(*parts.values(), strict=True)
     ]
     sizes = X.chunks[0] if hasattr(X, "chunks") else (np.nan,) * len(answers)
@@ -323,7 +322,6 @@ def answers_of(
 def _answer(
     model: Any,
     method: str,
-    positional: tuple[Any, ...],
     nothing: Any,
     X: Any,
     margin: Any = None,
@@ -338,4 +336,4 @@ def _answer(
         return nothing
     if margin is not None:
         options["base_margin"] = np.asarray(margin)
-    return getattr(model, method)(X, *positional, **options)
+    return getattr(model, method)(X, **options)

@@ -37,9 +37,12 @@ def _by_partition(name: str) -> Any:
 
     @functools.wraps(method)
     def answers(self: Any, X: Any, *positional: Any, **options: Any) -> Any:
+        given = inspect.signature(method).bind(self, X, *positional, **options)
+        options = {**given.arguments, **given.arguments.get("kwargs", {})}
+        options = {n: options[n] for n in options if n not in ("self", "X", "kwargs")}
         if options.get("pred_contrib"):  # those of sparse rows are a list
-            return getattr(DaskLGBMClassifier, name)(self, X, *positional, **options)
-        return answers_of(self.to_local(), name, X, *positional, **options)
+            return getattr(DaskLGBMClassifier, name)(self, X, **options)
+        return answers_of(self.to_local(), name, X, **options)
 
     answers.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     return answers

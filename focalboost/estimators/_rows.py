@@ -143,9 +143,15 @@ class Target:
         self, class_weight: Any, encoded: NDArray[Any]
     ) -> NDArray[np.float64] | None:
         """The class weights of an evaluation set, by the classes that it has."""
-        counts = np.bincount(encoded, minlength=len(self.classes))
+        labels = self.classes.tolist()
+        counts = np.bincount(encoded, minlength=len(labels))
         if isinstance(class_weight, dict):
-            return class_weights(class_weight, self.classes, counts)
+            unknown = sorted(class_weight.keys() - set(labels), key=str)
+            if unknown:
+                advice = f"Use labels of {labels}."
+                reject("eval_class_weight", "by label", unknown, advice)
+            of_all = dict.fromkeys(labels, 1.0) | class_weight
+            return class_weights(of_all, self.classes, counts)
         there = counts > 0
         found = np.ones(len(counts))
         found[there] = class_weights(class_weight, self.classes[there], counts[there])
@@ -399,7 +405,7 @@ def pairs_of(eval_set: Any) -> list[Any]:
     """Evaluation sets as a list of pairs; a single pair may stand alone."""
     if eval_set is None:
         return []
-    if isinstance(eval_set, tuple) and eval_set and hasattr(eval_set[0], "shape"):
+    if isinstance(eval_set, tuple) and len(eval_set) == 2 and not _is_pair(eval_set[0]):
         eval_set = [eval_set]
     pairs = list(eval_set)
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
@@ -410,6 +416,13 @@ def pairs_of(eval_set: Any) -> list[Any]:
             "Use eval_set=[(X_valid, y_valid)].",
         )
     return pairs
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is features and labels, and not the rows of a list of lists."""
+    if isinstance(value, list):
+        return len(value) == 2 and hasattr(value[0], "shape")
+    return isinstance(value, tuple)
 
 
 def pairs_given(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:

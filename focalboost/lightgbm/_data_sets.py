@@ -324,7 +324,7 @@ def watched(
     The callbacks count the rounds that earlier calls have done. Early stopping by a
     parameter becomes the callback that LightGBM would make of it.
     """
-    given = list(callbacks or ())
+    given = list(dict.fromkeys(callbacks or ()))  # LightGBM calls each once
     rounds = one_value(params, EARLY_STOPPING)
     if shift is not None and isinstance(rounds, int) and rounds > 0:
         params = {k: v for k, v in params.items() if k not in EARLY_STOPPING}

@@ -213,7 +213,10 @@ def balance_of(booster: "lightgbm.Booster") -> NDArray[np.float64]:
 
 def text_of_file(path: Any, name: str) -> str:
     """The text of a model's file; LightGBM ends the interpreter on a part of one."""
-    text = content_of(path, name).decode(errors="surrogateescape")
+    try:
+        text = content_of(path, name).decode()
+    except UnicodeDecodeError:
+        reject(name, "a LightGBM model, which is a text file", path, _ADVICE)
     if not text.rstrip("\n").rpartition("\n")[2].startswith(_ENDS):
         reject(name, "a whole LightGBM model", path, _ADVICE)
     return text

@@ -394,5 +394,5 @@ def test_a_grid_of_lists_is_not_one_point(small):
 
 
 def test_a_file_in_no_folder_is_named(small, tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing"):
+    with pytest.raises(ValueError, match="file must be in a folder that exists"):
         compared(*small, file=tmp_path / "missing" / "fits")
