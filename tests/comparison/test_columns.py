@@ -300,8 +300,10 @@ def test_a_missing_value_leaves_the_predictions_of_other_rows(host):
         ),
         (["=a", "b=c", "", "d\ne"], ["column_0", "b=c", "column_2", "column_3"]),
         (["a b", "a_b", "a c"], ["column_0", "column_1", "a c"]),
+        (["a [K]", "column_0", "column_0_"], ["column_0__", "column_0", "column_0_"]),
+        (["a:b", "column 0"], ["column_0_", "column 0"]),
     ],
-    ids=["refused", "changed", "alike"],
+    ids=["refused", "changed", "alike", "taken", "taken in LightGBM"],
 )
 def test_names_that_hosts_refuse_are_replaced(host, given, expected, rare):
     table, y = rare

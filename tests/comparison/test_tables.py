@@ -181,6 +181,10 @@ BAD_TABLES = {
         lambda t: t.assign(hour=["1,858", "0,265", "521", None] * 50),
         "'hour' holds numbers with a comma: add --decimal ,",
     ),
+    "infinite": (
+        lambda t: t.assign(hour=np.inf),
+        "infinite in some rows: add --drop hour",
+    ),
     "no rows": (lambda t: t[:0], "has one class only (no rows): add rows"),
     "no features": (lambda t: t[["fraud"]], "no column is a feature: add columns"),
     "dates": (
