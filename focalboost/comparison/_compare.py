@@ -465,4 +465,11 @@ def _line(settings: str, fit: Fit) -> str:
     if fit.log_odds is not None:
         contents = fit.log_odds.astype("<f4").tobytes()
         entry["log_odds"] = base64.b64encode(contents).decode("ascii")
-    return json.dumps(entry, default=lambda value: value.tolist())  # those of NumPy
+    return json.dumps(entry, default=_plain_number)
+
+
+def _plain_number(value: Any) -> Any:
+    """A number of NumPy in the grid as a number of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"the grid holds {value!r}: use numbers and text")

@@ -121,26 +121,37 @@ def evaluate(
         results = _at_once(compiled, arrays)
         if results is not None:
             return results
-    with np.errstate(under="ignore"):  # as in underflow_is_zero
-        n_threads = n_threads or default_threads()
-        dtype = floating_dtype(dtype)
-        xp, y, raw, weight = gathered(*arrays, n_classes)
-        in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
-        is_readable = xp is numpy_namespace and raw.ndim in (1, 2) and in_float32
-        if compiled is not None and _kernel is not None and is_readable:
-            results = _by_kernel(compiled, (y, raw, weight), n_threads)
-            if results is not None:
-                return results
+    dtype, n_threads = floating_dtype(dtype), n_threads or default_threads()
+    return _by_parts(formula, arrays, n_classes, dtype, n_threads, compiled)
 
-        def on_block(y: Array, raw: Array, weight: Array | None) -> tuple[Array, ...]:
-            require_finite(xp, raw)
-            y = _like("y_true", y, raw, xp)
-            weight = _like("sample_weight", weight, raw, xp)
-            if weight is not None:
-                require_weights(xp, weight)
-            return _converted(formula(y, raw, weight, xp), dtype, xp)
 
-        return _by_blocks(on_block, (y, raw, weight), n_threads)
+@underflow_is_zero
+def _by_parts(
+    formula: Formula,
+    arrays: tuple[Any, Any, Any],
+    n_classes: int | None,
+    dtype: str | None,
+    n_threads: int,
+    compiled: Compiled | None,
+) -> tuple[Array, ...]:
+    """The columns of a formula for arrays of any kind, or those of the kernel."""
+    xp, y, raw, weight = gathered(*arrays, n_classes)
+    in_float32 = dtype == "float32" or (dtype is None and raw.dtype == xp.float32)
+    is_readable = xp is numpy_namespace and raw.ndim in (1, 2) and in_float32
+    if compiled is not None and _kernel is not None and is_readable:
+        results = _by_kernel(compiled, (y, raw, weight), n_threads)
+        if results is not None:
+            return results
+
+    def on_block(y: Array, raw: Array, weight: Array | None) -> tuple[Array, ...]:
+        require_finite(xp, raw)
+        y = _like("y_true", y, raw, xp)
+        weight = _like("sample_weight", weight, raw, xp)
+        if weight is not None:
+            require_weights(xp, weight)
+        return _converted(formula(y, raw, weight, xp), dtype, xp)
+
+    return _by_blocks(on_block, (y, raw, weight), n_threads)
 
 
 def _at_once(compiled: Compiled, arrays: Arrays) -> tuple[Array, ...] | None:

@@ -225,7 +225,7 @@ def test_numbers_of_numpy_in_a_grid_are_kept_in_the_file(small, tmp_path):
 def test_a_grid_that_has_no_form_in_a_file_is_refused(small, tmp_path):
     options = {"grid": [{"n_estimators": 3, "importance_type": {"gain"}}]}
     compared(*small, losses=LOSSES[:1], **options)
-    with pytest.raises(AttributeError, match="'set' object has no attribute 'tolist'"):
+    with pytest.raises(TypeError, match="use numbers and text"):
         compared(*small, losses=LOSSES[:1], **options, file=tmp_path / "fits.jsonl")
 
 
@@ -311,6 +311,7 @@ def test_where_there_is_something_to_learn_it_is_found(small, result):
         ({"cv": 1}, "by setting n_splits=2 or more"),
         ({"cv": 500}, "cv must be folds with both classes"),
         ({"cv": TimeSeriesSplit(300)}, "cv must be folds with both classes"),
+        ({"grid": []}, r"grid must be a point or more; got \[\]. Use grid=\[{}\]"),
         ({"y": np.zeros(900)}, "y must be labels of two classes"),
         ({"y": np.full(900, np.nan)}, "Input y contains NaN"),
         ({"y": [None, "a", "b"] * 300}, "y must be labels of one kind, none missing"),

@@ -204,7 +204,7 @@ def test_class_weights_of_a_set_are_by_its_own_labels(rare):
     assert history["valid_1"]["total"][-1] == 900
     with pytest.raises(ValueError, match=r"class_weight must be a dict by label"):
         model.fit(X, y, eval_class_weight=[3.0, None], **sets)
-    with pytest.raises(ValueError, match=r"class_weight must be by label.*typo"):
+    with pytest.raises(ValueError, match=r"eval_class_weight must be by label.*typo"):
         model.fit(X, y, eval_class_weight=[{"typo": 3}] * 2, **sets)
 
 

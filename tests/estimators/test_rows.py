@@ -233,8 +233,9 @@ def test_no_rows_have_no_predictions(host, n_classes, faults):
         model.predict(X[:0, 1:])
 
 
-def test_a_single_evaluation_set_may_stand_alone(host, mixed):
-    X, y = mixed
+@pytest.mark.parametrize("form", [np.asarray, list])
+def test_a_single_evaluation_set_may_stand_alone(host, form, mixed):
+    X, y = map(form, mixed)
     quiet = {"verbose": False} if host.name == "xgboost" else {}
     histories = [
         host.estimator(n_estimators=2).fit(X, y, eval_set=sets, **quiet).evals_result_

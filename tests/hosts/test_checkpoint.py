@@ -706,10 +706,10 @@ def test_numbers_of_numpy_are_those_of_python(host, rare, path):
 def test_what_json_has_no_form_for_is_told_apart():
     known = [
         training_of(FocalLoss(), {"a": value}, "exact", None, True, None, {})["params"]
-        for value in (np.arange(2000), {1}, {2})
+        for value in (np.arange(2000), np.longdouble(1), np.longdouble(2), {1}, {2})
     ]
     assert known[0] == {"a": list(range(2000))}
-    assert len({str(params) for params in known}) == 3
+    assert len({str(params) for params in known}) == 5
 
 
 def test_base_score_of_one_s_own(rare, tmp_path):

@@ -66,6 +66,7 @@ def test_they_set_the_start_of_each_class(host, faults):
         ((1e5,), r"finite numbers >= 0 of the shape \(2,\)"),
         ((1e5, 1e5, 1e5), "finite numbers >= 0"),
         (1e5, "finite numbers >= 0"),
+        ("many", "finite numbers >= 0"),
         ((1e5, float("nan")), "finite numbers >= 0"),
         ((1e5, float("inf")), "finite numbers >= 0"),
         ((1e5, -1), "finite numbers >= 0"),
