@@ -256,6 +256,15 @@ def test_leaves(client, table):
     assert leaves.shape == (len(X), LIGHTGBM.params["n_estimators"])
 
 
+def test_options_count_by_position(client, table):
+    X, y, _ = table
+    model = FocalDaskLGBMClassifier(**LIGHTGBM.params).fit(spread(X), spread(y))
+    options = (False, 0, 2, False, True, False)  # contributions of two rounds
+    for given in ((True, 0, 2, False, False, False), options):
+        expected = model.to_local().predict(X, *given)
+        np.testing.assert_allclose(model.predict(spread(X), *given), expected)
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
