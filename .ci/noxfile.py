@@ -42,7 +42,7 @@ SEARCHES = (
 STUDIES = tuple(
     f"tests/test_{name}.py" for name in ("study", "multiclass_benchmarks", "datasets")
 )
-#: Other tools read the models of the oldest and of the newest versions.
+#: What other tools do with models: the oldest and the newest versions of the hosts do.
 TOOLS_BESIDE = (
     *("tests/export/test_other_tools.py", "tests/export/test_onnx.py"),
     *("tests/estimators/test_ecosystem.py", "tests/test_multiclass_example.py"),
