@@ -151,7 +151,7 @@ class Table(NamedTuple):
 
 
 def _cuts(sizes: list[int], count: int) -> Iterator[tuple[int, slice]]:
-    """At least ``count`` pieces of partitions; none is empty if there are rows enough."""
+    """At least ``count`` pieces of partitions, some of them empty if rows are few."""
     for position, size in enumerate(sizes):
         n_pieces = -(-size * count // sum(sizes))  # its share, rounded up
         edges = [size * i // n_pieces for i in range(n_pieces + 1)]
