@@ -49,11 +49,18 @@ TOOLS_BESIDE = (
 )
 #: Imports are read in the sessions that lack something, and in one that lacks nothing.
 PACKAGE = ("tests/test_package.py",)
-#: Every room that imports a host, and what works without one.
+#: Every room that imports a host, and what works without one. All of it is tested with
+#: both hosts as well, and what takes long there only there.
 ROOMS = (
     *(f"tests/hosts/test_{name}.py" for name in ("balance", "cv", "train")),
     *(f"tests/{room}" for room in ("objectives", "estimators", "export")),
-    *("tests/test_one_host.py", "tests/test_datasets.py", "tests/test_end_to_end.py"),
+    *("tests/comparison/test_compare.py", "tests/diagnostics"),
+    *("tests/test_one_host.py", "tests/test_end_to_end.py"),
+)
+WITH_BOTH = (
+    *SEARCHES,
+    *TOOLS_BESIDE,
+    *(f"tests/estimators/test_{name}.py" for name in ("balance", "multiclass")),
 )
 
 #: What every test file needs; more makes more of the tests run.
@@ -64,7 +71,8 @@ def has(version):
     return shutil.which(f"python{version}") is not None
 
 
-HOSTS = {"xgboost": ["xgboost-cpu"], "lightgbm": ["lightgbm"], "neither": []}
+#: What is installed, in turn, where one host is missing.
+ALONE = {"neither": [], "xgboost": ["xgboost-cpu"], "lightgbm": ["lightgbm"]}
 
 #: Where there is neither of the two, any Python will have to do.
 OLD = OLDEST if has(OLDEST) else "3"
@@ -89,17 +97,17 @@ def run_readme(session, version, options):
     """Run the README's test command with this Python and more options."""
     text = (ROOT / "README.md").read_text("utf-8")
     part = text.partition("<!-- tests -->")[2].partition("<!-- /tests -->")[0]
-    folder = copied(session)
+    folder = copied(session.name)
     session.chdir(folder)
     binaries = folder / "binaries"
     binaries.mkdir()
     (binaries / "python3").symlink_to(shutil.which(f"python{version}"))
     env = {
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "PYTEST_ADDOPTS": addopts(session, *options),
+        "PYTEST_ADDOPTS": addopts(session.name, *options),
     }
     command = re.search(r"^python3 .*", part, re.M)[0]
-    with reported(session, folder / ".venv" / "bin" / "python", *options):
+    with reported(session, session.name, folder / ".venv" / "bin" / "python", *options):
         session.run("bash", "-c", command, env=env, external=True)
 
 
@@ -120,27 +128,24 @@ def oldest(session):
 
 
 @nox.session(python=NEW)
-@nox.parametrize("host", [nox.param(name, id=name) for name in HOSTS])
-def alone(session, host):
-    """One host, or neither, with the versions that all tests are run with above."""
-    options = (*ROOMS, *TABLES, *PACKAGE, *without(SEARCHES))
-    checked(session, wheel(), *TOOLS, *HOSTS[host], options=options)
+def alone(session):
+    """Neither host, and each without the other."""
+    session.install(wheel(), *TOOLS)
+    for name, packages in ALONE.items():
+        if packages:
+            session.install(*packages)
+        tested(session, f"alone({name})", (*ROOMS, *PACKAGE, *without(WITH_BOTH)))
+        if packages:
+            session.run("pip", "uninstall", "--quiet", "--yes", *packages)
 
 
 @nox.session(python=OLD)
 def platforms(session):
-    """XGBoost on a local Spark, and MLflow."""
-    tests = ("tests/distributed/test_spark.py", "tests/estimators/test_mlflow.py")
+    """XGBoost on a local Spark and on two workers of Ray Train, and MLflow."""
     hosts = ("xgboost-cpu", "lightgbm")
-    packages = (f"{wheel()}[spark]", *TOOLS, *hosts, "mlflow-skinny", "skops")
-    checked(session, *packages, options=tests)
-
-
-@nox.session(python=OLD)
-def ray(session):
-    """XGBoost on two workers of Ray Train."""
-    packages = (f"{wheel()}[ray]", *TOOLS, "xgboost-cpu")
-    checked(session, *packages, options=("tests/test_ray_example.py",))
+    session.install(f"{wheel()}[spark,ray]", *TOOLS, *hosts, "mlflow-skinny", "skops")
+    rooms = ("distributed/test_spark", "estimators/test_mlflow", "test_ray_example")
+    tested(session, session.name, [f"tests/{room}.py" for room in rooms])
 
 
 @nox.session(python=NEW)
@@ -154,7 +159,7 @@ def site(session):
 def package(session):
     """The source distribution: a wheel is built from it, and its tests pass."""
     session.install("build", "twine", "xgboost-cpu", *TOOLS)
-    folder = copied(session, history=True)
+    folder = copied(session.name, history=True)
     session.chdir(folder)
     session.run("python", "-m", "build")  # the wheel from the source distribution
     (sdist,), (built,) = (list((folder / "dist").glob(f"*.{e}")) for e in ("gz", "whl"))
@@ -169,8 +174,8 @@ def package(session):
     (source,) = (folder / "unpacked").iterdir()
     shutil.rmtree(source / "focalboost")  # the tests import the wheel
     session.chdir(source)
-    with reported(session, "python", "tests/objectives"):
-        env = {"PYTEST_ADDOPTS": addopts(session)}
+    with reported(session, session.name, "python", "tests/objectives"):
+        env = {"PYTEST_ADDOPTS": addopts(session.name)}
         session.run("pytest", "tests/objectives", env=env)
 
 
@@ -178,7 +183,7 @@ def package(session):
 def lint(session):
     """Lint, and types with both hosts installed."""
     session.install(f"{wheel()}[dev]", "xgboost-cpu")
-    session.chdir(copied(session))
+    session.chdir(copied(session.name))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", "--python-executable", f"{session.bin}/python")
@@ -195,18 +200,23 @@ def wheel():
 def checked(session, *packages, options=(), **env):
     """Run the tests with these packages."""
     session.install(*packages)
-    session.chdir(copied(session, package=False))
-    with reported(session, "python", *options):
-        env |= {"PYTEST_ADDOPTS": addopts(session)}
+    tested(session, session.name, options, **env)
+
+
+def tested(session, name, options, **env):
+    """Run the tests with what is installed, and report it under a name."""
+    session.chdir(copied(name, package=False))
+    with reported(session, name, "python", *options):
+        env |= {"PYTEST_ADDOPTS": addopts(name)}
         session.run("pytest", *options, env=env)
 
 
-def copied(session, *, package=True, history=False):
+def copied(name, *, package=True, history=False):
     """A fresh copy of this folder, with the data beside it.
 
     The history says which files belong into the source distribution.
     """
-    place = WORK / "copies" / named(session)
+    place = WORK / "copies" / file_name(name)
     shutil.rmtree(place, ignore_errors=True)
     left_out = [".venv*", "*.so", "build", "dist", "*.egg-info"]
     left_out += [".git"] * (not history) + ["focalboost"] * (not package)
@@ -217,26 +227,26 @@ def copied(session, *, package=True, history=False):
     return folder
 
 
-def named(session):
-    return re.sub(r"[^\w.]+", "-", session.name).strip("-")
+def file_name(name):
+    return re.sub(r"[^\w.]+", "-", name).strip("-")
 
 
-def results(session):
-    return WORK / f"{named(session)}.xml"
+def results(name):
+    return WORK / f"{file_name(name)}.xml"
 
 
-def addopts(session, *options):
-    return shlex.join([f"--junitxml={results(session)}", "--durations=10", *options])
+def addopts(name, *options):
+    return shlex.join([f"--junitxml={results(name)}", "--durations=10", *options])
 
 
 @contextmanager
-def reported(session, python, *options):
+def reported(session, name, python, *options):
     """Add a line to the table, come what may, with the versions of this Python."""
     try:
         yield
     finally:
-        script, what = ROOT / ".ci" / "report.py", [session.name, " ".join(options)]
-        if results(session).exists():
+        script, what = ROOT / ".ci" / "report.py", [name, " ".join(options)]
+        if results(name).exists():
             session.run(
-                str(python), str(script), str(results(session)), *what, external=True
+                str(python), str(script), str(results(name)), *what, external=True
             )

@@ -222,6 +222,8 @@ def test_a_signal_ends_a_process_with_one_line(table, tmp_path):
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
+        # Processes in the background of a shell do not hear of interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     process.stdout.readline()  # which is the class to find
     process.send_signal(signal.SIGINT)

@@ -1,6 +1,7 @@
 """A Dask cluster of two processes, and data whose bins are the same everywhere."""
 
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,17 @@ import pytest
 from clusters import CHUNKS, WITHOUT_POSITIVES
 from scipy import special
 
-#: What the client needs, until the last test of this folder.
+#: What the client needs, until tests of another folder follow.
 RUNNING = ExitStack()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client():
+    return running_client()
+
+
+@cache
+def running_client():
     import dask
     import distributed
 
@@ -29,6 +35,7 @@ def pytest_runtest_teardown(nextitem):
     """Idle workers would take a fifth of a core from all tests that follow."""
     if nextitem is None or nextitem.path.parent != Path(__file__).parent:
         RUNNING.close()
+        running_client.cache_clear()
 
 
 @pytest.fixture(scope="session")
