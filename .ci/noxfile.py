@@ -54,13 +54,14 @@ PACKAGE = ("tests/test_package.py",)
 ROOMS = (
     *(f"tests/hosts/test_{name}.py" for name in ("balance", "cv", "train")),
     *(f"tests/{room}" for room in ("objectives", "estimators", "export")),
-    *("tests/comparison/test_compare.py", "tests/diagnostics"),
+    *TABLES,
     *("tests/test_one_host.py", "tests/test_end_to_end.py"),
 )
 WITH_BOTH = (
     *SEARCHES,
     *TOOLS_BESIDE,
     *(f"tests/estimators/test_{name}.py" for name in ("balance", "multiclass")),
+    *(f"tests/comparison/test_{name}.py" for name in ("columns", "command", "report")),
 )
 
 #: What every test file needs; more makes more of the tests run.
