@@ -88,7 +88,7 @@ def readme(session, version):
     run_readme(session, version, () if version == NEW else without(left_out))
 
 
-@nox.session(venv_backend="none", tags=["on request"])
+@nox.session(venv_backend="none")
 def slow(session):
     """The slow tests, on the newest versions."""
     run_readme(session, NEW, ("-m", "slow"))
