@@ -38,7 +38,7 @@ from focalboost.distributed._cluster import (
     total_of,
 )
 from focalboost.estimators._rows import as_arguments
-from focalboost.lightgbm._data_sets import KeepParameters, as_in_model
+from focalboost.lightgbm._data_sets import KeepParameters, as_in_model, baseline_of
 from focalboost.lightgbm._model import (
     booster_of,
     earlier_balance_of,
@@ -218,7 +218,7 @@ def fitted_host(
         advice = "LightGBM evaluates any other on the rows of each worker alone."
         reject("metric", rule, one_value(plan.params, METRIC), advice)
     model = model_to_continue(init_model, loss)
-    baseline = loss.baseline(*target) if model is None else None
+    baseline = baseline_of(loss, *target) if model is None else None
     if baseline is not None:
         options["init_score"] = table.constant(baseline)
     evaluation = [

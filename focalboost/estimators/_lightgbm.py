@@ -47,6 +47,7 @@ from focalboost.lightgbm import _model, _text
 from focalboost.lightgbm._data_sets import (
     Baseline,
     as_in_model,
+    baseline_of,
     constant_scores,
     starting_from,
     watched,
@@ -279,10 +280,10 @@ feature_importances_, objective_, n_estimators_, n_iter_, fitted_ : as in \
         if model is None and init_score is None:
             # As ``train`` computes it: LightGBM keeps weights in float32.
             weight = None if rows.weight is None else np.float32(rows.weight)
-            baseline = loss.baseline(rows.y, weight)
+            baseline = baseline_of(loss, rows.y, weight)
             init_score = constant_scores(baseline, len(rows.y))
             starts = [
-                starting_from(baseline, len(y_of_set), own)
+                starting_from(baseline, len(y_of_set), own, "eval_init_score")
                 for (_, y_of_set), own in zip(sets, starts, strict=True)
             ]
         shift = _model.balancing(rows.balance(sets, weights), plan.objective, model)

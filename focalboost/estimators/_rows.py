@@ -433,7 +433,14 @@ def pairs_given(eval_set: Any, eval_X: Any, eval_y: Any) -> list[Any]:
         rule = "given together with eval_y, and without eval_set"
         advice = "Use eval_X=(X1, X2), eval_y=(y1, y2)."
         reject("eval_X", rule, type(eval_X).__name__, advice)
-    several = isinstance(eval_X, tuple) and isinstance(eval_y, tuple)
+    kinds = [
+        f"a tuple of {len(given)}" if isinstance(given, tuple) else "no tuple"
+        for given in (eval_X, eval_y)
+    ]
+    if kinds[0] != kinds[1]:
+        advice = "Use eval_X=(X1, X2), eval_y=(y1, y2)."
+        reject("eval_y", f"{kinds[0]}, as eval_X is", kinds[1], advice)
+    several = isinstance(eval_X, tuple)
     return list(zip(eval_X, eval_y, strict=True)) if several else [(eval_X, eval_y)]
 
 

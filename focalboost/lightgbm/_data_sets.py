@@ -1,5 +1,6 @@
 """What a LightGBM training takes from its data sets: columns, start and balance."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,9 +20,9 @@ from focalboost._hosts._params import (
     one_value,
     rows_of_masses,
 )
-from focalboost._validation import reject, require_weights_of_hosts
+from focalboost._validation import reject, require_length, require_weights_of_hosts
 from focalboost.lightgbm._params import BOOSTING, EARLY_STOPPING
-from focalboost.losses import Loss
+from focalboost.losses import FocalLoss, Loss
 from focalboost.losses._balance import Part, balancing_shift_of_parts
 from focalboost.objectives import weights_of
 
@@ -46,11 +47,28 @@ def constant_scores(baseline: Baseline, n_rows: int) -> NDArray[np.float64]:
 
 
 def starting_from(
-    baseline: Baseline, n_rows: int, own: Any = None
+    baseline: Baseline, n_rows: int, own: Any = None, name: str = "init_score"
 ) -> NDArray[np.float64]:
     """The baseline as init_score, on top of one that a data set has."""
     start = constant_scores(baseline, n_rows)
-    return start if own is None else start + np.ravel(np.asarray(own), order="F")
+    if own is None:
+        return start
+    scores = np.ravel(np.asarray(own), order="F")
+    require_length(name, scores, len(start))
+    return np.asarray(start + scores)
+
+
+def baseline_of(loss: Loss, y_true: Any, sample_weight: Any) -> Baseline:
+    """The baseline, which for the log loss is rounded as LightGBM rounds its own.
+
+    The last bit decides which leaves tie, and with them LightGBM's metrics of ranking.
+    """
+    if loss.is_log_loss and isinstance(loss, FocalLoss):
+        positive, negative = loss.class_masses(y_true, sample_weight)
+        share = float(positive / (positive + negative))
+        if 0 < share < 1:
+            return math.log(share / (1 - share))
+    return loss.baseline(y_true, sample_weight)
 
 
 @contextmanager
@@ -83,7 +101,7 @@ def starting_score(
         if init_model is None and before[0] is None:
             of_rows = np.asarray(loss.class_masses(labels[0], _weight(train_set)))
             masses = checked_masses(class_masses, of_rows)
-            baseline = loss.baseline(*rows_of_masses(loss, masses))
+            baseline = baseline_of(loss, *rows_of_masses(loss, masses))
             for data_set, own, score in zip(data_sets, labels, before, strict=True):
                 data_set.set_init_score(starting_from(baseline, len(own), score))
         yield baseline

@@ -266,7 +266,10 @@ def errors_explained(params: Mapping[str, Any]) -> Iterator[None]:
         if "best_split_info" not in str(error):
             raise
         least = one_value(params, MIN_CURVATURE, 1e-3)
-        advice = "Use 1e-3 or more, and divide sample weights by their mean."
+        advice = (
+            "Use 1e-3 or more, divide sample weights by their mean, and leave out "
+            "use_quantized_grad."
+        )
         rule = "so large that a leaf has rows"
         reject("min_sum_hessian_in_leaf", rule, least, advice)
 

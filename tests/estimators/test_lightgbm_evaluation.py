@@ -7,6 +7,7 @@ import pytest
 from optional import FocalLGBMClassifier, lightgbm
 from sklearn.base import clone
 
+import focalboost.lightgbm
 from focalboost import FocalLoss, focal_metric
 
 NAME = "relative_focal_loss"
@@ -212,6 +213,37 @@ def test_no_evaluation_set_comes_in_every_form(rare):
     for nothing in ([], (), None):
         model = FocalLGBMClassifier(verbosity=-1, n_jobs=1, n_estimators=2)
         assert model.fit(*rare, eval_set=nothing).evals_result_ == {}
+
+
+@has_eval_pair
+@pytest.mark.parametrize(
+    ("features", "labels", "given"),
+    [
+        (2, 1, "a tuple of 2, as eval_X is; got 'a tuple of 1'"),
+        (2, None, "a tuple of 2, as eval_X is; got 'no tuple'"),
+        (1, None, "a tuple of 1, as eval_X is; got 'no tuple'"),
+        (None, 2, "no tuple, as eval_X is; got 'a tuple of 2'"),
+    ],
+)
+def test_as_many_labels_as_features(model, features, labels, given, rare):
+    X, y = (
+        one if count is None else (one,) * count
+        for one, count in zip(rare, (features, labels), strict=True)
+    )
+    with pytest.raises(ValueError, match=f"^eval_y must be {given}"):
+        model.fit(*rare, eval_X=X, eval_y=y)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_an_eval_init_score_has_a_value_for_each_row(model, count, rare):
+    start = [np.ones(count)]
+    with pytest.raises(ValueError, match=rf"^eval_init_score .* got \({count},\)"):
+        model.fit(*rare, eval_set=[rare], eval_init_score=start)
+    validation = lightgbm.Dataset(*rare, init_score=start[0])
+    with pytest.raises((ValueError, lightgbm.basic.LightGBMError), match=r"[Ii]nit"):
+        focalboost.lightgbm.train(
+            {"verbosity": -1}, lightgbm.Dataset(*rare), 2, valid_sets=[validation]
+        )
 
 
 @pytest.mark.parametrize("given", [("eval_X",), ("eval_y",), ("eval_X", "eval_set")])

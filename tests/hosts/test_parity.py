@@ -5,6 +5,7 @@ import pytest
 from host_drivers import LightGBMDriver, XGBoostDriver
 from optional import lightgbm, xgboost
 
+import focalboost.lightgbm
 from focalboost import FocalLoss
 
 LOG_LOSS = FocalLoss(gamma=0)
@@ -85,6 +86,29 @@ def test_lightgbm_trains_its_own_log_loss_model(params, mixed):
     assert frames[0].equals(frames[1])
     raw = driver.raw(theirs, X) + (start or 0.0)
     np.testing.assert_allclose(driver.raw(ours, X), raw, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_metrics_of_lightgbm_s_rounds_are_its_own(is_weighted):
+    """To the last bit of the start, which decides in AUC what is a tie."""
+    params = {"objective": "binary", "metric": "auc", "num_threads": 1, "verbosity": -1}
+    loss = {"loss": LOG_LOSS, "curvature": "exact"}
+
+    def history(train, seed, **options):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(600, 6))
+        y = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=600) > 1).astype(float)
+        weight = rng.uniform(0.1, 3, 480) if is_weighted else None
+        data = lightgbm.Dataset(X[:480], y[:480], weight=weight)
+        validation = lightgbm.Dataset(X[480:], y[480:], reference=data)
+        record = lightgbm.record_evaluation(rounds := {})
+        options |= {"valid_sets": [validation], "callbacks": [record]}
+        train(params, data, ROUNDS, **options)
+        return rounds
+
+    for seed in range(20):
+        ours = history(focalboost.lightgbm.train, seed, **loss)
+        assert ours == history(lightgbm.train, seed)
 
 
 @pytest.mark.parametrize("alpha", [0.25, 0.9])
