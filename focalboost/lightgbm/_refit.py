@@ -67,7 +67,8 @@ def refit(
     that of the second iteration stands for it.
 
     LightGBM's own ``Booster.refit`` takes steps of the log loss. A focal model that is
-    refitted with it predicts probabilities that are several times too small.
+    refitted with it predicts probabilities that are several times too small. It starts
+    from raw predictions of 0, so that its leaves differ from these at gamma 0 as well.
 
     Parameters
     ----------
