@@ -116,9 +116,11 @@ def _below(limit: float, name: str, value: object, rule: str, advice: str) -> fl
 
 def whole_number(name: str, value: object, least: int, advice: str = "") -> int:
     """Return a whole number that is at least ``least`` as an int."""
-    if not isinstance(value, Integral) or not _number(value) >= least:
+    number = _number(value)
+    if not isinstance(value, Integral) or not number >= least:
+        near = int(number) if least <= number < math.inf else least
         rule = f"a whole number >= {least}"
-        reject(name, rule, value, advice or f"Use {name}={least}.")
+        reject(name, rule, value, advice or f"Use {name}={near}.")
     return int(value)
 
 

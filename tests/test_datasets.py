@@ -230,6 +230,7 @@ def test_without_pandas_there_are_arrays(monkeypatch):
     ("arguments", "message"),
     [
         ({"n_samples": 0}, "n_samples must be a whole number >= 1; got 0"),
+        ({"n_samples": 300.0}, r"got 300\.0\. Use n_samples=300\."),
         ({"prevalence": 0}, "prevalence must be above 0 and at most 0.5; got 0"),
         ({"prevalence": 0.6}, "got 0.6. Use prevalence=0.001"),
         ({"prevalence": float("nan")}, "got nan"),

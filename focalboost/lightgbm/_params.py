@@ -188,7 +188,10 @@ def _refuse_conflicts(params: Mapping[str, Any], own: dict[str, Any]) -> None:
     words = (own["objective"], "softmax") if "num_class" in own else ("binary",)
     advice = "Leave it out. The objective is the focal loss, of num_class classes."
     refuse(params, OBJECTIVE, words, advice)
-    advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
+    advice = (
+        "Leave it out: an estimator counts the labels. To train, pass "
+        "loss=SoftmaxFocalLoss({value})."
+    )
     refuse(params, NUM_CLASS, (own.get("num_class", 1),), advice)
     for names, allowed, advice in _CONFLICTS:
         refuse(params, names, allowed, advice)

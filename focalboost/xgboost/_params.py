@@ -183,7 +183,10 @@ def _refuse_conflicts(
     refuse(params, ["boost_from_average"], (), advice)
     refuse(params, _OF_OTHERS, (), "XGBoost reads it for other objectives alone.")
     allowed = (fixed["num_class"],) if "num_class" in fixed else (0, 1)
-    advice = "Leave it out, or pass loss=SoftmaxFocalLoss({value})."
+    advice = (
+        "Leave it out: an estimator counts the labels. To train, pass "
+        "loss=SoftmaxFocalLoss({value})."
+    )
     refuse(params, ["num_class"], allowed, advice)
     metrics = as_list(params.get("eval_metric"))
     for metric in [] if loss.is_log_loss else metrics:
