@@ -225,7 +225,8 @@ def test_a_leaf_without_rows_is_put_down_to_its_parameter(given):
     value = given.get("min_child_weight", 0.001)
     message = (
         f"^min_sum_hessian_in_leaf must be so large that a leaf has rows; got {value}. "
-        "Use 1e-3 or more, and divide sample weights by their mean.$"
+        "Use 1e-3 or more, divide sample weights by their mean, and leave out "
+        "use_quantized_grad.$"
     )
     with pytest.raises(ValueError, match=message), errors_explained(given):
         raise error
